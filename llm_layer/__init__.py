@@ -1,0 +1,1 @@
+"""Alsatian's language layer: conversation around recommendations, every claim checked."""

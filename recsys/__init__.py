@@ -1,0 +1,1 @@
+"""Alsatian's recommender engine: ALS factors, exact and approximate retrieval, batch jobs."""

@@ -1,0 +1,40 @@
+"""Fixtures over real data: the folder that `ALSATIAN_DATA` names, else ../shared/data."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+DATA = Path(os.environ.get("ALSATIAN_DATA") or REPOSITORY.parent / "shared" / "data")
+
+
+def _folder(name: str) -> Path:
+    folder = DATA / name
+    if not folder.is_dir():
+        if os.environ.get("ALSATIAN_DATA"):
+            pytest.fail(f"ALSATIAN_DATA is set, but {folder} does not exist")
+        pytest.skip(f"no {name} data: set ALSATIAN_DATA to a folder that holds {name}/")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def ml100k() -> Path:
+    """Folder of MovieLens 100K as parquet: interactions, items, users."""
+    return _folder("ml-100k")
+
+
+@pytest.fixture(scope="session")
+def ml1m() -> Path:
+    """Folder of MovieLens 1M as parquet: interactions, items, users."""
+    return _folder("ml-1m")
+
+
+@pytest.fixture(scope="session")
+def ml1m_items(ml1m: Path) -> pa.Table:
+    """Item table of MovieLens 1M."""
+    return pq.read_table(ml1m / "items.parquet")
