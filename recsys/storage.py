@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from recsys.errors import InputNotFoundError, ModelFormatError, StorageError
+from recsys.errors import AlsatianError, InputNotFoundError, ModelFormatError, StorageError
 
 _REASONS = {
     errno.ENOSPC: "the disk is full; free some space",
@@ -68,7 +68,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.replace(final)
         _sync_folder(final.parent)
     except OSError as error:
-        if isinstance(error, StorageError):
+        if isinstance(error, AlsatianError):
             raise
         raise storage_error(final, error) from error
     finally:
