@@ -1,1 +1,46 @@
-"""Alsatian's recommender engine: ALS factors, exact and approximate retrieval, batch jobs."""
+"""Alsatian's recommender engine: ALS factors, exact and approximate retrieval, batch jobs.
+
+The public names are loaded when first used, so that importing the package costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from recsys.als import AlternatingLeastSquares
+    from recsys.interactions import Interactions
+    from recsys.recommender import Explanation, Recommender
+    from recsys.rules import Allow, Deny, Where
+
+_HOMES = {
+    "AlternatingLeastSquares": "recsys.als",
+    "Allow": "recsys.rules",
+    "Deny": "recsys.rules",
+    "Explanation": "recsys.recommender",
+    "Interactions": "recsys.interactions",
+    "Recommender": "recsys.recommender",
+    "Where": "recsys.rules",
+}
+
+__all__ = [
+    "Allow",
+    "AlternatingLeastSquares",
+    "Deny",
+    "Explanation",
+    "Interactions",
+    "Recommender",
+    "Where",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'recsys' has no attribute {name!r}")
+    return getattr(import_module(home), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

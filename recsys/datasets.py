@@ -138,7 +138,8 @@ def movielens_100k(
     """Fetch (once) and parse MovieLens 100K: 100,000 ratings of 1,682 films by 943 people.
 
     Titles are the source's own text without the year: ``"Usual Suspects, The"``. They are not
-    distinct: 22 of them name two items each, 18 times with the same year (films entered twice).
+    distinct: 22 of them name more than one item, 18 of these with the same year (films entered
+    twice).
 
     Parameters
     ----------

@@ -171,8 +171,7 @@ def _to_list(ids: Ids) -> list[Any]:
 
 def _as_integers(ids: Ids, dtype: np.dtype[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
     """`ids` as integers of `dtype`, and which of them are valid (the others are 0)."""
-    arrow = isinstance(ids, pa.Array | pa.ChunkedArray)
-    if arrow and pa.types.is_integer(ids.type) and not ids.null_count:
+    if isinstance(ids, pa.Array | pa.ChunkedArray) and _plain_integers(ids):
         ids = ids.to_numpy() if isinstance(ids, pa.ChunkedArray) else np.asarray(ids)
     if isinstance(ids, np.ndarray) and ids.dtype.kind in "iu":
         flat = ids.reshape(-1)
@@ -187,6 +186,10 @@ def _as_integers(ids: Ids, dtype: np.dtype[Any]) -> tuple[npt.NDArray[Any], npt.
         numbers.append(number if good else 0)
         valid.append(good)
     return np.array(numbers, dtype), np.array(valid, np.bool_)
+
+
+def _plain_integers(ids: pa.Array | pa.ChunkedArray) -> bool:
+    return bool(pa.types.is_integer(ids.type) and not ids.null_count)
 
 
 def _integer(value: object) -> int | None:

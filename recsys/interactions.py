@@ -23,6 +23,7 @@ from recsys.ids import IdMap, Ids, is_id_type
 
 Duplicates: TypeAlias = Literal["sum", "max", "last"]
 _BATCH_ROWS = 1 << 20
+_CSV_BLOCK_BYTES = 1 << 22
 
 
 class Interactions:
@@ -384,11 +385,12 @@ def _merge_weights(
     if starts.size == size:
         return weights
     if duplicates == "last":
-        return weights[ends - 1]
+        return np.asarray(weights[ends - 1])
     if duplicates == "max":
         return np.asarray(np.maximum.reduceat(weights, starts))
     with np.errstate(over="ignore"):  # the caller refuses what overflowed
-        return np.add.reduceat(weights, starts, dtype=np.float64).astype(np.float32)
+        summed = np.add.reduceat(weights, starts, dtype=np.float64)
+        return np.asarray(summed, np.float32)
 
 
 def _weights(column: pa.Array, row: int, source: str, name: str) -> npt.NDArray[np.float32]:
@@ -507,7 +509,7 @@ def _csv_batches(
     try:
         with csv.open_csv(
             path,
-            read_options=csv.ReadOptions(block_size=1 << 24),
+            read_options=csv.ReadOptions(block_size=_CSV_BLOCK_BYTES),
             parse_options=csv.ParseOptions(delimiter=delimiter),
             convert_options=csv.ConvertOptions(column_types=types),
         ) as reader:

@@ -1,0 +1,52 @@
+# Each target makes its own environment when there is none. PYTHON and VENV can be overridden:
+#   make test PYTHON=python3.12 VENV=.venv-312
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALL_FLAGS ?=
+PIP := $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt
+
+.PHONY: demo test lint bench native-test clean
+
+demo: $(VENV)/.ready  ## the main job on MovieLens 100K, end to end
+	$(BIN)/alsatian demo --out out
+
+test: $(VENV)/.ready-test  ## every test
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal
+
+lint: $(VENV)/.ready-lint  ## format, lint, types, docstring markup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/flake8 recsys llm_layer
+	$(BIN)/mypy
+
+bench: $(VENV)/.ready-bench  ## speed and quality against the peers (builds two of them: minutes)
+	$(BIN)/python -m benchmarks
+
+native-test:  ## the C++ cores under AddressSanitizer and UndefinedBehaviorSanitizer
+	cmake -S . -B build/sanitize -DALSATIAN_PYTHON=OFF -DALSATIAN_NATIVE_TESTS=ON \
+	      -DALSATIAN_SANITIZE=ON -DALSATIAN_WERROR=ON -DCMAKE_BUILD_TYPE=RelWithDebInfo
+	cmake --build build/sanitize -j 2
+	ctest --test-dir build/sanitize --output-on-failure
+
+clean:
+	rm -rf build out $(VENV)
+
+# torch first and pinned: an unpinned one brings gigabytes of CUDA libraries.
+$(VENV)/.ready: pyproject.toml constraints.txt CMakeLists.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) torch==2.13.0
+	$(PIP) $(INSTALL_FLAGS) -e ".[llm,plots]"
+	touch $@
+
+$(VENV)/.ready-test: $(VENV)/.ready
+	$(PIP) $(INSTALL_FLAGS) -e ".[llm,plots,test]"
+	touch $@
+
+$(VENV)/.ready-lint: $(VENV)/.ready-test
+	$(PIP) $(INSTALL_FLAGS) -e ".[llm,plots,test,lint]"
+	touch $@
+
+$(VENV)/.ready-bench: $(VENV)/.ready-test
+	$(PIP) $(INSTALL_FLAGS) -e ".[llm,plots,test,bench]"
+	touch $@

@@ -1,0 +1,381 @@
+"""The command ``alsatian``.
+
+Every command raises the project's own errors; :func:`main` turns them into one line and exit
+status 2. Anything else is a crash: exit status 1, and a traceback with ``--debug``. Further
+packages add commands through the entry-point group ``alsatian.commands``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from recsys.errors import AlsatianError, InvalidInputError, JobConflictError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from recsys.recommender import Recommender
+
+app = typer.Typer(
+    name="alsatian",
+    help="Recommender-first engine: fit factors, recommend to everyone, explain, converse.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+# Typer brings its own copy of click or the real one, by version; its exceptions lead to either.
+_UsageError: Any = typer.BadParameter.__base__
+_state = {"debug": False}
+
+EventsArgument = Annotated[
+    Path, typer.Argument(help="Events: a Parquet file or folder, CSV or TSV with a header.")
+]
+ModelArgument = Annotated[Path, typer.Argument(help="Model folder written by 'alsatian fit'.")]
+UserColumn = Annotated[str, typer.Option(help="Column of user ids.")]
+ItemColumn = Annotated[str, typer.Option(help="Column of item ids.")]
+WeightColumn = Annotated[str | None, typer.Option(help="Column of weights; 1 each without it.")]
+TimeColumn = Annotated[str | None, typer.Option(help="Column of times.")]
+Duplicates = Annotated[str, typer.Option(help="Repeated pairs: sum, max or last.")]
+Factors = Annotated[int, typer.Option(help="Number of factors.")]
+Regularization = Annotated[float, typer.Option(help="Strength of regularization, λ.")]
+Alpha = Annotated[float, typer.Option(help="Confidence of an event of weight 1.")]
+Unobserved = Annotated[float, typer.Option(help="Weight of unobserved pairs, α0.")]
+Exponent = Annotated[float, typer.Option(help="Scaling of λ with the row's size, ν.")]
+Iterations = Annotated[int, typer.Option(help="Sweeps over users and items.")]
+Solver = Annotated[str, typer.Option(help="cg or cholesky.")]
+Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
+Threads = Annotated[int, typer.Option(help="Threads; 0 means all cores.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
+
+
+@app.callback()
+def _options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+) -> None:
+    _state["debug"] = debug or bool(os.environ.get("ALSATIAN_DEBUG"))
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the model and the lists.")] = Path("out"),
+    llm: Annotated[str, typer.Option(help="embedded, or none for templates only.")] = "embedded",
+    seed: Seed = 7,
+) -> None:
+    """The main job on MovieLens 100K: fetch, fit, evaluate, recommend to all, converse.
+
+    Example: alsatian demo --out out
+    """
+    from recsys.demo import run_demo
+
+    run_demo(out, llm=llm, seed=seed)
+
+
+@app.command()
+def fit(
+    events: EventsArgument,
+    out: Annotated[Path, typer.Option(help="Model folder to write.")],
+    items: Annotated[Path | None, typer.Option(help="Item table.")] = None,
+    item_text: Annotated[
+        list[str] | None, typer.Option(help="Column of item text; may be repeated.")
+    ] = None,
+    user_column: UserColumn = "user_id",
+    item_column: ItemColumn = "item_id",
+    weight_column: WeightColumn = None,
+    timestamp_column: TimeColumn = None,
+    duplicates: Duplicates = "sum",
+    factors: Factors = 64,
+    regularization: Regularization = 0.01,
+    alpha: Alpha = 1.0,
+    unobserved_weight: Unobserved = 1.0,
+    regularization_exponent: Exponent = 0.0,
+    iterations: Iterations = 15,
+    solver: Solver = "cg",
+    index: Annotated[str, typer.Option(help="auto, exact, flat or hnsw.")] = "auto",
+    seed: Seed = 0,
+    threads: Threads = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Train a model and write it to a folder.
+
+    Example: alsatian fit events.parquet --items items.parquet --item-text title --out model
+    """
+    from recsys.als import AlternatingLeastSquares
+    from recsys.recommender import Recommender
+    from recsys.tables import read_events, read_table
+
+    model = AlternatingLeastSquares(
+        factors,
+        regularization,
+        alpha,
+        iterations,
+        unobserved_weight=unobserved_weight,
+        regularization_exponent=regularization_exponent,
+        solver=solver,
+        num_threads=threads,
+        random_state=seed,
+    )
+    _check_model_folder(out)
+    interactions = read_events(
+        events,
+        user=user_column,
+        item=item_column,
+        weight=weight_column,
+        timestamp=timestamp_column,
+        duplicates=duplicates,
+    )
+    table = read_table(items, "item table") if items is not None else None
+    begin = time.perf_counter()
+    recommender = Recommender.fit(
+        interactions,
+        items=table,
+        item_id=item_column,
+        item_text=item_text or (),
+        model=model,
+        index=index,  # type: ignore[arg-type]  # checked where the index is made
+        show_progress=sys.stderr.isatty(),
+    )
+    seconds = time.perf_counter() - begin
+    recommender.save(out)
+    facts = {
+        "users": interactions.n_users,
+        "items": len(recommender.items),
+        "pairs": interactions.nnz,
+        "factors": factors,
+        "seconds": round(seconds, 3),
+        "model": str(out),
+    }
+    _say(f"{recommender!r}\nfitted in {seconds:.1f} s, written to {out}", facts, as_json)
+
+
+@app.command()
+def evaluate(
+    events: EventsArgument,
+    user_column: UserColumn = "user_id",
+    item_column: ItemColumn = "item_id",
+    weight_column: WeightColumn = None,
+    timestamp_column: TimeColumn = None,
+    duplicates: Duplicates = "sum",
+    split: Annotated[str, typer.Option(help="random, or last (needs times).")] = "random",
+    k: Annotated[list[int] | None, typer.Option(help="List length; may be repeated.")] = None,
+    factors: Factors = 64,
+    regularization: Regularization = 0.01,
+    alpha: Alpha = 1.0,
+    iterations: Iterations = 15,
+    seed: Seed = 0,
+    threads: Threads = 0,
+    plot: Annotated[Path | None, typer.Option(help="Write metric curves as PNG.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Split, train, and report metrics with intervals: ours, implicit's ALS, popularity.
+
+    Example: alsatian evaluate events.parquet --split random --k 10 --k 20
+    """
+    from recsys.evaluation import evaluate_recommenders
+    from recsys.tables import read_events
+
+    interactions = read_events(
+        events,
+        user=user_column,
+        item=item_column,
+        weight=weight_column,
+        timestamp=timestamp_column,
+        duplicates=duplicates,
+    )
+    report = evaluate_recommenders(
+        interactions,
+        split=split,  # type: ignore[arg-type]  # checked there
+        k=tuple(k or (10, 20)),
+        factors=factors,
+        regularization=regularization,
+        alpha=alpha,
+        iterations=iterations,
+        seed=seed,
+        num_threads=threads,
+    )
+    if plot is not None:
+        report.plot(plot)
+    _say(report.to_markdown(), report.to_dict(), as_json)
+
+
+@app.command()
+def recommend(
+    model: ModelArgument,
+    out: Annotated[Path, typer.Option(help="Folder for the parts and the manifest.")],
+    users: Annotated[str, typer.Option(help="'all', or a file of user ids.")] = "all",
+    n: Annotated[int, typer.Option(help="Items for each user.")] = 20,
+    include_seen: Annotated[
+        bool, typer.Option("--include-seen", help="Allow what a user already has.")
+    ] = False,
+    engine: Annotated[str, typer.Option(help="local.")] = "local",
+    memory: Annotated[str | None, typer.Option(help="Limit such as 512MiB or 2GiB.")] = None,
+    part_users: Annotated[int | None, typer.Option(help="Users in each part.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Finish what is missing.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write recommendations for all users, or for those of a file, as Parquet parts.
+
+    Example: alsatian recommend model --users all --n 20 --out lists
+    """
+    from recsys.batch import parse_memory, plan_job, run_job
+    from recsys.recommender import Recommender
+
+    if engine != "local":
+        raise InvalidInputError(f"engine is {engine!r}, expected 'local'")
+    recommender = Recommender.load(model)
+    plan = plan_job(
+        recommender,
+        out,
+        users="all" if users == "all" else Path(users),
+        n=n,
+        exclude_seen=not include_seen,
+        memory=parse_memory(memory) if memory is not None else None,
+        part_users=part_users,
+        resume=resume,
+    )
+    if not as_json:
+        typer.echo(plan.describe())
+    result = run_job(plan, resume=resume, progress=None if as_json else _progress())
+    _say(result.describe(), result.to_dict(), as_json)
+
+
+@app.command()
+def similar(
+    model: ModelArgument,
+    item: Annotated[str, typer.Argument(help="Item id.")],
+    n: Annotated[int, typer.Option(help="How many.")] = 10,
+    by: Annotated[str, typer.Option(help="factors or content.")] = "factors",
+    as_json: AsJson = False,
+) -> None:
+    """The items most like an item.
+
+    Example: alsatian similar model 50 --n 5
+    """
+    from recsys.recommender import Recommender
+
+    recommender = Recommender.load(model)
+    found = recommender.similar_items(item, n, by=by)  # type: ignore[arg-type]  # checked there
+    heading = f"most like {_name(recommender, item)}"
+    _say_table(recommender, found, heading, as_json)
+
+
+@app.command()
+def explain(
+    model: ModelArgument,
+    user: Annotated[str, typer.Argument(help="User id.")],
+    item: Annotated[str, typer.Argument(help="Item id.")],
+    n: Annotated[int, typer.Option(help="Largest contributions to show.")] = 10,
+    as_json: AsJson = False,
+) -> None:
+    """What each item of a user's history contributes to an item's score.
+
+    Example: alsatian explain model 1 50
+    """
+    from recsys.recommender import Recommender
+
+    recommender = Recommender.load(model)
+    found = recommender.explain(user, item, n)
+    heading = f"user {user}, {_name(recommender, item)}: score {found.score:.4f}"
+    _say_table(recommender, found.contributions, heading, as_json, score=found.score)
+
+
+def _check_model_folder(out: Path) -> None:
+    """Refuse, before the work, a folder that holds something else than a model."""
+    if out.is_file():
+        raise JobConflictError(f"{out} is a file; give a folder to write the model into")
+    if out.is_dir() and any(out.iterdir()) and not (out / "manifest.json").is_file():
+        raise JobConflictError(f"{out} holds files that are no model; give another folder")
+
+
+def _say(text: str, facts: dict[str, Any], as_json: bool) -> None:
+    typer.echo(json.dumps(facts, ensure_ascii=False) if as_json else text)
+
+
+def _name(recommender: Recommender, item: Any) -> str:
+    row = int(recommender.items.rows([item])[0])
+    given = recommender.items.ids[row].as_py()
+    if recommender.catalogue is None:
+        return f"item {given}"
+    return f"{recommender.catalogue.title(row)} (item {given})"
+
+
+def _say_table(
+    recommender: Recommender, table: pa.Table, heading: str, as_json: bool, **facts: Any
+) -> None:
+    rows = table.to_pylist()
+    if as_json:
+        typer.echo(json.dumps({**facts, "items": rows}, ensure_ascii=False))
+        return
+    typer.echo(heading)
+    for row in rows:
+        value = row.get("contribution", row.get("score"))
+        typer.echo(f"  {value:+.4f}  {_name(recommender, row['item_id'])}")
+
+
+def _progress() -> Any:
+    """A live line on a terminal, plain log lines a few seconds apart elsewhere."""
+    live = sys.stderr.isatty()
+    last = [0.0]
+
+    def report(done: int, total: int, users_per_second: float) -> None:
+        now = time.monotonic()
+        if not live and done < total and now - last[0] < 5:
+            return
+        last[0] = now
+        line = f"part {done}/{total}, {users_per_second:,.0f} users/s"
+        sys.stderr.write(f"\r{line}" + ("\n" if done == total else "") if live else f"{line}\n")
+        sys.stderr.flush()
+
+    return report
+
+
+def load_plugins() -> None:
+    """Let other packages add their commands to :data:`app`."""
+    for plugin in entry_points(group="alsatian.commands"):
+        plugin.load()(app)
+
+
+def main() -> None:
+    """Run the command line and exit: 0 done, 2 bad input or usage, 130 interrupted, 1 a crash."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line over `arguments` and return the exit status."""
+    _state["debug"] = "--debug" in arguments[:1] or bool(os.environ.get("ALSATIAN_DEBUG"))
+    try:
+        load_plugins()
+        status = app(arguments, prog_name="alsatian", standalone_mode=False)
+        return status if isinstance(status, int) else 0
+    except AlsatianError as error:
+        return _fail(str(error), error, 2)
+    except _UsageError as error:
+        return _fail(f"{error.format_message()} (see --help)", error, 2)
+    except (KeyboardInterrupt, typer.Abort) as error:
+        return _fail("interrupted", error, 130)
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read our output has left; Python would complain at exit
+        return 0
+    except Exception as error:
+        hint = "" if _state["debug"] else "; run 'alsatian --debug ...' for the traceback"
+        return _fail(f"internal error: {type(error).__name__}: {error}{hint}", error, 1)
+
+
+def _fail(message: str, error: BaseException, status: int) -> int:
+    if _state["debug"]:
+        import traceback
+
+        traceback.print_exception(error)
+    sys.stderr.write(f"alsatian: {' '.join(message.split())}\n")
+    return status
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""The linear system behind one user's factor: solved for visitors, and taken apart to explain.
+
+With weights w over the liked items S, the factor that minimizes the objective given the item
+factors y solves (Hu, Koren & Volinsky 2008, eq. 4, with the unobserved weight α0 and the
+regularization scaling of Rendle et al. 2021)::
+
+    A x = b
+    A = α0 Σ_i y_i y_iᵀ + Σ_{i∈S} (w_i − α0) y_i y_iᵀ + λ (|S| + α0 |I|)^ν I
+    b = Σ_{i∈S} w_i y_i
+
+so the score of an item t is y_t·x = Σ_{i∈S} w_i y_tᵀ A⁻¹ y_i: a sum over the liked items, each
+term being what that item contributes (section 5 of the same paper).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import scipy.linalg
+
+from recsys.als import AlternatingLeastSquares
+from recsys.errors import InvalidInputError
+
+Doubles = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class UserSystem:
+    """One user's system, factorized.
+
+    Attributes
+    ----------
+    liked : float64 ndarray, shape (n_liked, f)
+        Factors of the liked items.
+    weights : float64 ndarray, shape (n_liked,)
+        Confidence of each, ``alpha`` included.
+    """
+
+    liked: Doubles
+    weights: Doubles
+    _factorized: tuple[Doubles, bool]
+
+    def factor(self) -> Doubles:
+        """The user's factor x, float64, shape (f,)."""
+        return np.asarray(scipy.linalg.cho_solve(self._factorized, self.liked.T @ self.weights))
+
+    def contributions(self, target: npt.ArrayLike) -> Doubles:
+        """What each liked item adds to the score of an item with factors `target`, shape (f,)."""
+        direction = scipy.linalg.cho_solve(self._factorized, np.asarray(target, np.float64))
+        return np.asarray(self.weights * (self.liked @ direction))
+
+
+class FoldIn:
+    """Builds user systems from a fitted model; the Gramian is computed once.
+
+    Parameters
+    ----------
+    model : AlternatingLeastSquares
+        Fitted. Its settings and item factors are used as they are now.
+    """
+
+    def __init__(self, model: AlternatingLeastSquares) -> None:
+        self._model = model
+        factors = np.asarray(model.item_factors, np.float64)
+        self._unobserved = float(model.unobserved_weight)
+        self._base = self._unobserved * (factors.T @ factors)
+        self._n_items = factors.shape[0]
+
+    def system(self, liked: npt.ArrayLike, weights: npt.ArrayLike) -> UserSystem:
+        """The system of a user who likes items with these factors.
+
+        Parameters
+        ----------
+        liked : array, shape (n_liked, f)
+            Factors of the liked items.
+        weights : array, shape (n_liked,)
+            Their weights as in the interactions (``alpha`` is applied here), each > 0.
+
+        Raises
+        ------
+        InvalidInputError
+            The system is singular, which takes a regularization of 0 and dependent factors.
+        """
+        y = np.atleast_2d(np.asarray(liked, np.float64))
+        w = float(self._model.alpha) * np.asarray(weights, np.float64)
+        strength = float(self._model.regularization) * (
+            len(w) + self._unobserved * self._n_items
+        ) ** float(self._model.regularization_exponent)
+        matrix = self._base + (y.T * (w - self._unobserved)) @ y
+        matrix[np.diag_indices_from(matrix)] += strength
+        try:
+            factorized = scipy.linalg.cho_factor(matrix, lower=True, check_finite=True)
+        except (np.linalg.LinAlgError, ValueError) as error:
+            raise InvalidInputError(
+                "this history gives a singular system; fit with regularization above 0"
+            ) from error
+        return UserSystem(y, w, factorized)

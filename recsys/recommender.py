@@ -1,0 +1,487 @@
+"""Recommender: the whole pipeline over outside ids."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import scipy.sparse as sp
+
+from recsys import model_folder
+from recsys.als import AlternatingLeastSquares
+from recsys.catalogue import Catalogue, align
+from recsys.content import Content, ContentEncoder, encode_items, predict_factors
+from recsys.errors import InvalidInputError
+from recsys.foldin import FoldIn, UserSystem
+from recsys.ids import IdMap, Ids
+from recsys.interactions import Interactions
+from recsys.retrieval import ExactIndex, Hits, Index, make_index
+from recsys.rules import Rule, resolve
+
+Floats: TypeAlias = npt.NDArray[np.float32]
+Rows: TypeAlias = npt.NDArray[np.int64]
+IndexKind: TypeAlias = Literal["auto", "exact", "flat", "hnsw"]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why an item has the score it has for a user.
+
+    Attributes
+    ----------
+    user, item : Any
+        Outside ids.
+    score : float
+        Predicted score of the pair; the contributions of the whole history sum to it.
+    contributions : pyarrow.Table
+        item_id, weight (as in the interactions), contribution (float64); largest first.
+    """
+
+    user: Any
+    item: Any
+    score: float
+    contributions: pa.Table
+
+
+class Recommender:
+    """Factors, retrieval, content and rules behind outside ids.
+
+    Build one with :meth:`fit` or :meth:`load`.
+
+    Attributes
+    ----------
+    interactions : Interactions
+        What the model was fitted on; also each user's history.
+    model : AlternatingLeastSquares
+        The fitted model, over the items that occur in the interactions.
+    items : IdMap
+        Every item that can be recommended: those of the interactions first, then the cold ones.
+    item_factors : numpy.ndarray
+        float32, shape (n_items, f): learned for the former, predicted from text for the latter.
+    catalogue : Catalogue or None
+        Attributes of the items.
+    content : Content or None
+        Sentence vectors of the items.
+    index : Index
+        Where the search runs.
+    """
+
+    def __init__(
+        self,
+        interactions: Interactions,
+        model: AlternatingLeastSquares,
+        *,
+        items: IdMap,
+        cold_factors: Floats,
+        index: Index | IndexKind = "auto",
+        catalogue: Catalogue | None = None,
+        content: Content | None = None,
+        fingerprint: str = "",
+    ) -> None:
+        self.interactions = interactions
+        self.model = model
+        self.items = items
+        self.catalogue = catalogue
+        self.content = content
+        self.fingerprint = fingerprint
+        self.cold_factors = cold_factors
+        learned = np.asarray(model.item_factors, np.float32)
+        self.item_factors = (
+            np.concatenate([learned, cold_factors]) if len(cold_factors) else learned
+        )
+        self.index = make_index(self.item_factors, index) if isinstance(index, str) else index
+
+    @property
+    def users(self) -> IdMap:
+        """Users the model knows."""
+        return self.interactions.users
+
+    def __repr__(self) -> str:
+        cold = len(self.cold_factors)
+        return (
+            f"Recommender({len(self.users):,} users, {len(self.items):,} items ({cold:,} cold), "
+            f"{self.item_factors.shape[1]} factors, {self.index.kind} index)"
+        )
+
+    @classmethod
+    def fit(
+        cls,
+        events: Interactions,
+        *,
+        items: Any = None,
+        item_id: str = "item_id",
+        item_text: Sequence[str] = (),
+        roles: dict[str, str] | None = None,
+        model: AlternatingLeastSquares | None = None,
+        index: IndexKind = "auto",
+        encoder: ContentEncoder | None = None,
+        show_progress: bool = False,
+    ) -> Recommender:
+        """Learn factors and prepare everything that answers need.
+
+        After the sweeps each user's factor is solved once more, exactly. So a score is exactly the
+        sum of what :meth:`explain` shows, and a visitor with the same history as a user gets the
+        same list.
+
+        Parameters
+        ----------
+        events : Interactions
+            What happened.
+        items : data frame, optional
+            Item table (anything with ``__arrow_c_stream__``). Items in it that occur in no
+            interaction are recommendable too if `item_text` is given.
+        item_id : str
+            Its id column.
+        item_text : sequence of str
+            Columns whose text describes an item; needs the ``llm`` extra.
+        roles : dict, optional
+            Which columns play title, year, genres, where their names do not tell.
+        model : AlternatingLeastSquares, optional
+            With the settings to use; the default settings otherwise. It is fitted in place.
+        index : {"auto", "exact", "flat", "hnsw"}
+            Where the search runs.
+        encoder : ContentEncoder, optional
+            Sentence vectors; the packaged MiniLM otherwise.
+        show_progress : bool
+            Show a progress bar on a terminal.
+
+        Raises
+        ------
+        InvalidInputError
+            A column is missing, ids do not fit, or `item_text` is given without `items`.
+        CapacityError
+            The factors do not fit into memory.
+        """
+        if items is None and item_text:
+            raise InvalidInputError("item_text is given without items; pass the item table too")
+        model = model if model is not None else AlternatingLeastSquares()
+        catalogue = None
+        everything = events.items
+        if items is not None:
+            table, everything = align(items, item_id, events.items)
+            if not item_text:  # nothing to place cold items by
+                table, everything = table.slice(0, events.n_items), events.items
+            catalogue = Catalogue(table, item_id, roles=roles, text=item_text)
+        model.fit(events.matrix, show_progress=show_progress)
+        model.user_factors = model.recalculate_user(np.arange(events.n_users), events.matrix)
+        content = None
+        cold = np.empty((0, model.item_factors.shape[1]), np.float32)
+        if catalogue is not None and item_text:
+            content = encode_items(catalogue.texts(), encoder or ContentEncoder())
+            learned = np.asarray(model.item_factors, np.float32)
+            counts = np.bincount(events.matrix.indices, minlength=events.n_items)
+            cold = predict_factors(content.item_vectors, learned, counts)
+        return cls(
+            events,
+            model,
+            items=everything,
+            cold_factors=cold,
+            index=index,
+            catalogue=catalogue,
+            content=content,
+        )
+
+    def recommend(
+        self,
+        users: Ids,
+        n: int = 10,
+        exclude_seen: bool = True,
+        rules: Sequence[Rule] = (),
+    ) -> pa.Table:
+        """The best `n` items for each of `users`.
+
+        Parameters
+        ----------
+        users : sequence of ids
+            Known users.
+        n : int
+            At most so many items for each, >= 1; fewer where fewer remain.
+        exclude_seen : bool
+            Leave out what a user has interacted with.
+        rules : sequence of Allow, Deny, Where
+            Applied inside the search.
+
+        Returns
+        -------
+        pyarrow.Table
+            user_id, item_id (types of the input), rank (int32, from 1), score (float32); users in
+            the order given, items best first.
+
+        Raises
+        ------
+        UnknownIdError
+            A user or an item of a rule is unknown.
+        """
+        rows = self.users.rows(users)
+        seen = self._wide(self.interactions.matrix[rows]) if exclude_seen else None
+        queries = np.asarray(self.model.user_factors[rows], np.float32)
+        hits = self._search(queries, n, seen, rules)
+        owner, table = self._listed(hits)
+        return table.add_column(0, "user_id", self.users.take(rows[owner]))
+
+    def recommend_from(
+        self,
+        items: Ids,
+        n: int = 10,
+        weights: Sequence[float] | None = None,
+        exclude_seen: bool = True,
+        rules: Sequence[Rule] = (),
+    ) -> pa.Table:
+        """The best `n` items for a visitor who likes `items`, by fold-in.
+
+        Returns
+        -------
+        pyarrow.Table
+            item_id, rank (int32, from 1), score (float32).
+        """
+        hits = self.search(
+            self.fold_in(items, weights), n, exclude=[items] if exclude_seen else None, rules=rules
+        )
+        return self._listed(hits)[1]
+
+    def search(
+        self,
+        vectors: npt.ArrayLike,
+        n: int,
+        *,
+        exclude: Sequence[Ids] | None = None,
+        rules: Sequence[Rule] = (),
+    ) -> Hits:
+        """The best `n` item rows for vectors in the space of the factors.
+
+        Parameters
+        ----------
+        vectors : float32 array, shape (q, f) or (f,)
+            User vectors, steered ones too.
+        n : int
+            At most so many for each, >= 1.
+        exclude : sequence of q lists of item ids, optional
+            Items to leave out for each vector.
+        rules : sequence of Allow, Deny, Where
+            Applied to all.
+        """
+        queries = np.atleast_2d(np.asarray(vectors, np.float32))
+        excluded = None
+        if exclude is not None:
+            if len(exclude) != len(queries):
+                raise InvalidInputError(
+                    f"exclude has {len(exclude)} lists for {len(queries)} vectors; give one each"
+                )
+            rows = [np.unique(self.items.rows(listed)) for listed in exclude]
+            excluded = _csr_of(rows, len(self.items))
+        return self._search(queries, n, excluded, rules)
+
+    def similar_items(
+        self, item: Any, n: int = 10, *, by: Literal["factors", "content"] = "factors"
+    ) -> pa.Table:
+        """The `n` items most like `item`, by cosine of factors (or of sentence vectors).
+
+        Returns
+        -------
+        pyarrow.Table
+            item_id, rank (int32, from 1), score (float32, cosine in [−1, 1]); without `item`.
+        """
+        row = int(self.items.rows([item])[0])
+        if by not in ("factors", "content"):
+            raise InvalidInputError(f"by is {by!r}, expected 'factors' or 'content'")
+        if by == "content" and self.content is None:
+            raise InvalidInputError("this model has no content vectors; fit with item_text=[...]")
+        index = self._factor_directions if by == "factors" else self._content_directions
+        own = _csr_of([np.array([row])], len(self.items))
+        return self._listed(index.search(index.vectors[row : row + 1], _positive(n), exclude=own))[
+            1
+        ]
+
+    def explain(self, user: Any, item: Any, n: int = 10) -> Explanation:
+        """What each item of a user's history contributes to the score of `item`.
+
+        Parameters
+        ----------
+        user, item : Any
+            Known outside ids.
+        n : int
+            The largest `n` contributions are listed; all of them sum to the score.
+        """
+        user_row = int(self.users.rows([user])[0])
+        rows, weights = self._history(user_row)
+        return self._explain(user, item, self._system(rows, weights), rows, weights, n)
+
+    def explain_from(
+        self, items: Ids, item: Any, weights: Sequence[float] | None = None, n: int = 10
+    ) -> Explanation:
+        """As :meth:`explain`, for a visitor who likes `items`; the explanation's user is None."""
+        rows, given = self._liked(items, weights)
+        return self._explain(None, item, self._system(rows, given), rows, given, n)
+
+    def user_vector(self, user: Any) -> Floats:
+        """Factor of a known user: float32, shape (f,)."""
+        row = int(self.users.rows([user])[0])
+        return np.array(self.model.user_factors[row], np.float32)
+
+    def fold_in(self, items: Ids, weights: Sequence[float] | None = None) -> Floats:
+        """Factor of a visitor who likes `items`: float32, shape (f,).
+
+        Parameters
+        ----------
+        items : sequence of ids
+            At least one; cold items count through the factors predicted for them.
+        weights : sequence of float, optional
+            As in the interactions, each finite and > 0; 1 each by default.
+        """
+        rows, given = self._liked(items, weights)
+        return self._system(rows, given).factor().astype(np.float32)
+
+    def history(self, user: Any) -> pa.Table:
+        """What a user has interacted with, newest first (heaviest first where times are unknown).
+
+        Returns
+        -------
+        pyarrow.Table
+            item_id, weight (float32) and, where known, timestamp (int64).
+        """
+        row = int(self.users.rows([user])[0])
+        rows, weights = self._history(row)
+        begin, end = self.interactions.matrix.indptr[row : row + 2]
+        columns = {"item_id": self.items.take(rows), "weight": pa.array(weights)}
+        if self.interactions.timestamps is None:
+            order = np.argsort(-weights, kind="stable")
+        else:
+            times = np.asarray(self.interactions.timestamps[begin:end])
+            columns["timestamp"] = pa.array(times)
+            order = np.argsort(-times, kind="stable")
+        return pa.table(columns).take(pa.array(order))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the model folder: manifest, safetensors and Parquet, each file checksummed.
+
+        A model that already lies there is replaced as a whole, at the moment its manifest is
+        renamed; a process that has it open keeps what it mapped.
+        """
+        self.fingerprint = model_folder.save(self, Path(path))
+
+    @classmethod
+    def load(
+        cls, path: str | os.PathLike[str], mmap: bool = True, *, verify: bool = True
+    ) -> Recommender:
+        """Open a model folder.
+
+        Parameters
+        ----------
+        path : path-like
+            Written by :meth:`save`.
+        mmap : bool
+            Map the arrays, so that processes share them, instead of reading them.
+        verify : bool
+            Compare checksums, which reads every byte once.
+
+        Raises
+        ------
+        InputNotFoundError
+            There is no model.
+        ModelFormatError
+            It is damaged, or of a newer format.
+        """
+        return model_folder.load(cls, Path(path), mmap=mmap, verify=verify)
+
+    @cached_property
+    def _fold(self) -> FoldIn:
+        return FoldIn(self.model)
+
+    @cached_property
+    def _factor_directions(self) -> ExactIndex:
+        return ExactIndex(_directions(self.item_factors))
+
+    @cached_property
+    def _content_directions(self) -> ExactIndex:
+        assert self.content is not None
+        return ExactIndex(_directions(self.content.item_vectors))
+
+    def _search(
+        self, queries: Floats, n: int, excluded: sp.csr_matrix | None, rules: Sequence[Rule]
+    ) -> Hits:
+        allow, deny = resolve(rules, self)
+        return self.index.search(queries, _positive(n), exclude=excluded, allow=allow, deny=deny)
+
+    def _wide(self, matrix: sp.csr_matrix) -> sp.csr_matrix:
+        """Interactions widened by the cold items, so that their columns are item rows."""
+        shape = (matrix.shape[0], len(self.items))
+        return sp.csr_matrix((matrix.data, matrix.indices, matrix.indptr), shape=shape, copy=False)
+
+    def _listed(self, hits: Hits) -> tuple[Rows, pa.Table]:
+        """Filled entries of `hits` as a table, and which query each belongs to."""
+        width = hits.ids.shape[1]
+        filled = np.arange(width) < hits.counts[:, None]
+        owner, place = np.nonzero(filled)
+        table = pa.table(
+            {
+                "item_id": self.items.take(hits.ids[filled]),
+                "rank": pa.array((place + 1).astype(np.int32)),
+                "score": pa.array(hits.scores[filled]),
+            }
+        )
+        return owner, table
+
+    def _history(self, user_row: int) -> tuple[Rows, Floats]:
+        matrix = self.interactions.matrix
+        begin, end = matrix.indptr[user_row : user_row + 2]
+        rows = np.asarray(matrix.indices[begin:end], np.int64)
+        return rows, np.asarray(matrix.data[begin:end], np.float32)
+
+    def _liked(self, items: Ids, weights: Sequence[float] | None) -> tuple[Rows, Floats]:
+        rows = self.items.rows(items)
+        if not rows.size:
+            raise InvalidInputError("no item to fold in; give at least one that the visitor likes")
+        given = np.ones(rows.size) if weights is None else np.asarray(weights, np.float64)
+        if given.shape != rows.shape or not (np.isfinite(given) & (given > 0)).all():
+            raise InvalidInputError(
+                f"weights must be {rows.size} finite numbers > 0, one for each item; "
+                f"found {given.tolist()}"
+            )
+        unique, place = np.unique(rows, return_inverse=True)
+        summed = np.bincount(place, weights=given).astype(np.float32)
+        return unique, summed
+
+    def _system(self, rows: Rows, weights: Floats) -> UserSystem:
+        return self._fold.system(self.item_factors[rows], weights)
+
+    def _explain(
+        self, user: Any, item: Any, system: UserSystem, rows: Rows, weights: Floats, n: int
+    ) -> Explanation:
+        target = int(self.items.rows([item])[0])
+        shares = system.contributions(self.item_factors[target])
+        order = np.argsort(-shares, kind="stable")[: _positive(n)]
+        listed = pa.table(
+            {
+                "item_id": self.items.take(rows[order]),
+                "weight": pa.array(weights[order]),
+                "contribution": pa.array(shares[order]),
+            }
+        )
+        return Explanation(user, item, float(shares.sum()), listed)
+
+
+def _positive(n: int) -> int:
+    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
+        raise InvalidInputError(f"n is {n!r}, expected a whole number of at least 1")
+    return int(n)
+
+
+def _csr_of(rows: Sequence[Rows], width: int) -> sp.csr_matrix:
+    indptr = np.concatenate([[0], np.cumsum([len(listed) for listed in rows])]).astype(np.int64)
+    indices = np.concatenate([*rows, np.empty(0, np.int64)]).astype(np.int32)
+    data = np.ones(indices.size, np.float32)
+    return sp.csr_matrix((data, indices, indptr), shape=(len(rows), width))
+
+
+def _directions(vectors: Floats) -> Floats:
+    """Rows scaled to length 1; rows of zeros stay zero."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    scaled = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
+    return np.ascontiguousarray(scaled, np.float32)

@@ -1,0 +1,55 @@
+"""Reading event and item files by their ending."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from recsys.errors import InvalidInputError
+from recsys.interactions import Interactions
+from recsys.storage import existing_file
+
+_TEXT_DELIMITERS = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
+
+
+def read_events(path: Path, **columns: Any) -> Interactions:
+    """Interactions from a Parquet file or folder, or from a CSV or TSV file with a header.
+
+    Parameters
+    ----------
+    path : Path
+        Told apart by its ending; a folder holds Parquet files.
+    **columns
+        As for :meth:`Interactions.from_parquet`.
+    """
+    delimiter = _TEXT_DELIMITERS.get(path.suffix.lower())
+    if delimiter is not None:
+        return Interactions.from_csv(path, delimiter=delimiter, **columns)
+    return Interactions.from_parquet(path, **columns)
+
+
+def read_table(path: Path, what: str) -> pa.Table:
+    """A table from a Parquet, CSV, TSV or JSON-lines file; `what` names it in errors."""
+    import pyarrow.csv as csv
+    import pyarrow.json as json
+    import pyarrow.parquet as pq
+
+    file = existing_file(path, what)
+    if file.stat().st_size == 0:
+        raise InvalidInputError(f"{what} {file} is empty (0 bytes); expected a table")
+    ending = file.suffix.lower()
+    try:
+        if ending in _TEXT_DELIMITERS:
+            parse = csv.ParseOptions(delimiter=_TEXT_DELIMITERS[ending], newlines_in_values=True)
+            return csv.read_csv(file, parse_options=parse)
+        if ending in (".jsonl", ".ndjson"):
+            return json.read_json(file)
+        return pq.read_table(file)
+    except (pa.ArrowException, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise InvalidInputError(
+            f"{what} {file} cannot be read ({reason}); expected Parquet, CSV, TSV or JSON lines, "
+            "told apart by the ending"
+        ) from error
