@@ -1,0 +1,29 @@
+"""Maximum inner product search: an exact native kernel and FAISS indexes behind one interface."""
+
+from __future__ import annotations
+
+from recsys.retrieval.base import NO_ROW, NO_SCORE, Hits, Index
+from recsys.retrieval.exact import ExactIndex, simd_in_use, simd_variants, top_n
+from recsys.retrieval.factory import EXACT_UP_TO, IndexKind, load_index, make_index
+from recsys.retrieval.faiss_index import FaissFlatIndex, FaissHnswIndex
+from recsys.retrieval.recall import recall_against_exact
+from recsys.retrieval.reference import top_n_reference
+
+__all__ = [
+    "EXACT_UP_TO",
+    "NO_ROW",
+    "NO_SCORE",
+    "ExactIndex",
+    "FaissFlatIndex",
+    "FaissHnswIndex",
+    "Hits",
+    "Index",
+    "IndexKind",
+    "load_index",
+    "make_index",
+    "recall_against_exact",
+    "simd_in_use",
+    "simd_variants",
+    "top_n",
+    "top_n_reference",
+]

@@ -1,0 +1,218 @@
+"""Exact maximum inner product search: a native blocked product fused with selection."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import csr_matrix
+
+from recsys.errors import InvalidInputError
+from recsys.retrieval import _topn
+from recsys.retrieval.base import (
+    Hits,
+    allocate,
+    candidate_rows,
+    check_count,
+    check_exclude,
+    check_threads,
+    check_vectors,
+)
+from recsys.retrieval.files import load_vectors, save_vectors
+
+
+def top_n(
+    queries: ArrayLike,
+    items: ArrayLike,
+    n: int,
+    *,
+    exclude: csr_matrix | None = None,
+    allow: ArrayLike | None = None,
+    deny: ArrayLike | None = None,
+    num_threads: int = 0,
+    simd: str = "",
+) -> Hits:
+    """Return the `n` items with the highest inner product for each query, exactly.
+
+    The product is computed in register tiles and compared with each query's n-th best score so
+    far on the spot, so that scores never go to memory; memory beyond the result stays below about
+    20 MiB a thread. Excluded rows are left out inside the search, not afterwards. The GIL is
+    released, and Ctrl-C is honoured.
+
+    Parameters
+    ----------
+    queries : array-like, shape (q, factors)
+        Finite values; other types than float32 are converted.
+    items : array-like, shape (size, factors)
+        Finite values.
+    n : int
+        Rows wanted for each query, at least 1.
+    exclude : csr_matrix, shape (q, size), optional
+        Its stored entries are never returned for their query.
+    allow, deny : array-like of int, optional
+        Only these rows; not these rows. `deny` wins.
+    num_threads : int
+        0 means every processor this process may run on. The result does not depend on it.
+    simd : str
+        Variant of the kernel, one of :func:`simd_variants`; empty means the one named by the
+        environment variable ``ALSATIAN_SIMD``, else the fastest.
+
+    Returns
+    -------
+    Hits
+        Higher score first, of equal scores the lower row first. A score is accumulated in float32
+        in the order of the factors, so its bits depend on nothing but its query, its item and the
+        variant. Products that overflow to NaN or -inf are never returned.
+
+    Raises
+    ------
+    InvalidInputError
+        A parameter is of the wrong shape, out of range, or not finite; an unknown variant.
+    CapacityError
+        The result does not fit into memory.
+
+    Examples
+    --------
+    >>> hits = top_n([[1.0, 0.0]], [[1.0, 5.0], [3.0, 0.0], [3.0, 9.0]], n=4)
+    >>> hits.ids.tolist(), hits.counts.tolist()
+    ([[1, 2, 0, -1]], [3])
+    """
+    vectors = check_vectors(items, "items")
+    return _search(vectors, queries, n, exclude, allow, deny, num_threads, simd)
+
+
+def simd_variants() -> list[str]:
+    """Return the kernel variants that this build holds and this processor runs, slowest first."""
+    return _topn.simd_variants()
+
+
+def simd_in_use() -> str:
+    """Return the variant used where none is named.
+
+    Raises
+    ------
+    InvalidInputError
+        ``ALSATIAN_SIMD`` names a variant that cannot run here.
+    """
+    try:
+        return _topn.simd_in_use()
+    except ValueError as error:
+        raise InvalidInputError(f"ALSATIAN_SIMD: {error}") from error
+
+
+def _search(
+    vectors: NDArray[np.float32],
+    queries: ArrayLike,
+    n: int,
+    exclude: csr_matrix | None,
+    allow: ArrayLike | None,
+    deny: ArrayLike | None,
+    num_threads: int,
+    simd: str = "",
+) -> Hits:
+    """Check what the caller gave and run the native search over trusted `vectors`."""
+    n = check_count(n)
+    threads = check_threads(num_threads)
+    x = check_vectors(queries, "queries", vectors.shape[1])
+    excluded = check_exclude(exclude, len(x), len(vectors))
+    rows = candidate_rows(len(vectors), allow, deny)
+    shape = (len(x), n)
+    hits = Hits(
+        allocate(shape, np.int32), allocate(shape, np.float32), allocate(shape[:1], np.int32)
+    )
+    offsets = indices = None
+    if excluded is not None:
+        offsets = np.ascontiguousarray(excluded.indptr, dtype=np.int64)
+        indices = np.ascontiguousarray(excluded.indices, dtype=np.int32)
+    try:
+        _topn.search(
+            x, vectors, n, rows, offsets, indices, hits.ids, hits.scores, hits.counts, threads, simd
+        )
+    except ValueError as error:
+        raise InvalidInputError(str(error)) from error
+    return hits
+
+
+class ExactIndex:
+    """Exact search over item vectors, held as they are: nothing is built, nothing is copied.
+
+    Parameters
+    ----------
+    factors : array-like, shape (size, factors)
+        Item vectors, finite. Contiguous float32 (a memory map as well) is used in place and must
+        not be changed afterwards.
+
+    Raises
+    ------
+    InvalidInputError
+        Not a matrix of finite numbers.
+
+    Examples
+    --------
+    >>> index = ExactIndex([[1.0, 0.0], [0.0, 2.0]])
+    >>> index.search([[1.0, 1.0]], n=1, deny=[1]).ids.tolist()
+    [[0]]
+    """
+
+    kind = "exact"
+
+    def __init__(self, factors: ArrayLike) -> None:
+        self.vectors = check_vectors(factors, "item factors")
+
+    @property
+    def size(self) -> int:
+        """Number of item rows."""
+        return len(self.vectors)
+
+    @property
+    def factors(self) -> int:
+        """Length of a vector."""
+        return int(self.vectors.shape[1])
+
+    def search(
+        self,
+        queries: ArrayLike,
+        n: int,
+        *,
+        exclude: csr_matrix | None = None,
+        allow: ArrayLike | None = None,
+        deny: ArrayLike | None = None,
+        num_threads: int = 0,
+    ) -> Hits:
+        """Return the `n` best rows of each query, exactly: see :func:`top_n`."""
+        return _search(self.vectors, queries, n, exclude, allow, deny, num_threads)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the vectors as safetensors and a manifest into the folder `path`.
+
+        Raises
+        ------
+        StorageError
+            The disk refuses.
+        """
+        save_vectors(Path(path), self.vectors, kind=self.kind)
+
+    @staticmethod
+    def load(path: str | os.PathLike[str], mmap: bool = True) -> ExactIndex:
+        """Open a saved index.
+
+        Parameters
+        ----------
+        path : path-like
+            Folder that :meth:`save` wrote.
+        mmap : bool
+            Map the vectors instead of reading them: processes share them, and they may be larger
+            than memory.
+
+        Raises
+        ------
+        InputNotFoundError
+            There is no such folder.
+        ModelFormatError
+            It is damaged, of another kind, or newer than this version.
+        """
+        index = ExactIndex.__new__(ExactIndex)
+        index.vectors = load_vectors(Path(path), kind=ExactIndex.kind, mmap=mmap)
+        return index

@@ -1,0 +1,79 @@
+// The border between the portable core (topn.cpp) and the SIMD variants of its inner loop.
+//
+// kernel.cpp is compiled once for each variant. Only raw pointers and plain structs cross, and it
+// calls no inline function of the standard library: a weak symbol compiled with AVX-512 could
+// otherwise be the one the linker keeps for every processor.
+#pragma once
+
+#include <cstdint>
+
+namespace alsatian::topn {
+
+// One task: `queries` queries against the candidates at positions [first, last).
+struct Scan {
+    const float* items;         // row-major item matrix
+    const std::int32_t* rows;   // candidate rows, or null: position is row
+    std::int64_t first;
+    std::int64_t last;
+    std::int64_t factors;
+
+    const float* packed;        // queries in tiles: [tile][factor][query of the tile], zero padded
+    std::int64_t queries;
+
+    float* panels;              // room for `panel_count` packed item panels
+    std::int64_t panel_count;
+
+    // Selection. The best so far of query q are keys[q * capacity .. + counts[q]), unordered; no
+    // score at or below thresholds[q] can enter any more. Padding queries have threshold +inf.
+    std::uint64_t* keys;
+    std::int64_t capacity;
+    std::int64_t wanted;
+    std::int32_t* counts;
+    float* thresholds;
+
+    const std::int32_t* excluded;  // null: none; else ascending per query
+    std::int64_t* cursors;         // next excluded entry not below the rows already scanned
+    const std::int64_t* ends;
+
+    const bool* stop;              // read atomically between item blocks
+};
+
+struct Kernel {
+    int query_tile;  // queries computed together
+    int item_tile;   // items of one panel
+    void (*scan)(const Scan& scan);
+};
+
+// Key order is result order, reversed: a greater key is a better row. Score in the upper half,
+// complement of the row in the lower, so that of equal scores the lower row is greater.
+static inline std::uint64_t key_of(float score, std::int32_t row) {
+    const float plain = score + 0.0f;  // -0 and +0 are one score
+    std::uint32_t bits;
+    __builtin_memcpy(&bits, &plain, sizeof bits);
+    bits = (bits & 0x80000000u) != 0 ? ~bits : bits | 0x80000000u;
+    return (static_cast<std::uint64_t>(bits) << 32) | ~static_cast<std::uint32_t>(row);
+}
+
+static inline float score_of(std::uint64_t key) {
+    auto bits = static_cast<std::uint32_t>(key >> 32);
+    bits = (bits & 0x80000000u) != 0 ? bits & 0x7fffffffu : ~bits;
+    float score;
+    __builtin_memcpy(&score, &bits, sizeof score);
+    return score;
+}
+
+static inline std::int32_t row_of(std::uint64_t key) {
+    return static_cast<std::int32_t>(~static_cast<std::uint32_t>(key));
+}
+
+// Keeps the `wanted` best of query's keys and raises its threshold. In topn.cpp.
+void shrink(const Scan& scan, std::int64_t query);
+
+// clang-format off
+namespace baseline { const Kernel& kernel(); }
+namespace avx2 { const Kernel& kernel(); }
+namespace avx512 { const Kernel& kernel(); }
+namespace portable { const Kernel& kernel(); }  // compiler vectors only; built by the native tests
+// clang-format on
+
+}  // namespace alsatian::topn

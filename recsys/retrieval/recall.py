@@ -1,0 +1,62 @@
+"""How much of the exact answer an approximate index finds."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from recsys.errors import InvalidInputError
+from recsys.retrieval.base import Index
+
+
+def recall_against_exact(index: Index, exact: Index, queries: ArrayLike, n: int) -> float:
+    """Share of the exact top `n` that `index` returns.
+
+    Parameters
+    ----------
+    index : Index
+        The index to judge.
+    exact : Index
+        An exact index over the same vectors.
+    queries : array-like, shape (q, factors)
+        At least one.
+    n : int
+        Length of the lists.
+
+    Returns
+    -------
+    float
+        In [0, 1], over all true entries of all queries. An item whose score equals that of the
+        last exact one counts as found, since nothing but the tie rule sets them apart.
+
+    Raises
+    ------
+    InvalidInputError
+        The indexes differ in size, or there is no query.
+
+    Examples
+    --------
+    >>> from recsys.retrieval import ExactIndex
+    >>> index = ExactIndex([[1.0], [2.0]])
+    >>> recall_against_exact(index, index, [[1.0]], n=1)
+    1.0
+    """
+    if index.size != exact.size:
+        raise InvalidInputError(
+            f"the indexes hold {index.size} and {exact.size} items; recall needs the same items"
+        )
+    truth = exact.search(queries, n)
+    found = index.search(queries, n)
+    total = int(truth.counts.sum())
+    if total == 0:
+        raise InvalidInputError("recall needs at least one query and one item, found none")
+    hit = 0
+    for query in range(len(truth)):
+        last = int(truth.counts[query]) - 1
+        true = truth.ids[query, : last + 1]
+        got = found.ids[query, : found.counts[query]]
+        floor = truth.scores[query, last]
+        # Two implementations may differ in the last bits of a score.
+        tied = np.isclose(found.scores[query, : len(got)], floor, rtol=1e-6, atol=0.0)
+        hit += min(len(true), int((np.isin(got, true) | tied).sum()))
+    return hit / total
