@@ -19,6 +19,8 @@ namespace {
 
 constexpr auto kPollInterval = std::chrono::milliseconds(50);
 
+thread_local const std::atomic<bool>* current_stop = nullptr;
+
 // What the threads of one parallel_for share.
 class Crew {
    public:
@@ -26,6 +28,8 @@ class Crew {
         : tasks_(tasks), body_(body) {}
 
     void work(int thread) noexcept {
+        const std::atomic<bool>* const outer = current_stop;
+        current_stop = &stop_;
         try {
             for (;;) {
                 if (stop_.load(std::memory_order_relaxed)) break;
@@ -38,6 +42,7 @@ class Crew {
             if (!error_) error_ = std::current_exception();
             stop_.store(true);
         }
+        current_stop = outer;
     }
 
     void leave() {
@@ -119,6 +124,10 @@ void parallel_for(int threads, std::int64_t tasks,
     crew.wait(threads, interrupted);
     for (auto& worker : workers) worker.join();
     crew.rethrow();
+}
+
+bool parallel_stopping() {
+    return current_stop != nullptr && current_stop->load(std::memory_order_relaxed);
 }
 
 }  // namespace alsatian

@@ -21,4 +21,8 @@ void parallel_for(int threads, std::int64_t tasks,
                   const std::function<void(std::int64_t task, int thread)>& body,
                   const std::function<bool()>& interrupted = {});
 
+// True on a thread inside parallel_for once its work is to be abandoned. A body that runs for more
+// than about a tenth of a second asks now and then, and throws Interrupted where the answer is yes.
+bool parallel_stopping();
+
 }  // namespace alsatian

@@ -1,0 +1,1 @@
+"""Measurements: speed beside peers, with the quality reached and the machine it was on."""

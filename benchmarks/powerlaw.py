@@ -1,0 +1,82 @@
+"""Sparse matrices for speed tests: power-law users and items around latent clusters.
+
+Speed depends on the shape of the data: how long the longest rows are, and how far apart in memory
+the factors lie that a row touches. Uniform random matrices flatter every implementation; these have
+the long tail of real interactions, and users who keep to a few clusters of items.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+
+def powerlaw_matrix(
+    n_users: int,
+    n_items: int,
+    nnz: int,
+    *,
+    seed: int,
+    clusters: int = 32,
+    user_exponent: float = 0.6,
+    item_exponent: float = 0.8,
+    home_share: float = 0.6,
+) -> csr_matrix:
+    """Draw a matrix of confidences between 1 and 5.
+
+    Parameters
+    ----------
+    n_users, n_items : int
+        Shape.
+    nnz : int
+        Entries drawn; pairs drawn twice are merged, so that a little fewer remain.
+    seed : int
+        Of ``numpy.random.default_rng``.
+    clusters : int
+        Latent clusters. Each user and each item belongs to one.
+    user_exponent, item_exponent : float
+        How often the k-th user (item) is drawn: in proportion to ``k ** -exponent``.
+    home_share : float
+        Share of a user's draws that stay within the user's own cluster of items.
+
+    Returns
+    -------
+    scipy.sparse.csr_matrix
+        float32 ``(n_users, n_items)``, int32 indices, sorted, without duplicates. Rows and columns
+        are shuffled, so that popular items do not lie side by side.
+    """
+    rng = np.random.default_rng(seed)
+    user_of_rank = rng.permutation(n_users).astype(np.int32)
+    item_of_rank = rng.permutation(n_items).astype(np.int32)
+    cluster_of_user = rng.integers(0, clusters, n_users, dtype=np.int32)
+
+    user_weight = np.arange(1, n_users + 1, dtype=np.float64) ** -user_exponent
+    users = user_of_rank[_draw(rng, user_weight, nnz)]
+    item_weight = np.arange(1, n_items + 1, dtype=np.float64) ** -item_exponent
+    ranks = _draw(rng, item_weight, nnz)
+    # Rank r belongs to cluster r mod clusters: every cluster has its own head and tail.
+    home = rng.random(nnz) < home_share
+    moved = ranks[home] - ranks[home] % clusters + cluster_of_user[users[home]]
+    ranks[home] = np.minimum(moved, n_items - 1)
+    items = item_of_rank[ranks]
+
+    pairs = np.unique(users.astype(np.int64) * n_items + items)
+    rows, columns = np.divmod(pairs, n_items)
+    indptr = np.zeros(n_users + 1, dtype=np.int64)
+    np.cumsum(np.bincount(rows, minlength=n_users), out=indptr[1:])
+    values = rng.integers(1, 6, len(pairs)).astype(np.float32)
+    matrix = csr_matrix((n_users, n_items), dtype=np.float32)
+    matrix.data, matrix.indices, matrix.indptr = (
+        values,
+        columns.astype(np.int32),
+        indptr.astype(np.int32),
+    )
+    matrix.has_sorted_indices = True
+    matrix.has_canonical_format = True
+    return matrix
+
+
+def _draw(rng: np.random.Generator, weight: np.ndarray, count: int) -> np.ndarray:
+    """Draw ranks in proportion to `weight`, by inverting the cumulative sum."""
+    cumulative = np.cumsum(weight)
+    return np.searchsorted(cumulative, rng.random(count) * cumulative[-1]).astype(np.int64)

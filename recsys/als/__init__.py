@@ -1,0 +1,12 @@
+"""The ALS core: matrix factorization for implicit feedback, native and multi-threaded.
+
+:class:`AlternatingLeastSquares` learns factors of users and items from a sparse matrix of
+confidences; the C++ behind it is held to the NumPy twin in :mod:`recsys.als.reference`.
+"""
+
+from __future__ import annotations
+
+from recsys.als.cpu import simd_variant, simd_variants
+from recsys.als.model import AlternatingLeastSquares
+
+__all__ = ["AlternatingLeastSquares", "simd_variant", "simd_variants"]

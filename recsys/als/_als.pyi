@@ -1,0 +1,56 @@
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Factors: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
+
+class SparseRows:
+    def __init__(
+        self,
+        indptr: NDArray[np.int64],
+        indices: NDArray[np.int32],
+        data: NDArray[np.float32],
+        columns: int,
+    ) -> None: ...
+    @property
+    def rows(self) -> int: ...
+    @property
+    def columns(self) -> int: ...
+    @property
+    def entries(self) -> int: ...
+    def transposed(
+        self, num_threads: int = 0
+    ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]: ...
+
+def gramian(rows: Factors, *, num_threads: int = 0, variant: str = "") -> NDArray[np.float64]: ...
+def solve(
+    matrix: SparseRows,
+    target: Factors,
+    other: Factors,
+    *,
+    solver: str,
+    cg_steps: int,
+    alpha: float,
+    unobserved: float,
+    regularization: float,
+    exponent: float,
+    gramian: NDArray[np.float64] | None = None,
+    num_threads: int = 0,
+    variant: str = "",
+) -> None: ...
+def objective(
+    matrix: SparseRows,
+    users: Factors,
+    items: Factors,
+    *,
+    alpha: float,
+    unobserved: float,
+    regularization: float,
+    exponent: float,
+    num_threads: int = 0,
+    variant: str = "",
+) -> float: ...
+def simd_variants() -> list[str]: ...
+def simd_variant() -> str: ...
+def threads(requested: int = 0) -> int: ...

@@ -1,0 +1,235 @@
+"""The native core, typed: what comes in is checked here, what goes wrong there is said plainly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix, issparse
+
+from recsys.als import _als
+from recsys.als._als import SparseRows as SparseRows
+from recsys.als.config import ALSConfig
+from recsys.errors import CapacityError, InvalidInputError
+
+Factors = NDArray[np.float32] | NDArray[np.float64]
+
+_MAX_ROWS = np.iinfo(np.int32).max
+
+
+def simd_variants() -> list[str]:
+    """Kernel variants that this build holds and this processor runs, slowest first.
+
+    Examples
+    --------
+    >>> "baseline" in simd_variants()
+    True
+    """
+    return _als.simd_variants()
+
+
+def simd_variant() -> str:
+    """The variant in use: what the environment variable ``ALSATIAN_SIMD`` names, or the fastest.
+
+    Raises
+    ------
+    InvalidInputError
+        ``ALSATIAN_SIMD`` names a variant that is unknown or cannot run here.
+
+    Examples
+    --------
+    >>> simd_variant() in simd_variants()
+    True
+    """
+    with native_errors("ALSATIAN_SIMD"):
+        return _als.simd_variant()
+
+
+@contextmanager
+def native_errors(what: str) -> Iterator[None]:
+    """Turn what the native core throws into the project's errors, with `what` as the subject."""
+    try:
+        yield
+    except ValueError as error:
+        raise InvalidInputError(f"{what}: {error}") from error
+    except OverflowError as error:
+        raise InvalidInputError(
+            f"{what}: {error}; expected smaller confidences or more regularization"
+        ) from error
+    except MemoryError as error:
+        raise CapacityError(
+            f"{what}: the system has no memory left for it; use fewer factors or threads"
+        ) from error
+
+
+@dataclass(frozen=True)
+class Weighting:
+    """The weights of the objective as the native core takes them."""
+
+    alpha: float
+    unobserved: float
+    regularization: float
+    exponent: float
+
+    @classmethod
+    def of(cls, config: ALSConfig) -> Weighting:
+        """Take them out of the settings."""
+        return cls(
+            config.alpha,
+            config.unobserved_weight,
+            config.regularization,
+            config.regularization_exponent,
+        )
+
+
+def canonical_csr(matrix: Any, name: str) -> csr_matrix:
+    """Return `matrix` as CSR of float32 with sorted, unique columns; the input is not changed.
+
+    Parameters
+    ----------
+    matrix : scipy.sparse matrix or array
+        Any sparse format. Nothing is copied where it is CSR, float32 and canonical already.
+        Duplicate entries are summed.
+    name : str
+        Its name in errors.
+
+    Raises
+    ------
+    InvalidInputError
+        Not sparse, complex or not numeric, or an inner structure that contradicts itself.
+    """
+    if not issparse(matrix):
+        raise InvalidInputError(
+            f"{name} is a {type(matrix).__name__}, expected a scipy.sparse.csr_matrix; "
+            "wrap a dense array with csr_matrix(...)"
+        )
+    if matrix.ndim != 2 or matrix.dtype.kind not in "buif":
+        raise InvalidInputError(
+            f"{name} is of dtype {matrix.dtype} and {matrix.ndim} dimensions, expected a matrix of "
+            "real numbers"
+        )
+    try:
+        if matrix.format == "csr":
+            matrix.check_format(full_check=True)
+        csr = matrix.tocsr()
+        if not csr.has_canonical_format:
+            csr = csr.copy()
+            csr.sum_duplicates()
+        if csr.dtype != np.float32:
+            with np.errstate(over="ignore"):
+                csr = csr.astype(np.float32)
+    except ValueError as error:
+        raise InvalidInputError(f"{name} is not a sound sparse matrix: {error}") from error
+    return csr_matrix(csr)
+
+
+def sparse_rows(csr: csr_matrix, name: str) -> SparseRows:
+    """Hand a canonical CSR to the native core, which checks every entry.
+
+    Raises
+    ------
+    InvalidInputError
+        A value is NaN or infinite, an index out of range, or there are more than 2**31 - 1 rows or
+        columns.
+    """
+    if max(csr.shape) > _MAX_ROWS:
+        raise InvalidInputError(
+            f"{name} has shape {csr.shape}, expected at most {_MAX_ROWS} a side"
+        )
+    with native_errors(f"{name} (expected finite values at columns within range)"):
+        return SparseRows(
+            np.ascontiguousarray(csr.indptr, dtype=np.int64),
+            np.ascontiguousarray(csr.indices, dtype=np.int32),
+            np.ascontiguousarray(csr.data, dtype=np.float32),
+            int(csr.shape[1]),
+        )
+
+
+def solve(
+    rows: SparseRows,
+    target: Factors,
+    other: Factors,
+    config: ALSConfig,
+    *,
+    solver: str | None = None,
+    gramian: NDArray[np.float64] | None = None,
+    name: str = "user_items",
+) -> None:
+    """Solve every row of `target` in place, given all rows of `other`.
+
+    Parameters
+    ----------
+    rows : SparseRows
+        Stored values, ``len(target)`` rows and ``len(other)`` columns.
+    target, other : ndarray
+        Factors, C-contiguous, of the dtype of the settings.
+    config : ALSConfig
+        Weights, solver, steps and threads.
+    solver : str, optional
+        Instead of the solver of the settings.
+    gramian : ndarray of float64, shape (f, f), optional
+        ``other.T @ other``, where it is known.
+    name : str
+        What the matrix is called in errors.
+
+    Raises
+    ------
+    InvalidInputError
+        Shapes disagree, or a solution overflows.
+    CapacityError
+        No memory is left for the scratch of a thread.
+    KeyboardInterrupt
+        Ctrl-C; rows that were not reached keep their values.
+    """
+    weights = Weighting.of(config)
+    with native_errors(name):
+        _als.solve(
+            rows,
+            target,
+            other,
+            solver=solver or config.solver,
+            cg_steps=config.cg_steps,
+            alpha=weights.alpha,
+            unobserved=weights.unobserved,
+            regularization=weights.regularization,
+            exponent=weights.exponent,
+            gramian=gramian,
+            num_threads=config.num_threads,
+        )
+
+
+def gramian(rows: Factors, num_threads: int = 0) -> NDArray[np.float64]:
+    """``rows.T @ rows`` in double, shape (f, f): the same bits on any number of threads."""
+    with native_errors("factors"):
+        return _als.gramian(rows, num_threads=num_threads)
+
+
+def objective(rows: SparseRows, users: Factors, items: Factors, config: ALSConfig) -> float:
+    """The objective without the dense matrix; see :mod:`recsys.als.reference` for the formula."""
+    weights = Weighting.of(config)
+    with native_errors("user_items"):
+        return _als.objective(
+            rows,
+            users,
+            items,
+            alpha=weights.alpha,
+            unobserved=weights.unobserved,
+            regularization=weights.regularization,
+            exponent=weights.exponent,
+            num_threads=config.num_threads,
+        )
+
+
+def transposed(rows: SparseRows, num_threads: int = 0) -> SparseRows:
+    """The transpose: 8 bytes an entry, 8 bytes a column, by counting on all threads."""
+    with native_errors("user_items"):
+        return SparseRows(*rows.transposed(num_threads), rows.rows)
+
+
+def thread_count(num_threads: int) -> int:
+    """How many threads `num_threads` means: 0 is every processor this process may use."""
+    return _als.threads(num_threads)

@@ -1,0 +1,109 @@
+"""How much memory there is, and whether a training fits, told before anything is allocated."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from recsys.errors import CapacityError
+
+_CGROUP_FILES = (
+    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
+    (
+        "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+        "/sys/fs/cgroup/memory/memory.usage_in_bytes",
+    ),
+)
+_INDEX_BYTES = 4
+_VALUE_BYTES = 4
+_POINTER_BYTES = 8
+
+
+def available_bytes() -> int | None:
+    """Memory that this process could still take, in bytes; None where the system does not say.
+
+    The least of what the system reports as available and what the container's limit leaves.
+    """
+    found = [value for value in (_system_bytes(), _cgroup_bytes()) if value is not None]
+    return min(found) if found else None
+
+
+def _system_bytes() -> int | None:
+    try:
+        for line in Path("/proc/meminfo").read_text("ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    except (OSError, ValueError, IndexError):
+        pass  # not Linux
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError):
+        return None
+
+
+def _cgroup_bytes() -> int | None:
+    for limit_file, used_file in _CGROUP_FILES:
+        try:
+            limit = int(Path(limit_file).read_text("ascii"))
+            used = int(Path(used_file).read_text("ascii"))
+        except (OSError, ValueError):  # no such group, or "max"
+            continue
+        return max(0, limit - used)
+    return None
+
+
+def training_bytes(
+    users: int, items: int, entries: int, factors: int, itemsize: int, threads: int
+) -> int:
+    """Bytes that a training allocates beside the matrix it is given.
+
+    Parameters
+    ----------
+    users, items, entries : int
+        Shape and stored values of the matrix.
+    factors : int
+        Length of a factor vector.
+    itemsize : int
+        Bytes of a factor, 4 or 8.
+    threads : int
+        Threads.
+
+    Returns
+    -------
+    int
+        Factors of both sides, the transpose with 64-bit row pointers, Gramians, and scratch.
+
+    Examples
+    --------
+    >>> training_bytes(1_000, 500, 20_000, 64, 4, 2) < 4_000_000
+    True
+    """
+    stride = -(-factors // 16) * 16
+    both_factors = (users + items) * factors * itemsize
+    transpose = entries * (_INDEX_BYTES + _VALUE_BYTES) + (users + items + 2) * _POINTER_BYTES
+    gramians = 3 * stride * stride * 8
+    block = 128 * stride * itemsize
+    scratch = threads * (max(1 << 20, block) + block + stride * stride * itemsize)
+    return both_factors + transpose + gramians + scratch
+
+
+def check_capacity(wanted: int, what: str, mend: str) -> None:
+    """Raise :class:`CapacityError` where `wanted` bytes are more than there are.
+
+    Parameters
+    ----------
+    wanted : int
+        Bytes about to be allocated.
+    what : str
+        What for, as the subject of the message.
+    mend : str
+        What the user can do.
+
+    Raises
+    ------
+    CapacityError
+        Names both numbers.
+    """
+    available = available_bytes()
+    if available is not None and wanted > available:
+        raise CapacityError(f"{what} takes {wanted:,} bytes, {available:,} are available; {mend}")

@@ -1,0 +1,366 @@
+"""``AlternatingLeastSquares``: a drop-in for ``implicit.als.AlternatingLeastSquares``.
+
+The same method and argument names, shapes and dtypes, over our own native core. One difference on
+purpose: top-N never invents rows (see :meth:`AlternatingLeastSquares.recommend`).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable
+from typing import IO, Any, Self, TypeAlias
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+from scipy.sparse import csr_matrix
+
+from recsys.als import cpu
+from recsys.als.config import ALSConfig
+from recsys.als.factors import FactorStore
+from recsys.als.memory import check_capacity, training_bytes
+from recsys.als.progress import progress_bar
+from recsys.als.randomness import generator, initial_factors, plain_seed
+from recsys.errors import InvalidInputError
+
+Factors: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
+Callback: TypeAlias = Callable[[int, float, float | None], object]
+RandomState: TypeAlias = int | np.random.RandomState | np.random.Generator | None
+
+log = logging.getLogger("recsys.als")
+_DEFAULT = ALSConfig()
+
+
+class AlternatingLeastSquares(FactorStore):
+    """Matrix factorization for implicit feedback by alternating least squares.
+
+    With interactions S, confidence ``w = |alpha * value|``, label 1 on S (0 for a negative value)
+    and 0 elsewhere, it minimizes::
+
+        sum_S w (t - x_u.y_i)^2 + a0 sum_(not S) (x_u.y_i)^2
+            + sum_u lambda_u |x_u|^2 + sum_i lambda_i |y_i|^2
+
+    where ``lambda_u = lambda (|S_u| + a0 n_items)^nu`` and likewise for items (Rendle et al. 2021).
+    With the defaults ``a0 = 1`` and ``nu = 0`` this is the objective of Hu, Koren & Volinsky
+    (2008) as ``implicit`` has it. An explicit zero is left out of the loss, as a pair of which
+    nothing is known.
+
+    Parameters
+    ----------
+    factors : int
+        Length of a factor vector, 1 to 4096; multiples of 16 are fastest.
+    regularization : float
+        λ, >= 0.
+    alpha : float
+        Scale of the confidences, > 0.
+    iterations : int
+        Sweeps over users and items, >= 0.
+    unobserved_weight : float
+        α0, >= 0.
+    regularization_exponent : float
+        ν, >= 0.
+    solver : str
+        ``"cg"``: warm-started conjugate gradients (Takács, Pilászy & Tikk 2011);
+        ``"cholesky"``: exact.
+    cg_steps : int
+        Steps of conjugate gradients for each row and sweep, >= 1.
+    device : str
+        ``"cpu"``.
+    dtype : str or dtype
+        ``"float32"`` or ``"float64"``.
+    num_threads : int
+        0 for every processor this process may use.
+    random_state : int, numpy.random.RandomState, numpy.random.Generator or None
+        Makes the initial factors. The same seed gives the same factors, bit for bit, on one
+        machine, whatever the number of threads.
+    calculate_training_loss : bool
+        Compute the loss after each sweep (about a quarter of a sweep's time) and hand it to the
+        callback: the objective divided by the sum of all weights, as in ``implicit``.
+
+    Raises
+    ------
+    InvalidInputError
+        A setting of the wrong type or out of range. Settings are attributes and are checked again
+        when they are changed.
+
+    Examples
+    --------
+    >>> from scipy.sparse import csr_matrix
+    >>> likes = csr_matrix([[2, 3, 0, 0], [1, 4, 0, 0], [0, 0, 5, 1.0]])
+    >>> model = AlternatingLeastSquares(factors=4, random_state=1, num_threads=1)
+    >>> model.fit(likes, show_progress=False)
+    >>> ids, scores = model.recommend(0, likes[0], N=3)
+    >>> ids.shape, ids[-1], scores[-1]  # two items are left for this user
+    ((3,), np.int32(-1), np.float32(-inf))
+    """
+
+    def __init__(
+        self,
+        factors: int = _DEFAULT.factors,
+        regularization: float = _DEFAULT.regularization,
+        alpha: float = _DEFAULT.alpha,
+        iterations: int = _DEFAULT.iterations,
+        *,
+        unobserved_weight: float = _DEFAULT.unobserved_weight,
+        regularization_exponent: float = _DEFAULT.regularization_exponent,
+        solver: str = _DEFAULT.solver,
+        cg_steps: int = _DEFAULT.cg_steps,
+        device: str = _DEFAULT.device,
+        dtype: DTypeLike = _DEFAULT.dtype,
+        num_threads: int = _DEFAULT.num_threads,
+        random_state: RandomState = None,
+        calculate_training_loss: bool = _DEFAULT.calculate_training_loss,
+    ) -> None:
+        super().__init__(
+            ALSConfig(
+                factors=factors,
+                regularization=regularization,
+                alpha=alpha,
+                iterations=iterations,
+                unobserved_weight=unobserved_weight,
+                regularization_exponent=regularization_exponent,
+                solver=solver,
+                cg_steps=cg_steps,
+                device=device,
+                dtype=dtype,  # type: ignore[arg-type]  # the config turns it into a name
+                num_threads=num_threads,
+                calculate_training_loss=calculate_training_loss,
+            )
+        )
+        generator(random_state if not isinstance(random_state, np.random.RandomState) else 0)
+        self.random_state = random_state
+
+    # ---- training --------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        user_items: csr_matrix,
+        show_progress: bool = True,
+        callback: Callback | None = None,
+    ) -> None:
+        """Learn factors of users and items.
+
+        Training goes on from `user_factors` and `item_factors` where they are set, as in
+        ``implicit``; set them to None to start anew.
+
+        Parameters
+        ----------
+        user_items : csr_matrix, shape (n_users, n_items)
+            Confidences. A negative value is an item known to be disliked: its absolute value is
+            the confidence, its label is 0. Duplicates are summed. float32 CSR with sorted columns
+            is used in place.
+        show_progress : bool
+            Show a progress bar, on a terminal.
+        callback : callable, optional
+            Called after each sweep with its number (from 0), its seconds, and the loss (None
+            unless ``calculate_training_loss``).
+
+        Raises
+        ------
+        InvalidInputError
+            Not a sparse matrix, empty, all zeros, NaN or infinite, of another shape than factors
+            that are set, or weights so large that a solution overflows.
+        CapacityError
+            Factors and the transposed matrix would not fit into memory; told before anything is
+            allocated.
+        KeyboardInterrupt
+            Ctrl-C, within a second; the factors are then those reached so far and can be used.
+        """
+        csr = cpu.canonical_csr(user_items, "user_items")
+        if min(csr.shape) == 0 or csr.nnz == 0:
+            raise InvalidInputError(
+                f"user_items has shape {csr.shape} and {csr.nnz} entries, expected at least one "
+                "user, one item and one interaction"
+            )
+        users, items = csr.shape
+        self._check_memory(users, items, csr.nnz)
+        rows = cpu.sparse_rows(csr, "user_items")
+        if not csr.data.any():
+            raise InvalidInputError(
+                f"user_items has {csr.nnz} entries and all are 0, expected at least one weight "
+                "other than 0"
+            )
+        self._prepare_factors(users, items)
+        columns = cpu.transposed(rows, self.num_threads)
+        try:
+            self._sweep(rows, columns, csr, show_progress, callback)
+        finally:
+            self._forget_derived()
+
+    def _check_memory(self, users: int, items: int, entries: int) -> None:
+        wanted = training_bytes(
+            users,
+            items,
+            entries,
+            self.factors,
+            self.dtype.itemsize,
+            cpu.thread_count(self.num_threads),
+        )
+        check_capacity(
+            wanted,
+            f"training {self.factors} factors of {users:,} users and {items:,} items",
+            "use fewer factors",
+        )
+
+    def _prepare_factors(self, users: int, items: int) -> None:
+        """Draw the factors that are not set, users before items; check those that are."""
+        rng = generator(self.random_state)
+        self._check_start("user_factors", self._user_factors, users)
+        self._check_start("item_factors", self._item_factors, items)
+        for name, rows in (("_user_factors", users), ("_item_factors", items)):
+            current = getattr(self, name)
+            if current is None:
+                current = initial_factors(rng, rows, self.factors, self.config.dtype)
+            setattr(self, name, np.require(current, self.dtype, ["C", "W"]))
+        self._forget_derived()
+
+    def _check_start(self, name: str, current: Factors | None, rows: int) -> None:
+        if current is None:
+            return
+        if current.shape != (rows, self.factors):
+            raise InvalidInputError(
+                f"{name} are of shape {current.shape}, this training wants "
+                f"{(rows, self.factors)}; set {name} to None to start anew"
+            )
+        if not np.isfinite(current).all():
+            raise InvalidInputError(
+                f"{name} to start from hold NaN or infinity; set {name} to None to start anew"
+            )
+
+    def _sweep(
+        self,
+        rows: cpu.SparseRows,
+        columns: cpu.SparseRows,
+        csr: csr_matrix,
+        show_progress: bool,
+        callback: Callback | None,
+    ) -> None:
+        users, items = self.user_factors, self.item_factors
+        weight = self._total_weight(csr) if self.calculate_training_loss else 1.0
+        with progress_bar(self.iterations, show_progress) as advance:
+            for iteration in range(self.iterations):
+                begin = time.perf_counter()
+                cpu.solve(rows, users, items, self.config)
+                cpu.solve(columns, items, users, self.config, name="user_items, transposed")
+                loss = None
+                if self.calculate_training_loss:
+                    loss = cpu.objective(rows, users, items, self.config) / weight
+                seconds = time.perf_counter() - begin
+                log.info("sweep %d: %.3f s, loss %s", iteration + 1, seconds, loss)
+                advance(loss)
+                if callback is not None:
+                    callback(iteration, seconds, loss)
+
+    def _total_weight(self, csr: csr_matrix) -> float:
+        """Sum of the weights of all pairs, by which ``implicit`` divides its loss."""
+        observed = self.alpha * float(np.abs(csr.data).sum(dtype=np.float64))
+        unobserved = int(csr.shape[0]) * int(csr.shape[1]) - int(csr.nnz)
+        return observed + self.unobserved_weight * unobserved
+
+    def objective(self, user_items: csr_matrix) -> float:
+        """The value of the objective at the current factors, accumulated in double.
+
+        Parameters
+        ----------
+        user_items : csr_matrix, shape (n_users, n_items)
+            What it was fitted on, or other data of that shape.
+
+        Returns
+        -------
+        float
+            Not divided by anything; computed without the dense matrix of scores (the sum over all
+            pairs is the trace of the product of both Gramians: Hu, Koren & Volinsky 2008).
+
+        Raises
+        ------
+        InvalidInputError
+            The matrix is not of the model's shape.
+        NotFittedError
+            There are no factors.
+        """
+        users, items = self._checked("user_factors"), self._checked("item_factors")
+        csr = cpu.canonical_csr(user_items, "user_items")
+        if csr.shape != (len(users), len(items)):
+            raise InvalidInputError(
+                f"user_items has shape {csr.shape}, expected {(len(users), len(items))}"
+            )
+        rows = cpu.sparse_rows(csr, "user_items")
+        return cpu.objective(rows, users, items, self.config)
+
+    # ---- files and interchange -------------------------------------------------------------------
+
+    def save(self, fileobj_or_path: str | os.PathLike[str] | IO[bytes]) -> None:
+        """Write settings and factors into one safetensors file, atomically.
+
+        Parameters
+        ----------
+        fileobj_or_path : path-like or binary file
+            The name is used as it is; no suffix is added.
+
+        Raises
+        ------
+        NotFittedError
+            There are no factors.
+        StorageError
+            The disk refuses.
+        """
+        from recsys.als import files
+
+        users, items = self._checked("user_factors"), self._checked("item_factors")
+        files.write(
+            fileobj_or_path,
+            files.encode(self.config, plain_seed(self.random_state), users, items),
+        )
+
+    @classmethod
+    def load(cls, fileobj_or_path: str | os.PathLike[str] | IO[bytes]) -> Self:
+        """Read what :meth:`save` wrote.
+
+        Raises
+        ------
+        InputNotFoundError
+            There is no such file.
+        ModelFormatError
+            It is truncated, altered, of another format, or of a newer version.
+        """
+        from recsys.als import files
+
+        config, seed, factors = files.decode(*files.read(fileobj_or_path))
+        model = cls(**config.to_dict(), random_state=seed)
+        model.user_factors = factors["user_factors"]
+        model.item_factors = factors["item_factors"]
+        return model
+
+    def to_implicit(self) -> Any:
+        """Return the same model as ``implicit.cpu.als.AlternatingLeastSquares``.
+
+        Factors are copied. ``implicit`` knows neither `unobserved_weight` nor
+        `regularization_exponent`, so both have to be at 1 and 0.
+
+        Raises
+        ------
+        InvalidInputError
+            A setting that ``implicit`` cannot express.
+        """
+        from recsys.als import interchange
+
+        return interchange.to_implicit(self)
+
+    @classmethod
+    def from_implicit(cls, model: Any) -> Self:
+        """Return a model with the settings and (copied) factors of one of ``implicit``'s.
+
+        Parameters
+        ----------
+        model : implicit.cpu.als.AlternatingLeastSquares or implicit.gpu.als.AlternatingLeastSquares
+            Fitted or not.
+
+        Raises
+        ------
+        InvalidInputError
+            Not such a model.
+        """
+        from recsys.als import interchange
+
+        return interchange.from_implicit(cls, model)

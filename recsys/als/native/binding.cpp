@@ -1,0 +1,228 @@
+// Python meets the core: shapes, types and ranges are checked here, nothing is computed.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "core.hpp"
+#include "parallel.hpp"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace alsatian::als {
+
+namespace {
+
+constexpr std::int64_t kMaxFactors = 4096;
+
+template <class T, int dimensions>
+using Input = nb::ndarray<const T, nb::ndim<dimensions>, nb::c_contig, nb::device::cpu>;
+template <class T>
+using Factors = nb::ndarray<T, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+
+// A validated sparse matrix; it keeps the arrays alive.
+class SparseRows {
+   public:
+    SparseRows(Input<std::int64_t, 1> indptr, Input<std::int32_t, 1> indices, Input<float, 1> data,
+               std::int64_t columns)
+        : indptr_(std::move(indptr)), indices_(std::move(indices)), data_(std::move(data)),
+          columns_(columns) {
+        if (indptr_.shape(0) < 1) throw std::invalid_argument("indptr is empty");
+        if (columns < 0 || columns > std::numeric_limits<std::int32_t>::max() ||
+            rows() > std::numeric_limits<std::int32_t>::max()) {
+            throw std::invalid_argument("more rows or columns than 32-bit indices reach");
+        }
+        if (indices_.shape(0) != data_.shape(0) ||
+            indptr_.data()[rows()] != static_cast<std::int64_t>(data_.shape(0))) {
+            throw std::invalid_argument("indptr, indices and data disagree about how many are stored");
+        }
+        const nb::gil_scoped_release release;
+        check(csr());
+    }
+
+    std::int64_t rows() const { return static_cast<std::int64_t>(indptr_.shape(0)) - 1; }
+    std::int64_t columns() const { return columns_; }
+    std::int64_t entries() const { return static_cast<std::int64_t>(data_.shape(0)); }
+    Csr csr() const { return {rows(), columns_, indptr_.data(), indices_.data(), data_.data()}; }
+
+   private:
+    Input<std::int64_t, 1> indptr_;
+    Input<std::int32_t, 1> indices_;
+    Input<float, 1> data_;
+    std::int64_t columns_;
+};
+
+bool signalled() {
+    const nb::gil_scoped_acquire acquire;
+    return PyErr_CheckSignals() != 0;
+}
+
+Run run_of(int threads, const std::string& variant) {
+    if (threads < 0) throw std::invalid_argument("num_threads is negative");
+    return {threads, variant.empty() ? simd_from_environment() : simd_select(variant), signalled};
+}
+
+// Runs `work` without the GIL; Ctrl-C comes out as the KeyboardInterrupt that is already set.
+template <class Work>
+void released(const Work& work) {
+    bool interrupted = false;
+    std::optional<std::int64_t> overflow;
+    {
+        const nb::gil_scoped_release release;
+        try {
+            work();
+        } catch (const Interrupted&) {
+            interrupted = true;
+        } catch (const NotFinite& error) {
+            overflow = error.row;
+        }
+    }
+    if (overflow) {
+        const std::string text = "the solution of row " + std::to_string(*overflow) + " is not finite";
+        PyErr_SetString(PyExc_OverflowError, text.c_str());
+        throw nb::python_error();
+    }
+    if (interrupted) throw nb::python_error();
+}
+
+template <class T>
+nb::ndarray<nb::numpy, T> owned(T* data, std::initializer_list<std::size_t> shape) {
+    const nb::capsule owner(data, [](void* p) noexcept { delete[] static_cast<T*>(p); });
+    return nb::ndarray<nb::numpy, T>(data, shape, owner);
+}
+
+nb::tuple transposed(const SparseRows& matrix, int threads) {
+    const auto columns = static_cast<std::size_t>(matrix.columns());
+    const auto entries = static_cast<std::size_t>(matrix.entries());
+    auto indptr = std::make_unique<std::int64_t[]>(columns + 1);
+    std::unique_ptr<std::int32_t[]> indices(new std::int32_t[entries]);
+    std::unique_ptr<float[]> data(new float[entries]);
+    const Run run = run_of(threads, "");
+    released([&] { transpose(matrix.csr(), indptr.get(), indices.get(), data.get(), run); });
+    return nb::make_tuple(owned(indptr.release(), {columns + 1}), owned(indices.release(), {entries}),
+                          owned(data.release(), {entries}));
+}
+
+template <class Array>
+std::int64_t factors_of(const Array& array) {
+    const auto factors = static_cast<std::int64_t>(array.shape(1));
+    if (factors < 1 || factors > kMaxFactors) {
+        throw std::invalid_argument("factors outside 1.." + std::to_string(kMaxFactors));
+    }
+    return factors;
+}
+
+void expect_shape(const char* name, std::size_t rows, std::int64_t wanted, std::int64_t factors,
+                  std::int64_t other_factors) {
+    if (static_cast<std::int64_t>(rows) != wanted) {
+        throw std::invalid_argument(std::string(name) + " has " + std::to_string(rows) +
+                                    " rows, the matrix wants " + std::to_string(wanted));
+    }
+    if (factors != other_factors) throw std::invalid_argument("the two sides differ in factors");
+}
+
+Weights weights_of(double alpha, double unobserved, double regularization, double exponent) {
+    for (const double value : {alpha, unobserved, regularization, exponent}) {
+        if (!(value >= 0.0 && value <= std::numeric_limits<double>::max())) {
+            throw std::invalid_argument("a weight of the objective is negative or not finite");
+        }
+    }
+    return {alpha, unobserved, regularization, exponent};
+}
+
+template <class T>
+nb::ndarray<nb::numpy, double> gramian_of(Input<T, 2> rows, int threads, const std::string& variant) {
+    const std::int64_t factors = factors_of(rows);
+    const auto f = static_cast<std::size_t>(factors);
+    std::unique_ptr<double[]> out(new double[f * f]);
+    const Run run = run_of(threads, variant);
+    released([&] {
+        gramian(rows.data(), static_cast<std::int64_t>(rows.shape(0)), factors, out.get(), run);
+    });
+    return owned(out.release(), {f, f});
+}
+
+template <class T>
+void solve_of(const SparseRows& matrix, Factors<T> target, Input<T, 2> other, const std::string& solver,
+              int cg_steps, double alpha, double unobserved, double regularization, double exponent,
+              std::optional<Input<double, 2>> gram, int threads, const std::string& variant) {
+    const std::int64_t factors = factors_of(target);
+    expect_shape("target", target.shape(0), matrix.rows(), factors, factors_of(other));
+    expect_shape("other", other.shape(0), matrix.columns(), factors, factors);
+    if (solver != "cg" && solver != "cholesky") throw std::invalid_argument("solver: cg or cholesky");
+    if (cg_steps < 1) throw std::invalid_argument("cg_steps is less than 1");
+    if (gram && (static_cast<std::int64_t>(gram->shape(0)) != factors ||
+                 static_cast<std::int64_t>(gram->shape(1)) != factors)) {
+        throw std::invalid_argument("gramian is not of shape (factors, factors)");
+    }
+    const Weights weights = weights_of(alpha, unobserved, regularization, exponent);
+    const Run run = run_of(threads, variant);
+    released([&] {
+        solve(matrix.csr(), target.data(), other.data(), gram ? gram->data() : nullptr, factors, weights,
+              solver == "cg" ? Solver::cg : Solver::cholesky, cg_steps, run);
+    });
+}
+
+template <class T>
+double objective_of(const SparseRows& matrix, Input<T, 2> users, Input<T, 2> items, double alpha,
+                    double unobserved, double regularization, double exponent, int threads,
+                    const std::string& variant) {
+    const std::int64_t factors = factors_of(users);
+    expect_shape("users", users.shape(0), matrix.rows(), factors, factors_of(items));
+    expect_shape("items", items.shape(0), matrix.columns(), factors, factors);
+    const Weights weights = weights_of(alpha, unobserved, regularization, exponent);
+    const Run run = run_of(threads, variant);
+    double value = 0.0;
+    released([&] {
+        value = objective(matrix.csr(), users.data(), items.data(), factors, weights, run);
+    });
+    return value;
+}
+
+template <class T>
+void bind_for(nb::module_& module) {
+    module.def("gramian", gramian_of<T>, "rows"_a.noconvert(), nb::kw_only(), "num_threads"_a = 0,
+               "variant"_a = "");
+    module.def("solve", solve_of<T>, "matrix"_a, "target"_a.noconvert(), "other"_a.noconvert(),
+               nb::kw_only(), "solver"_a, "cg_steps"_a, "alpha"_a, "unobserved"_a, "regularization"_a,
+               "exponent"_a, "gramian"_a.noconvert() = nb::none(), "num_threads"_a = 0, "variant"_a = "");
+    module.def("objective", objective_of<T>, "matrix"_a, "users"_a.noconvert(), "items"_a.noconvert(),
+               nb::kw_only(), "alpha"_a, "unobserved"_a, "regularization"_a, "exponent"_a,
+               "num_threads"_a = 0, "variant"_a = "");
+}
+
+}  // namespace
+
+}  // namespace alsatian::als
+
+NB_MODULE(_als, module) {
+    using namespace alsatian;
+    using namespace alsatian::als;
+    module.doc() = "Native core of recsys.als; recsys.als.cpu wraps it.";
+    nb::class_<SparseRows>(module, "SparseRows")
+        .def(nb::init<Input<std::int64_t, 1>, Input<std::int32_t, 1>, Input<float, 1>, std::int64_t>(),
+             "indptr"_a.noconvert(), "indices"_a.noconvert(), "data"_a.noconvert(), "columns"_a)
+        .def_prop_ro("rows", &SparseRows::rows)
+        .def_prop_ro("columns", &SparseRows::columns)
+        .def_prop_ro("entries", &SparseRows::entries)
+        .def("transposed", transposed, "num_threads"_a = 0);
+    module.def("simd_variants", [] {
+        std::vector<std::string> names;
+        for (const Simd variant : simd_available()) names.emplace_back(simd_name(variant));
+        return names;
+    });
+    module.def("simd_variant", [] { return std::string(simd_name(simd_from_environment())); });
+    module.def("threads", [](int requested) { return resolve_threads(requested); }, "requested"_a = 0);
+    bind_for<float>(module);
+    bind_for<double>(module);
+}

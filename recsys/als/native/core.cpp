@@ -1,0 +1,268 @@
+#include "core.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <memory>
+#include <vector>
+
+#include "kernels.hpp"
+#include "parallel.hpp"
+#include "scratch.hpp"
+
+namespace alsatian::als {
+
+namespace {
+
+// Gathered rows stay within L2 of any processor of the last ten years that servers have.
+constexpr std::int64_t kGatherBytes = 1 << 20;
+// Up to this many factors, building the normal matrix of a row that does not fit costs less than
+// gathering it again for each step (f/64 cycles for each entry against a few misses of L2).
+constexpr std::int64_t kDenseFactors = 192;
+
+// Enough stretches for an even load, few enough that handing them out costs nothing.
+constexpr std::int64_t kTasksPerThread = 48;
+
+constexpr std::int64_t kTile = 64;         // Gramian tiles, each summed on its own
+constexpr std::int64_t kGramianParts = 32;  // at most so many stretches of rows
+
+bool stopping() { return parallel_stopping(); }
+
+template <class T>
+Side<T> side_of(const Csr& matrix, T* target, const T* other, std::int64_t factors,
+                const Weights& weights) {
+    Side<T> side{};
+    side.indptr = matrix.indptr;
+    side.indices = matrix.indices;
+    side.data = matrix.data;
+    side.others = matrix.columns;
+    side.factors = factors;
+    side.stride = padded(factors, kPad);
+    side.target = target;
+    side.other = other;
+    side.alpha = weights.alpha;
+    side.unobserved = weights.unobserved;
+    side.regularization = weights.regularization;
+    side.exponent = weights.exponent;
+    side.stopping = stopping;
+    return side;
+}
+
+double lambda_of(const Weights& weights, std::int64_t entries, std::int64_t others) {
+    if (weights.exponent == 0.0) return weights.regularization;
+    const double size = static_cast<double>(entries) + weights.unobserved * static_cast<double>(others);
+    return weights.regularization * std::pow(size, weights.exponent);
+}
+
+// Solves one row whose matrix is singular to rounding, in double: directions without curvature are
+// left out (their coordinate is 0), which is a minimum still, b lying in the range of A. Each pivot
+// of A is at least lambda, whatever rounding made of it.
+template <class T>
+void solve_semidefinite(const Side<T>& side, std::int64_t row, const double* gram,
+                        const Weights& weights) {
+    const std::int64_t f = side.factors;
+    const std::size_t size = static_cast<std::size_t>(f);
+    std::vector<double> a(gram, gram + f * f), b(size), x(size), y(size);
+    for (double& value : a) value *= weights.unobserved;
+    for (std::int64_t e = side.indptr[row]; e < side.indptr[row + 1]; ++e) {
+        if (parallel_stopping()) throw Interrupted{};
+        const T* const from = side.other + side.indices[e] * f;
+        std::copy(from, from + f, y.begin());
+        const double value = weights.alpha * static_cast<double>(side.data[e]);
+        const double excess = std::abs(value) - weights.unobserved;
+        for (std::size_t i = 0; i < size; ++i) {
+            if (value > 0.0) b[i] += value * y[i];
+            const double scale = excess * y[i];
+            for (std::size_t j = i; j < size; ++j) a[i * size + j] += scale * y[j];
+        }
+    }
+    const double lambda =
+        lambda_of(weights, side.indptr[row + 1] - side.indptr[row], side.others);
+    double largest = 0.0;
+    for (std::size_t i = 0; i < size; ++i) largest = std::max(largest, a[i * size + i] += lambda);
+    const double rounding = 32.0 * static_cast<double>(std::numeric_limits<T>::epsilon()) * largest;
+    std::vector<char> active(size);
+    for (std::size_t k = 0; k < size; ++k) {
+        double* const pivot_row = &a[k * size];
+        const double pivot = std::max(pivot_row[k], lambda);
+        active[k] = pivot > (lambda > 0.0 ? 0.0 : rounding);
+        if (!active[k]) continue;
+        const double root = std::sqrt(pivot);
+        pivot_row[k] = root;
+        for (std::size_t j = k + 1; j < size; ++j) pivot_row[j] /= root;
+        for (std::size_t i = k + 1; i < size; ++i) {
+            for (std::size_t j = i; j < size; ++j) a[i * size + j] -= pivot_row[i] * pivot_row[j];
+        }
+    }
+    for (std::size_t k = 0; k < size; ++k) {
+        b[k] = active[k] ? b[k] / a[k * size + k] : 0.0;
+        for (std::size_t j = k + 1; j < size && active[k]; ++j) b[j] -= b[k] * a[k * size + j];
+    }
+    for (std::size_t k = size; k-- > 0;) {
+        if (!active[k]) continue;
+        double sum = b[k];
+        for (std::size_t j = k + 1; j < size; ++j) sum -= a[k * size + j] * x[j];
+        x[k] = sum / a[k * size + k];
+    }
+    for (const double value : x) {
+        if (!std::isfinite(static_cast<T>(value))) throw NotFinite(row);
+    }
+    std::transform(x.begin(), x.end(), side.target + row * f,
+                   [](double value) { return static_cast<T>(value); });
+}
+
+}  // namespace
+
+std::vector<Task> cut(const Csr& matrix, std::int64_t row_cost, int threads) {
+    const std::int64_t total = matrix.indptr[matrix.rows] + matrix.rows * row_cost;
+    const std::int64_t share = std::max<std::int64_t>(1, total / (kTasksPerThread * threads));
+    std::vector<Task> tasks;
+    Task task{0, 0, 0};
+    for (std::int64_t row = 0; row < matrix.rows; ++row) {
+        const std::int64_t cost = matrix.indptr[row + 1] - matrix.indptr[row] + row_cost;
+        if (task.cost > 0 && task.cost + cost > share) {
+            tasks.push_back(task);
+            task = {row, row, 0};
+        }
+        task.end = row + 1;
+        task.cost += cost;
+    }
+    if (task.cost > 0) tasks.push_back(task);
+    std::stable_sort(tasks.begin(), tasks.end(),
+                     [](const Task& a, const Task& b) { return a.cost > b.cost; });
+    return tasks;
+}
+
+template <class T>
+void gramian(const T* rows, std::int64_t count, std::int64_t factors, double* out, const Run& run) {
+    const Kernels<T>& table = kernels<T>(run.simd);
+    const std::int64_t stride = padded(factors, kPad);
+    const std::int64_t tiles = (stride + kTile - 1) / kTile;
+    const std::int64_t pairs = tiles * (tiles + 1) / 2;
+    // Stretches depend on the shape alone: the same sums in the same order on any number of threads.
+    const std::int64_t parts = std::clamp<std::int64_t>(
+        std::min(kGramianParts, count / (8 * kBlockRows)), 1, std::max<std::int64_t>(1, 2048 / pairs));
+    const std::size_t tile_size = static_cast<std::size_t>(kTile * kTile);
+    std::vector<double> sums(static_cast<std::size_t>(pairs * parts) * tile_size);
+    std::vector<std::pair<std::int64_t, std::int64_t>> corners;
+    for (std::int64_t i = 0; i < tiles; ++i) {
+        for (std::int64_t j = i; j < tiles; ++j) corners.emplace_back(i * kTile, j * kTile);
+    }
+    parallel_for(
+        run.threads, pairs * parts,
+        [&](std::int64_t task, int) {
+            const auto [i0, j0] = corners[static_cast<std::size_t>(task % pairs)];
+            const std::int64_t part = task / pairs;
+            const std::int64_t i1 = std::min(i0 + kTile, stride), j1 = std::min(j0 + kTile, stride);
+            // Only the tile's own columns are copied: `left` and `right` stand side by side.
+            const std::int64_t width = (i1 - i0) + (j1 - j0);
+            const Aligned<T> block(kBlockRows * width), tile(kTile * 2 * kTile);
+            double* const sum = &sums[static_cast<std::size_t>(task) * tile_size];
+            for (std::int64_t at = count * part / parts; at < count * (part + 1) / parts;
+                 at += kBlockRows) {
+                if (parallel_stopping()) throw Interrupted{};
+                const std::int64_t n = std::min(kBlockRows, count * (part + 1) / parts - at);
+                for (std::int64_t row = 0; row < n; ++row) {
+                    const T* const from = rows + (at + row) * factors;
+                    T* const to = block.get() + row * width;
+                    std::copy(from + i0, from + std::min(i1, factors), to);
+                    std::copy(from + j0, from + std::min(j1, factors), to + (i1 - i0));
+                }
+                std::fill_n(tile.get(), kTile * 2 * kTile, T(0));
+                // As one matrix of both halves, the wanted tile is its upper right quarter.
+                table.rank_update(tile.get(), width, block.get(), block.get(), width, n, 0, i1 - i0,
+                                  i1 - i0, width);
+                for (std::int64_t i = 0; i < i1 - i0; ++i) {
+                    for (std::int64_t j = 0; j < j1 - j0; ++j) {
+                        sum[i * kTile + j] += static_cast<double>(tile.get()[i * width + (i1 - i0) + j]);
+                    }
+                }
+            }
+        },
+        run.interrupted);
+    for (std::int64_t pair = 0; pair < pairs; ++pair) {
+        const auto [i0, j0] = corners[static_cast<std::size_t>(pair)];
+        for (std::int64_t i = i0; i < std::min(i0 + kTile, factors); ++i) {
+            for (std::int64_t j = std::max(i, j0); j < std::min(j0 + kTile, factors); ++j) {
+                double sum = 0.0;
+                for (std::int64_t part = 0; part < parts; ++part) {
+                    sum += sums[static_cast<std::size_t>(part * pairs + pair) * tile_size +
+                                static_cast<std::size_t>((i - i0) * kTile + j - j0)];
+                }
+                out[i * factors + j] = out[j * factors + i] = sum;
+            }
+        }
+    }
+}
+
+template <class T>
+void solve(const Csr& matrix, T* target, const T* other, const double* gram, std::int64_t factors,
+           const Weights& weights, Solver solver, int cg_steps, const Run& run) {
+    const int threads = resolve_threads(run.threads);
+    std::vector<double> computed;
+    if (gram == nullptr) {
+        computed.resize(static_cast<std::size_t>(factors * factors));
+        gramian(other, matrix.columns, factors, computed.data(), run);
+        gram = computed.data();
+    }
+
+    Side<T> side = side_of(matrix, target, other, factors, weights);
+    const Aligned<T> scaled(side.stride * side.stride);
+    for (std::int64_t i = 0; i < factors; ++i) {
+        for (std::int64_t j = 0; j < factors; ++j) {
+            scaled.get()[i * side.stride + j] = static_cast<T>(
+                weights.unobserved * gram[i * factors + j]);
+        }
+    }
+    side.gramian = scaled.get();
+    side.cg_steps = cg_steps;
+    side.dense_long_rows = factors <= kDenseFactors;
+    std::int64_t longest = 0;
+    for (std::int64_t row = 0; row < matrix.rows; ++row) {
+        longest = std::max(longest, matrix.indptr[row + 1] - matrix.indptr[row]);
+    }
+    const std::int64_t fits =
+        kGatherBytes / (side.stride * static_cast<std::int64_t>(sizeof(T))) / kGroup * kGroup;
+    side.capacity = solver == Solver::cholesky ? 0 : std::min(fits, padded(longest, kGroup));
+    const bool needs_matrix =
+        solver == Solver::cholesky || (side.dense_long_rows && longest > side.capacity);
+
+    const auto& table = kernels<T>(run.simd);
+    const auto step = solver == Solver::cholesky ? table.solve_cholesky : table.solve_cg;
+    // The Gramian is met once in a step whatever a row holds: worth about so many entries.
+    const std::int64_t row_cost = solver == Solver::cholesky
+                                      ? std::max<std::int64_t>(16, factors)
+                                      : std::max<std::int64_t>(16, factors / 2);
+    const std::vector<Task> tasks = cut(matrix, row_cost, threads);
+    std::vector<std::unique_ptr<Workspace<T>>> workspaces(static_cast<std::size_t>(threads));
+    parallel_for(
+        threads, static_cast<std::int64_t>(tasks.size()),
+        [&](std::int64_t number, int thread) {
+            auto& workspace = workspaces[static_cast<std::size_t>(thread)];
+            if (!workspace) {
+                workspace = std::make_unique<Workspace<T>>(side.stride, side.capacity, needs_matrix);
+            }
+            const Scratch<T> scratch = workspace->scratch();
+            const Task& task = tasks[static_cast<std::size_t>(number)];
+            for (std::int64_t row = task.begin; row < task.end;) {
+                const Progress progress = step(side, row, task.end, scratch);
+                row = progress.row;
+                switch (progress.outcome) {
+                    case Outcome::done: break;
+                    case Outcome::stopped: throw Interrupted{};
+                    case Outcome::not_finite: throw NotFinite(row);
+                    case Outcome::not_positive: solve_semidefinite(side, row++, gram, weights); break;
+                }
+            }
+        },
+        run.interrupted);
+}
+
+template void gramian(const float*, std::int64_t, std::int64_t, double*, const Run&);
+template void gramian(const double*, std::int64_t, std::int64_t, double*, const Run&);
+template void solve(const Csr&, float*, const float*, const double*, std::int64_t, const Weights&,
+                    Solver, int, const Run&);
+template void solve(const Csr&, double*, const double*, const double*, std::int64_t, const Weights&,
+                    Solver, int, const Run&);
+
+}  // namespace alsatian::als

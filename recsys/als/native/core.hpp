@@ -1,0 +1,74 @@
+// Alternating least squares for implicit feedback, without Python. recsys/als/reference.py says the
+// same in NumPy and holds this to it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <stdexcept>
+#include <string>
+
+#include "cpu.hpp"
+
+namespace alsatian::als {
+
+// A sparse matrix in rows. `data` are stored values v: confidence |alpha v|, label 1 where v > 0, else 0.
+struct Csr {
+    std::int64_t rows;
+    std::int64_t columns;
+    const std::int64_t* indptr;   // (rows + 1)
+    const std::int32_t* indices;  // ascending and unique within a row
+    const float* data;            // finite
+};
+
+// Weights of the objective (see kernels.cpp); lambda of a row with n entries against m rows of the
+// other side is regularization * (n + unobserved * m) ^ exponent.
+struct Weights {
+    double alpha = 1.0;
+    double unobserved = 1.0;
+    double regularization = 0.01;
+    double exponent = 0.0;
+};
+
+enum class Solver { cg, cholesky };
+
+// How the work is done. None of it changes what is computed, save `simd` by rounding.
+struct Run {
+    int threads = 0;
+    Simd simd = Simd::baseline;
+    std::function<bool()> interrupted;
+};
+
+// A row's solution overflows: the row keeps what it had.
+struct NotFinite : std::runtime_error {
+    explicit NotFinite(std::int64_t row_)
+        : std::runtime_error("the solution of row " + std::to_string(row_) + " is not finite"), row(row_) {}
+    std::int64_t row;
+};
+
+// Throws std::invalid_argument with the place of the first entry that breaks what Csr promises.
+void check(const Csr& matrix);
+
+// The transpose, into arrays of (columns + 1), nnz and nnz. Rows of the result are ascending.
+void transpose(const Csr& matrix, std::int64_t* indptr, std::int32_t* indices, float* data,
+               const Run& run);
+
+// out (factors, factors) <- rows' rows, both triangles. Partial sums of 32-bit products run over a
+// fixed number of rows and are added up in double, in an order that does not depend on the threads.
+template <class T>
+void gramian(const T* rows, std::int64_t count, std::int64_t factors, double* out, const Run& run);
+
+// Solves every row of `target` (matrix.rows, factors) in place, given all of `other`
+// (matrix.columns, factors). `cg` starts from what `target` holds. Throws Interrupted or NotFinite;
+// rows not reached keep their values, and no row is ever half written. `gram` may hold gramian(other);
+// where it is null, it is computed.
+template <class T>
+void solve(const Csr& matrix, T* target, const T* other, const double* gram, std::int64_t factors,
+           const Weights& weights, Solver solver, int cg_steps, const Run& run);
+
+// The objective of the design: observed, unobserved and regularization terms of both sides, without
+// the dense matrix; sums in double.
+template <class T>
+double objective(const Csr& matrix, const T* users, const T* items, std::int64_t factors,
+                 const Weights& weights, const Run& run);
+
+}  // namespace alsatian::als

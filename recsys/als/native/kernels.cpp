@@ -1,0 +1,530 @@
+// One object for each SIMD variant; see kernels.hpp for why everything here is internal.
+//
+// A row of the solution x minimizes, with S its stored entries, w = |alpha v|, t the label (1 or 0),
+//
+//     sum_S w (t - x.y)^2 + unobserved * sum_(not S) (x.y)^2 + lambda |x|^2,
+//
+// so A x = b with A = unobserved Y'Y + sum_S (w - unobserved) y y' + lambda I and b = sum_S w t y
+// (Hu, Koren & Volinsky 2008, eq. 4; Rendle et al. 2021, section 2). `cg` runs a few warm-started
+// steps of conjugate gradients without forming A (Takacs, Pilaszy & Tikk 2011); `cholesky` forms it.
+
+#include "kernels.hpp"
+
+#include "lanes.hpp"
+
+namespace alsatian::als {
+namespace {
+
+// Entries ahead of the one being copied whose factors are asked for: enough to hide a miss of L2.
+constexpr std::int64_t kAhead = 24;
+constexpr std::int64_t kCacheLine = 64;
+
+// Squared residual under which a row counts as solved, as in implicit, so that both stop alike.
+constexpr double kSolved = 1e-20;
+
+#if defined(__AVX512F__)
+constexpr std::int64_t kTileRows = 8;  // 8 x 2 sums of the 32 registers
+#else
+constexpr std::int64_t kTileRows = 4;  // 4 x 2 sums of the 16 registers
+#endif
+constexpr std::int64_t kPanel = 16;  // rows that the factorization finishes before it updates the rest
+
+template <class T>
+T dot(const T* a, const T* b, std::int64_t stride) {
+    Lanes<T> even{}, odd{};
+    std::int64_t k = 0;
+    for (; k + 2 * kWidth<T> <= stride; k += 2 * kWidth<T>) {
+        even += load(a + k) * load(b + k);
+        odd += load(a + k + kWidth<T>) * load(b + k + kWidth<T>);
+    }
+    for (; k < stride; k += kWidth<T>) even += load(a + k) * load(b + k);
+    return sum_lanes<T>(even + odd);
+}
+
+template <class T>
+void add_scaled(T* out, T scale, const T* v, std::int64_t stride) {
+    const Lanes<T> s = spread<T>(scale);
+    for (std::int64_t k = 0; k < stride; k += kWidth<T>) store(out + k, load(out + k) + s * load(v + k));
+}
+
+template <class T>
+void fill(T* out, T value, std::int64_t n) {
+    for (std::int64_t k = 0; k < n; ++k) out[k] = value;
+}
+
+template <class T>
+bool finite(T value) {
+    return value - value == T(0);
+}
+
+// out = matrix v, for a symmetric matrix with zeros in its padding.
+template <class T>
+void multiply_symmetric(const T* matrix, std::int64_t stride, const T* v, T* out) {
+    for (std::int64_t k = 0; k < stride; k += 4 * kWidth<T>) {
+        const std::int64_t left = (stride - k) / kWidth<T>;
+        if (left >= 4) {
+            Lanes<T> a{}, b{}, c{}, d{}, a2{}, b2{}, c2{}, d2{};
+            for (std::int64_t i = 0; i < stride; i += 2) {
+                const T* row = matrix + i * stride + k;
+                const Lanes<T> s = spread<T>(v[i]);
+                a += s * load(row);
+                b += s * load(row + kWidth<T>);
+                c += s * load(row + 2 * kWidth<T>);
+                d += s * load(row + 3 * kWidth<T>);
+                const Lanes<T> s2 = spread<T>(v[i + 1]);
+                row += stride;
+                a2 += s2 * load(row);
+                b2 += s2 * load(row + kWidth<T>);
+                c2 += s2 * load(row + 2 * kWidth<T>);
+                d2 += s2 * load(row + 3 * kWidth<T>);
+            }
+            store(out + k, a + a2);
+            store(out + k + kWidth<T>, b + b2);
+            store(out + k + 2 * kWidth<T>, c + c2);
+            store(out + k + 3 * kWidth<T>, d + d2);
+        } else {
+            for (std::int64_t j = k; j < stride; j += kWidth<T>) {
+                Lanes<T> a{}, a2{};
+                for (std::int64_t i = 0; i < stride; i += 2) {
+                    a += spread<T>(v[i]) * load(matrix + i * stride + j);
+                    a2 += spread<T>(v[i + 1]) * load(matrix + (i + 1) * stride + j);
+                }
+                store(out + j, a + a2);
+            }
+        }
+    }
+}
+
+// ---- rows of the other side, gathered ------------------------------------------------------------
+
+template <class T>
+void copy_row(const T* from, std::int64_t factors, std::int64_t stride, T* to) {
+    std::int64_t k = 0;
+    for (; k + kWidth<T> <= factors; k += kWidth<T>) store(to + k, load(from + k));
+    for (; k < factors; ++k) to[k] = from[k];
+    for (; k < stride; ++k) to[k] = T(0);
+}
+
+// A row being solved: its entries [begin, begin + n) and its own regularization.
+template <class T>
+struct Row {
+    std::int64_t begin;
+    std::int64_t n;
+    std::int64_t ahead_end;  // entries before this one belong to the same task: worth a prefetch
+    T lambda;
+};
+
+template <class T>
+Row<T> row_of(const Side<T>& side, std::int64_t row, std::int64_t end) {
+    const std::int64_t begin = side.indptr[row], n = side.indptr[row + 1] - begin;
+    double scale = 1.0;
+    if (side.exponent != 0.0) {
+        const double size = static_cast<double>(n) + side.unobserved * static_cast<double>(side.others);
+        scale = __builtin_pow(size, side.exponent);
+    }
+    return {begin, n, side.indptr[end], static_cast<T>(side.regularization * scale)};
+}
+
+template <class T>
+void prefetch_entry(const Side<T>& side, const Row<T>& row, std::int64_t entry) {
+    if (entry >= row.ahead_end) return;
+    const char* line = reinterpret_cast<const char*>(side.other + side.indices[entry] * side.factors);
+    const char* end = line + side.factors * static_cast<std::int64_t>(sizeof(T));
+    for (; line < end; line += kCacheLine) __builtin_prefetch(line);
+}
+
+// Gathers kGroup entries from `entry` on (zeros after the row's last one) into place `at` of scratch.
+template <class T>
+void gather_group(const Side<T>& side, const Row<T>& row, const Scratch<T>& scratch, std::int64_t entry,
+                  std::int64_t at) {
+    const std::int64_t left = row.begin + row.n - entry;
+    for (std::int64_t i = 0; i < kGroup; ++i) {
+        T* to = scratch.rows + (at + i) * side.stride;
+        T weight = 0, label = 0;
+        if (i < left) {
+            prefetch_entry(side, row, entry + i + kAhead);
+            copy_row(side.other + side.indices[entry + i] * side.factors, side.factors, side.stride, to);
+            const double value = side.alpha * static_cast<double>(side.data[entry + i]);
+            weight = static_cast<T>(value < 0.0 ? -value : value);
+            label = value > 0.0 ? weight : T(0);
+            scratch.excess[at + i] = static_cast<T>(weight - static_cast<T>(side.unobserved));
+        } else {
+            fill(to, T(0), side.stride);
+            scratch.excess[at + i] = T(0);
+        }
+        scratch.labels[at + i] = label;
+    }
+}
+
+// Gathers up to `limit` entries from `entry` on; returns how many places are filled.
+template <class T>
+std::int64_t gather(const Side<T>& side, const Row<T>& row, const Scratch<T>& scratch,
+                    std::int64_t entry, std::int64_t limit) {
+    const std::int64_t left = row.begin + row.n - entry;
+    const std::int64_t places = padded(left < limit ? left : limit, kGroup);
+    for (std::int64_t at = 0; at < places; at += kGroup) gather_group(side, row, scratch, entry + at, at);
+    return places;
+}
+
+// ---- passes over gathered rows, eight at a time --------------------------------------------------
+
+template <class T>
+void dots8(const T* rows, std::int64_t stride, const T* v, T* dots) {
+    Lanes<T> sum[kGroup] = {};
+    for (std::int64_t k = 0; k < stride; k += kWidth<T>) {
+        const Lanes<T> part = load(v + k);
+        for (std::int64_t i = 0; i < kGroup; ++i) sum[i] += part * load(rows + i * stride + k);
+    }
+    sum_lanes8<T>(sum, dots);
+}
+
+template <class T>
+void add_rows8(const T* rows, std::int64_t stride, const T* scale, T* out) {
+    Lanes<T> s[kGroup];
+    for (std::int64_t i = 0; i < kGroup; ++i) s[i] = spread<T>(scale[i]);
+    for (std::int64_t k = 0; k < stride; k += kWidth<T>) {
+        Lanes<T> even = load(out + k), odd{};  // two chains, for an addition takes four cycles
+        for (std::int64_t i = 0; i < kGroup; i += 2) {
+            even += s[i] * load(rows + i * stride + k);
+            odd += s[i + 1] * load(rows + (i + 1) * stride + k);
+        }
+        store(out + k, even + odd);
+    }
+}
+
+// out += sum_i (labels_i - excess_i (row_i . v)) row_i over one group
+template <class T>
+void add_residual8(const T* rows, std::int64_t stride, const T* labels, const T* excess, const T* v,
+                   T* out) {
+    T scale[kGroup];
+    dots8(rows, stride, v, scale);
+    for (std::int64_t i = 0; i < kGroup; ++i) scale[i] = labels[i] - excess[i] * scale[i];
+    add_rows8(rows, stride, scale, out);
+}
+
+// out += sum_i excess_i (row_i . v) row_i
+template <class T>
+void add_product(const T* rows, std::int64_t stride, std::int64_t places, const T* excess, const T* v,
+                 T* out) {
+    T scale[kGroup];
+    for (std::int64_t at = 0; at < places; at += kGroup) {
+        dots8(rows + at * stride, stride, v, scale);
+        for (std::int64_t i = 0; i < kGroup; ++i) scale[i] *= excess[at + i];
+        add_rows8(rows + at * stride, stride, scale, out);
+    }
+}
+
+// sum_i excess_i (row_i . v)^2
+template <class T>
+T quadratic(const T* rows, std::int64_t stride, std::int64_t places, const T* excess, const T* v) {
+    T dots[kGroup], sum[kGroup] = {};
+    for (std::int64_t at = 0; at < places; at += kGroup) {
+        dots8(rows + at * stride, stride, v, dots);
+        for (std::int64_t i = 0; i < kGroup; ++i) sum[i] += excess[at + i] * dots[i] * dots[i];
+    }
+    return ((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
+}
+
+// ---- dense normal matrix -------------------------------------------------------------------------
+
+// Sums of `tile_rows` x `vectors` registers: matrix[i.., j..] += left' right over n rows.
+template <class T, int vectors>
+void rank_update_tile(T* matrix, std::int64_t matrix_stride, const T* left, const T* right,
+                      std::int64_t stride, std::int64_t n) {
+    Lanes<T> sum[kTileRows][vectors] = {};
+    for (std::int64_t row = 0; row < n; ++row) {
+        Lanes<T> part[vectors];
+        for (int v = 0; v < vectors; ++v) part[v] = load(right + row * stride + v * kWidth<T>);
+        for (std::int64_t i = 0; i < kTileRows; ++i) {
+            const Lanes<T> s = spread<T>(left[row * stride + i]);
+            for (int v = 0; v < vectors; ++v) sum[i][v] += s * part[v];
+        }
+    }
+    for (std::int64_t i = 0; i < kTileRows; ++i) {
+        for (int v = 0; v < vectors; ++v) {
+            T* at = matrix + i * matrix_stride + v * kWidth<T>;
+            store(at, load(at) + sum[i][v]);
+        }
+    }
+}
+
+template <class T>
+void rank_update(T* matrix, std::int64_t matrix_stride, const T* left, const T* right,
+                 std::int64_t stride, std::int64_t n, std::int64_t i0, std::int64_t i1, std::int64_t j0,
+                 std::int64_t j1) {
+    constexpr std::int64_t width = kWidth<T>;
+    for (std::int64_t i = i0; i < i1; i += kTileRows) {
+        const std::int64_t diagonal = i / width * width;
+        std::int64_t j = diagonal > j0 ? diagonal : j0;
+        for (; j + 2 * width <= j1; j += 2 * width) {
+            rank_update_tile<T, 2>(matrix + i * matrix_stride + j, matrix_stride, left + i, right + j,
+                                   stride, n);
+        }
+        for (; j < j1; j += width) {
+            rank_update_tile<T, 1>(matrix + i * matrix_stride + j, matrix_stride, left + i, right + j,
+                                   stride, n);
+        }
+    }
+}
+
+// scratch.matrix (upper triangle) <- A, scratch.r <- b. False when told to stop.
+template <class T>
+bool normal_equations(const Side<T>& side, const Row<T>& row, const Scratch<T>& scratch) {
+    const std::int64_t stride = side.stride, size = stride * stride;
+    for (std::int64_t k = 0; k < size; k += kWidth<T>) store(scratch.matrix + k, load(side.gramian + k));
+    fill(scratch.r, T(0), stride);
+    for (std::int64_t done = 0; done < row.n; done += kBlockRows) {
+        if (side.stopping()) return false;
+        const std::int64_t places = gather(side, row, scratch, row.begin + done, kBlockRows);
+        for (std::int64_t at = 0; at < places; at += kGroup) {
+            add_rows8(scratch.rows + at * stride, stride, scratch.labels + at, scratch.r);
+        }
+        for (std::int64_t at = 0; at < places; ++at) {
+            const Lanes<T> s = spread<T>(scratch.excess[at]);
+            for (std::int64_t k = at * stride; k < (at + 1) * stride; k += kWidth<T>) {
+                store(scratch.scaled + k, s * load(scratch.rows + k));
+            }
+        }
+        rank_update(scratch.matrix, stride, scratch.scaled, scratch.rows, stride, places, 0, stride, 0,
+                    stride);
+    }
+    for (std::int64_t i = 0; i < side.factors; ++i) scratch.matrix[i * stride + i] += row.lambda;
+    return true;
+}
+
+template <class T>
+void mirror(T* matrix, std::int64_t stride) {
+    for (std::int64_t i = 0; i < stride; ++i) {
+        for (std::int64_t j = i + 1; j < stride; ++j) matrix[j * stride + i] = matrix[i * stride + j];
+    }
+}
+
+// ---- conjugate gradients -------------------------------------------------------------------------
+
+// How A is applied to a row: from gathered rows, gathered anew in each pass, or as a matrix.
+enum class Form { gathered, streamed, dense };
+
+// r <- b - A x. Leaves the row gathered, or the matrix built. False when told to stop.
+template <class T>
+bool residual(const Side<T>& side, const Row<T>& row, const Scratch<T>& scratch, Form form) {
+    const std::int64_t stride = side.stride;
+    if (form == Form::dense) {
+        if (!normal_equations(side, row, scratch)) return false;
+        mirror(scratch.matrix, stride);
+        multiply_symmetric(scratch.matrix, stride, scratch.x, scratch.q);
+        add_scaled(scratch.r, T(-1), scratch.q, stride);
+        return true;
+    }
+    multiply_symmetric(side.gramian, stride, scratch.x, scratch.r);
+    add_scaled(scratch.r, row.lambda, scratch.x, stride);
+    for (std::int64_t k = 0; k < stride; ++k) scratch.r[k] = -scratch.r[k];
+    for (std::int64_t done = 0; done < row.n; done += kGroup) {
+        const std::int64_t at = form == Form::gathered ? done : 0;
+        if (form == Form::streamed && done % kBlockRows == 0 && side.stopping()) return false;
+        gather_group(side, row, scratch, row.begin + done, at);
+        add_residual8(scratch.rows + at * stride, stride, scratch.labels + at, scratch.excess + at,
+                      scratch.x, scratch.r);
+    }
+    return true;
+}
+
+// Returns p'Ap, and leaves q = A p where `need_product`. The last step wants the number alone, which
+// saves half a pass. `stopped` is set when told to stop.
+template <class T>
+T multiply(const Side<T>& side, const Row<T>& row, const Scratch<T>& scratch, Form form,
+           bool need_product, bool& stopped) {
+    const std::int64_t stride = side.stride;
+    if (form == Form::dense) {
+        multiply_symmetric(scratch.matrix, stride, scratch.p, scratch.q);
+        return dot(scratch.p, scratch.q, stride);
+    }
+    multiply_symmetric(side.gramian, stride, scratch.p, scratch.q);
+    add_scaled(scratch.q, row.lambda, scratch.p, stride);
+    T sum = need_product ? T(0) : dot(scratch.p, scratch.q, stride);
+    const std::int64_t step = form == Form::gathered ? row.n : kBlockRows;
+    for (std::int64_t done = 0; done < row.n; done += step) {
+        std::int64_t places = padded(row.n, kGroup);
+        if (form == Form::streamed) {
+            if (side.stopping()) {
+                stopped = true;
+                return T(0);
+            }
+            places = gather(side, row, scratch, row.begin + done, kBlockRows);
+        }
+        if (need_product) {
+            add_product(scratch.rows, stride, places, scratch.excess, scratch.p, scratch.q);
+        } else {
+            sum += quadratic(scratch.rows, stride, places, scratch.excess, scratch.p);
+        }
+    }
+    return need_product ? dot(scratch.p, scratch.q, stride) : sum;
+}
+
+// Conjugate gradients on scratch.x, which holds where to start. False when told to stop.
+template <class T>
+bool iterate_cg(const Side<T>& side, const Row<T>& row, const Scratch<T>& scratch) {
+    const std::int64_t stride = side.stride;
+    const Form form = row.n <= side.capacity ? Form::gathered
+                      : side.dense_long_rows ? Form::dense
+                                             : Form::streamed;
+    if (!residual(side, row, scratch, form)) return false;
+    copy_row(scratch.r, stride, stride, scratch.p);
+    T error = dot(scratch.r, scratch.r, stride);
+    bool stopped = false;
+    for (int step = 0; step < side.cg_steps && static_cast<double>(error) >= kSolved; ++step) {
+        const bool last = step + 1 == side.cg_steps;
+        const T curvature = multiply(side, row, scratch, form, !last, stopped);
+        if (stopped) return false;
+        if (!(curvature > T(0))) break;  // flat to rounding: no further to go along p
+        const T length = error / curvature;
+        add_scaled(scratch.x, length, scratch.p, stride);
+        if (last) break;
+        add_scaled(scratch.r, -length, scratch.q, stride);
+        const T next = dot(scratch.r, scratch.r, stride);
+        const T ratio = next / error;
+        for (std::int64_t k = 0; k < stride; k += kWidth<T>) {
+            store(scratch.p + k, load(scratch.r + k) + spread<T>(ratio) * load(scratch.p + k));
+        }
+        error = next;
+    }
+    return true;
+}
+
+// Writes the solution, unless it is not finite.
+template <class T>
+bool write_back(const Side<T>& side, std::int64_t row, const T* x) {
+    if (!finite(dot(x, x, side.stride))) return false;
+    T* to = side.target + row * side.factors;
+    for (std::int64_t k = 0; k < side.factors; ++k) to[k] = x[k];
+    return true;
+}
+
+template <class T>
+Progress solve_cg(const Side<T>& side, std::int64_t begin, std::int64_t end, const Scratch<T>& scratch) {
+    for (std::int64_t u = begin; u < end; ++u) {
+        if (side.stopping()) return {Outcome::stopped, u};
+        const Row<T> row = row_of(side, u, end);
+        if (row.n == 0) {  // b = 0, and so is the minimum
+            fill(side.target + u * side.factors, T(0), side.factors);
+            continue;
+        }
+        copy_row(side.target + u * side.factors, side.factors, side.stride, scratch.x);
+        if (!iterate_cg(side, row, scratch)) return {Outcome::stopped, u};
+        if (!write_back(side, u, scratch.x)) return {Outcome::not_finite, u};
+    }
+    return {Outcome::done, end};
+}
+
+// ---- Cholesky ------------------------------------------------------------------------------------
+
+// A = U'U in the upper triangle of scratch.matrix, a panel of rows at a time. False when a pivot is
+// lost to rounding.
+template <class T>
+bool factorize(std::int64_t factors, std::int64_t stride, const Scratch<T>& scratch) {
+    constexpr T epsilon = sizeof(T) == 4 ? T(1.1920929e-07) : T(2.220446049250313e-16);
+    T* const matrix = scratch.matrix;
+    for (std::int64_t k = 0; k < factors; ++k) scratch.q[k] = matrix[k * stride + k];
+    for (std::int64_t k0 = 0; k0 < factors; k0 += kPanel) {
+        const std::int64_t k1 = k0 + kPanel < factors ? k0 + kPanel : factors;
+        for (std::int64_t k = k0; k < k1; ++k) {
+            T* const row = matrix + k * stride;
+            if (!(row[k] > T(4) * epsilon * scratch.q[k])) return false;
+            const T inverse = T(1) / __builtin_sqrt(row[k]);
+            const Lanes<T> s = spread<T>(inverse);
+            const std::int64_t from = k / kWidth<T> * kWidth<T>;
+            for (std::int64_t j = from; j < stride; j += kWidth<T>) store(row + j, s * load(row + j));
+            for (std::int64_t i = k + 1; i < k1; ++i) {
+                const std::int64_t first = i / kWidth<T> * kWidth<T>;
+                add_scaled(matrix + i * stride + first, -row[i], row + first, stride - first);
+            }
+        }
+        if (k1 == factors) break;
+        for (std::int64_t k = k0 * stride; k < k1 * stride; k += kWidth<T>) {
+            store(scratch.scaled + k - k0 * stride, -load(matrix + k));
+        }
+        rank_update(matrix, stride, scratch.scaled, matrix + k0 * stride, stride, kPanel, k1, stride, k1,
+                    stride);
+    }
+    return true;
+}
+
+// x <- (U'U)^-1 r; r is overwritten.
+template <class T>
+void substitute(std::int64_t factors, std::int64_t stride, const Scratch<T>& scratch) {
+    T* const r = scratch.r;
+    T* const x = scratch.x;
+    for (std::int64_t k = 0; k < factors; ++k) {
+        const T* const row = scratch.matrix + k * stride;
+        r[k] /= row[k];
+        std::int64_t j = k + 1;
+        for (; j < stride && j % kWidth<T> != 0; ++j) r[j] -= r[k] * row[j];
+        if (j < stride) add_scaled(r + j, -r[k], row + j, stride - j);
+    }
+    fill(x, T(0), stride);
+    for (std::int64_t k = factors - 1; k >= 0; --k) {
+        const T* const row = scratch.matrix + k * stride;
+        T sum = r[k];
+        std::int64_t j = k + 1;
+        for (; j < stride && j % kWidth<T> != 0; ++j) sum -= row[j] * x[j];
+        if (j < stride) sum -= dot(row + j, x + j, stride - j);
+        x[k] = sum / row[k];
+    }
+}
+
+template <class T>
+Progress solve_cholesky(const Side<T>& side, std::int64_t begin, std::int64_t end,
+                        const Scratch<T>& scratch) {
+    for (std::int64_t u = begin; u < end; ++u) {
+        if (side.stopping()) return {Outcome::stopped, u};
+        const Row<T> row = row_of(side, u, end);
+        if (row.n == 0) {
+            fill(side.target + u * side.factors, T(0), side.factors);
+            continue;
+        }
+        if (!normal_equations(side, row, scratch)) return {Outcome::stopped, u};
+        if (!factorize(side.factors, side.stride, scratch)) return {Outcome::not_positive, u};
+        substitute(side.factors, side.stride, scratch);
+        if (!write_back(side, u, scratch.x)) return {Outcome::not_finite, u};
+    }
+    return {Outcome::done, end};
+}
+
+// ---- loss ----------------------------------------------------------------------------------------
+
+template <class T>
+double observed_loss(const Side<T>& side, std::int64_t begin, std::int64_t end,
+                     const Scratch<T>& scratch) {
+    double loss = 0.0;
+    for (std::int64_t u = begin; u < end; ++u) {
+        const Row<T> row = row_of(side, u, end);
+        copy_row(side.target + u * side.factors, side.factors, side.stride, scratch.x);
+        for (std::int64_t done = 0; done < row.n; done += kGroup) {
+            T dots[kGroup];
+            gather_group(side, row, scratch, row.begin + done, 0);
+            dots8(scratch.rows, side.stride, scratch.x, dots);
+            const std::int64_t left = row.n - done;
+            for (std::int64_t i = 0; i < (left < kGroup ? left : kGroup); ++i) {
+                const double value = side.alpha * static_cast<double>(side.data[row.begin + done + i]);
+                const double weight = value < 0.0 ? -value : value;
+                const double score = static_cast<double>(dots[i]);
+                const double miss = (value > 0.0 ? 1.0 : 0.0) - score;
+                loss += weight * miss * miss - side.unobserved * score * score;
+            }
+        }
+    }
+    return loss;
+}
+
+template <class T>
+constexpr Kernels<T> kTable = {solve_cg<T>, solve_cholesky<T>, rank_update<T>, observed_loss<T>};
+
+}  // namespace
+
+namespace ALSATIAN_VARIANT {
+
+const Kernels<float>& kernels_f32() { return kTable<float>; }
+const Kernels<double>& kernels_f64() { return kTable<double>; }
+
+}  // namespace ALSATIAN_VARIANT
+
+}  // namespace alsatian::als

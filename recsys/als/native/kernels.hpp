@@ -1,0 +1,104 @@
+// The loops that are compiled once for each SIMD variant, as a table of plain function pointers.
+//
+// kernels.cpp is compiled with flags that other objects are not compiled with. Whatever it emitted as
+// a weak symbol (an inline function of the standard library, say) could be picked by the linker for
+// the whole module and crash an older processor. Hence: no standard containers here, raw pointers
+// only, and everything in kernels.cpp is static.
+#pragma once
+
+#include <cstdint>
+
+namespace alsatian::als {
+
+// Scratch rows hold a multiple of kPad numbers, zeros after the true factors, so that no kernel has
+// a tail; blocks of gathered rows hold a multiple of kGroup rows, zeros again.
+constexpr std::int64_t kPad = 16;
+constexpr std::int64_t kGroup = 8;
+
+// Gathered rows that are worked on at once while a normal matrix is built: a block stays in L1 or L2,
+// and 32-bit sums run over no more than this many products before they are added to the total.
+constexpr std::int64_t kBlockRows = 128;
+
+static constexpr inline std::int64_t padded(std::int64_t n, std::int64_t unit) { return (n + unit - 1) / unit * unit; }
+
+// One side of the alternation: solve rows of `target` given all rows of `other`.
+template <class T>
+struct Side {
+    const std::int64_t* indptr;   // (rows + 1)
+    const std::int32_t* indices;  // rows of `other`
+    const float* data;            // stored values v; confidence |alpha v|, label 1 where v > 0
+    std::int64_t others;          // rows of `other`
+    std::int64_t factors;         // columns of `target` and `other`, contiguous
+    std::int64_t stride;          // factors padded to kPad
+    T* target;
+    const T* other;
+    const T* gramian;  // (stride, stride): unobserved * other^T other, zeros in the padding
+    double alpha;
+    double unobserved;
+    double regularization;
+    double exponent;
+    int cg_steps;
+    std::int64_t capacity;  // rows that fit into `Scratch::rows`, a multiple of kGroup
+    bool dense_long_rows;   // rows longer than `capacity`: build the normal matrix first
+    bool (*stopping)();     // true once the work is to be abandoned
+};
+
+// What one thread works in; each array is aligned to 64 bytes.
+template <class T>
+struct Scratch {
+    T* rows;    // (max(capacity, kBlockRows), stride) gathered factors
+    T* labels;  // (same count) w where the label is 1, else 0
+    T* excess;  // (same count) w - unobserved
+    T* scaled;  // (kBlockRows, stride) gathered factors times excess; null unless a matrix is built
+    T* matrix;  // (stride, stride); null unless a matrix is built
+    T* x;       // (stride) each, from here on
+    T* r;
+    T* p;
+    T* q;
+};
+
+// Why a range of rows was left early.
+enum class Outcome : int {
+    done = 0,
+    stopped = 1,       // `stopping` said so
+    not_positive = 2,  // cholesky: a pivot is not safely positive; the row is unchanged
+    not_finite = 3,    // the solution is not finite; the row is unchanged
+};
+
+struct Progress {
+    Outcome outcome;
+    std::int64_t row;  // where it stopped
+};
+
+template <class T>
+struct Kernels {
+    // Solves rows [begin, end) in place.
+    Progress (*solve_cg)(const Side<T>&, std::int64_t begin, std::int64_t end, const Scratch<T>&);
+    Progress (*solve_cholesky)(const Side<T>&, std::int64_t begin, std::int64_t end,
+                               const Scratch<T>&);
+    // Upper triangle of tile [i0, i1) x [j0, j1) of `matrix` += left^T right over n block rows.
+    // Bounds are multiples of kPad; entries under the diagonal may be written with anything.
+    void (*rank_update)(T* matrix, std::int64_t matrix_stride, const T* left, const T* right,
+                        std::int64_t stride, std::int64_t n, std::int64_t i0, std::int64_t i1,
+                        std::int64_t j0, std::int64_t j1);
+    // Sum over the stored entries of rows [begin, end) of w (label - s)^2 - unobserved s^2, where s is
+    // the predicted score; accumulated in double.
+    double (*observed_loss)(const Side<T>&, std::int64_t begin, std::int64_t end, const Scratch<T>&);
+};
+
+namespace baseline {
+const Kernels<float>& kernels_f32();
+const Kernels<double>& kernels_f64();
+}  // namespace baseline
+#if defined(ALSATIAN_X86_VARIANTS)
+namespace avx2 {
+const Kernels<float>& kernels_f32();
+const Kernels<double>& kernels_f64();
+}  // namespace avx2
+namespace avx512 {
+const Kernels<float>& kernels_f32();
+const Kernels<double>& kernels_f64();
+}  // namespace avx512
+#endif
+
+}  // namespace alsatian::als

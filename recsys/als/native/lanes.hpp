@@ -1,0 +1,105 @@
+// SIMD lanes for kernels.cpp alone: vector extensions of GCC and Clang, as wide as the variant allows.
+#pragma once
+
+#include <cstdint>
+
+#if defined(__AVX2__) || defined(__AVX512F__)
+#include <immintrin.h>
+#endif
+
+namespace {
+
+#if defined(__AVX512F__)
+#define ALSATIAN_LANE_BYTES 64
+#elif defined(__AVX2__)
+#define ALSATIAN_LANE_BYTES 32
+#else
+#define ALSATIAN_LANE_BYTES 16
+#endif
+
+// Alignment of one number: the same type serves for aligned and for unaligned addresses.
+typedef float FloatLanes __attribute__((vector_size(ALSATIAN_LANE_BYTES), aligned(4), may_alias));
+typedef double DoubleLanes __attribute__((vector_size(ALSATIAN_LANE_BYTES), aligned(8), may_alias));
+
+template <class T>
+struct LanesOf;
+template <>
+struct LanesOf<float> {
+    using type = FloatLanes;
+};
+template <>
+struct LanesOf<double> {
+    using type = DoubleLanes;
+};
+template <class T>
+using Lanes = typename LanesOf<T>::type;
+
+template <class T>
+constexpr std::int64_t kWidth = ALSATIAN_LANE_BYTES / static_cast<std::int64_t>(sizeof(T));
+
+template <class T>
+inline Lanes<T> load(const T* from) {
+    return *reinterpret_cast<const Lanes<T>*>(from);
+}
+
+template <class T>
+inline void store(T* to, Lanes<T> value) {
+    *reinterpret_cast<Lanes<T>*>(to) = value;
+}
+
+template <class T>
+inline Lanes<T> spread(T value) {
+    return value - Lanes<T>{};
+}
+
+template <class T>
+inline T sum_lanes(Lanes<T> v) {
+    T part[kWidth<T>];
+    store(part, v);
+    for (std::int64_t half = kWidth<T> / 2; half > 0; half /= 2) {
+        for (std::int64_t i = 0; i < half; ++i) part[i] += part[i + half];
+    }
+    return part[0];
+}
+
+// sums[i] <- sum of the lanes of v[i], for eight vectors at once: three operations a vector instead of
+// eight, which is what makes the short dot products cheap.
+template <class T>
+inline void sum_lanes8(const Lanes<T>* v, T* sums) {
+    for (int i = 0; i < 8; ++i) sums[i] = sum_lanes<T>(v[i]);
+}
+
+#if defined(__AVX512F__)
+template <>
+inline double sum_lanes<double>(DoubleLanes v) {
+    return _mm512_reduce_add_pd((__m512d)v);
+}
+
+template <>
+inline void sum_lanes8<float>(const FloatLanes* v, float* sums) {
+    const auto fold = [](__m512 a, __m512 b) {  // halves of a, then of b
+        return _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x44), _mm512_shuffle_f32x4(a, b, 0xEE));
+    };
+    const auto fold_quarters = [](__m512 a, __m512 b) {
+        return _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x88), _mm512_shuffle_f32x4(a, b, 0xDD));
+    };
+    const __m512 low = fold_quarters(fold((__m512)v[0], (__m512)v[1]), fold((__m512)v[2], (__m512)v[3]));
+    const __m512 high = fold_quarters(fold((__m512)v[4], (__m512)v[5]), fold((__m512)v[6], (__m512)v[7]));
+    __m512 both = _mm512_add_ps(_mm512_unpacklo_ps(low, high), _mm512_unpackhi_ps(low, high));
+    both = _mm512_add_ps(both, _mm512_permute_ps(both, 0x4E));
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 0, 0, 0, 0, 0, 0, 0, 0);
+    _mm256_storeu_ps(sums, _mm512_castps512_ps256(_mm512_permutexvar_ps(order, both)));
+}
+#elif defined(__AVX2__)
+template <>
+inline void sum_lanes8<float>(const FloatLanes* v, float* sums) {
+    const __m256 a = _mm256_hadd_ps(_mm256_hadd_ps((__m256)v[0], (__m256)v[1]),
+                                    _mm256_hadd_ps((__m256)v[2], (__m256)v[3]));
+    const __m256 b = _mm256_hadd_ps(_mm256_hadd_ps((__m256)v[4], (__m256)v[5]),
+                                    _mm256_hadd_ps((__m256)v[6], (__m256)v[7]));
+    _mm256_storeu_ps(sums, _mm256_add_ps(_mm256_permute2f128_ps(a, b, 0x20),
+                                         _mm256_permute2f128_ps(a, b, 0x31)));
+}
+#endif
+
+}  // namespace
