@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -64,9 +64,10 @@ def evaluate_recommenders(
         Of ``alsatian``, ``implicit``, ``bm25`` and ``popularity``; the first is compared with each
         of the others.
     settings : AlsSettings, optional
-        Of both ALS models. Settings that `implicit` lacks are an error while it is among `models`.
+        Of both ALS models (:class:`recsys.als.config.ALSConfig` by another name). Settings that
+        `implicit` lacks are an error while it is among `models`.
     num_threads : int
-        0 for all cores.
+        Of every model, whatever `settings` say; 0 for all cores.
     samples, level, seed
         See :func:`evaluate`; `seed` also makes the split and the initial factors.
     progress : callable, optional
@@ -81,9 +82,10 @@ def evaluate_recommenders(
     InvalidInputError
         An unknown or repeated model, a split that cannot be made, a bad cutoff.
     """
+    chosen = replace(settings or AlsSettings(), num_threads=num_threads)
     makers: dict[str, Callable[[], Ranker]] = {
-        "alsatian": lambda: AlsRanker(settings, seed=seed, num_threads=num_threads),
-        "implicit": lambda: implicit_als(settings, seed=seed, num_threads=num_threads),
+        "alsatian": lambda: AlsRanker(chosen, seed=seed),
+        "implicit": lambda: implicit_als(chosen, seed=seed),
         "bm25": lambda: implicit_bm25(num_threads=num_threads),
         "popularity": PopularityRanker,
     }

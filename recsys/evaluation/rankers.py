@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from recsys.als import AlternatingLeastSquares
+from recsys.als.config import ALSConfig as AlsSettings
 from recsys.errors import InvalidInputError, NotFittedError
 from recsys.interactions import Interactions
 
@@ -129,77 +130,38 @@ def place_in_row(rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     return np.asarray(np.arange(rows.size) - np.repeat(starts, lengths))
 
 
-@dataclass(frozen=True)
-class AlsSettings:
-    """Settings of an ALS model, named as in :class:`recsys.als.AlternatingLeastSquares`.
-
-    The last two are ours alone; at their defaults ours and `implicit`'s minimize the same
-    objective.
-
-    Attributes
-    ----------
-    factors : int
-        Length of the vectors.
-    regularization : float
-        λ of the objective.
-    alpha : float
-        Confidence of a pair of weight 1.
-    iterations : int
-        Sweeps over users and items.
-    unobserved_weight : float
-        α0, the confidence of a pair that was not observed.
-    regularization_exponent : float
-        ν, how regularization grows with the number of interactions.
-    """
-
-    factors: int = 64
-    regularization: float = 0.01
-    alpha: float = 1.0
-    iterations: int = 15
-    unobserved_weight: float = 1.0
-    regularization_exponent: float = 0.0
-
-
 class AlsRanker:
     """Our own ALS; its lists are passed on exactly as it returns them.
 
     Parameters
     ----------
     settings : AlsSettings
-        Model settings.
+        Model settings, threads among them.
     seed : int
         Seed of the initial factors.
-    num_threads : int
-        0 for all cores.
     name : str
         Name in reports.
     """
 
     def __init__(
-        self,
-        settings: AlsSettings | None = None,
-        *,
-        seed: int = 0,
-        num_threads: int = 0,
-        name: str = "alsatian",
+        self, settings: AlsSettings | None = None, *, seed: int = 0, name: str = "alsatian"
     ) -> None:
-        from recsys.als import AlternatingLeastSquares
-
         chosen = settings or AlsSettings()
         self.name = name
-        self.settings: Mapping[str, Any] = {**asdict(chosen), "solver": "cg", "seed": seed}
-        self._make = lambda: AlternatingLeastSquares(
-            **asdict(chosen), num_threads=num_threads, random_state=seed
-        )
-        self.model = self._make()
+        self.settings: Mapping[str, Any] = {**chosen.to_dict(), "seed": seed}
+        self._chosen = chosen
+        self._seed = seed
+        self.model: AlternatingLeastSquares | None = None
 
     def fit(self, train: Interactions) -> None:
         """Train a fresh model (fitting a fitted one would continue from its factors)."""
-        self.model = self._make()
+        self.model = AlternatingLeastSquares(**self._chosen.to_dict(), random_state=self._seed)
         self.model.fit(train.matrix, show_progress=False)
 
     def recommend(self, users: npt.NDArray[np.int64], n: int, exclude: sp.csr_matrix) -> ItemRows:
         """Exact top-N by inner product; see :class:`Ranker`."""
+        if self.model is None:
+            raise NotFittedError(f"{self.name}: call fit before recommend")
         ids, _ = self.model.recommend(users, exclude, N=n, filter_already_liked_items=True)
         return np.asarray(ids, np.int32)
 
@@ -266,42 +228,45 @@ class ImplicitRanker:
         return ids
 
 
-def implicit_als(
-    settings: AlsSettings | None = None, *, seed: int = 0, num_threads: int = 0
-) -> ImplicitRanker:
-    """ALS of `implicit` (CPU, 3 steps of conjugate gradients, its default).
+def implicit_als(settings: AlsSettings | None = None, *, seed: int = 0) -> ImplicitRanker:
+    """ALS of `implicit` on the CPU, with the settings of ours.
 
     Parameters
     ----------
     settings : AlsSettings
-        Model settings; the two that `implicit` lacks must be at their defaults.
-    seed, num_threads
-        See :class:`AlsRanker`.
+        Settings; what `implicit` cannot do must be at its default.
+    seed : int
+        Seed of the initial factors.
 
     Raises
     ------
     InvalidInputError
-        `settings` ask for an unobserved weight or a regularization exponent.
+        `settings` ask for an unobserved weight, a regularization exponent, or other than 3 steps of
+        conjugate gradients.
     """
-    from implicit.cpu.als import AlternatingLeastSquares
+    from implicit.cpu.als import AlternatingLeastSquares as ImplicitALS
 
-    chosen = settings or AlsSettings()
-    if (chosen.unobserved_weight, chosen.regularization_exponent) != (1.0, 0.0):
-        raise InvalidInputError(
-            "implicit's ALS has no unobserved_weight or regularization_exponent; "
-            f"found {chosen.unobserved_weight} and {chosen.regularization_exponent}, expected 1 "
-            "and 0, or leave 'implicit' out of the models"
-        )
+    chosen, default = settings or AlsSettings(), AlsSettings()
+    for field in ("unobserved_weight", "regularization_exponent", "cg_steps"):
+        found, expected = getattr(chosen, field), getattr(default, field)
+        if found != expected:
+            raise InvalidInputError(
+                f"{field}: found {found}, but implicit's ALS knows only {expected}; leave "
+                "'implicit' out of the models or the setting at its default"
+            )
     parameters: dict[str, Any] = {
         "factors": chosen.factors,
         "regularization": chosen.regularization,
         "alpha": chosen.alpha,
         "iterations": chosen.iterations,
+        "dtype": chosen.dtype,
+        "use_cg": chosen.solver == "cg",
+        "num_threads": chosen.num_threads,
     }
     return ImplicitRanker(
-        lambda: AlternatingLeastSquares(**parameters, random_state=seed, num_threads=num_threads),
+        lambda: ImplicitALS(**{**parameters, "dtype": np.dtype(chosen.dtype)}, random_state=seed),
         "implicit",
-        {**parameters, "solver": "cg", "seed": seed},
+        {**parameters, "seed": seed},
     )
 
 

@@ -27,7 +27,7 @@ from recsys.evaluation import (
 from recsys.evaluation.protocols import curve_cutoffs
 from recsys.interactions import Interactions
 
-SMALL = AlsSettings(factors=16, iterations=5, regularization=0.1)
+SMALL = AlsSettings(factors=16, iterations=5, regularization=0.1, num_threads=1)
 
 
 class FixedRanker:

@@ -22,10 +22,10 @@ from recsys.evaluation import (
 )
 from recsys.interactions import Interactions
 
-SMALL = AlsSettings(factors=8, iterations=3)
+SMALL = AlsSettings(factors=8, iterations=3, num_threads=1)
 MAKERS: dict[str, Callable[[], Ranker]] = {
-    "alsatian": lambda: AlsRanker(SMALL, num_threads=1),
-    "implicit": lambda: implicit_als(SMALL, num_threads=1),
+    "alsatian": lambda: AlsRanker(SMALL),
+    "implicit": lambda: implicit_als(SMALL),
     "bm25": lambda: implicit_bm25(neighbours=5, num_threads=1),
     "popularity": PopularityRanker,
 }
@@ -111,6 +111,6 @@ def test_implicit_alone_makes_rows_up() -> None:
 def test_bad_input() -> None:
     with pytest.raises(InvalidInputError, match="unobserved_weight"):
         implicit_als(AlsSettings(unobserved_weight=0.5))
-    for make in (PopularityRanker, implicit_als):
+    for make in (PopularityRanker, AlsRanker, implicit_als):
         with pytest.raises(NotFittedError):
             make().recommend(np.array([0]), 3, sp.csr_matrix((1, 4)))
