@@ -1,0 +1,266 @@
+"""What a job will do, told before it does it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from recsys.batch.manifest import Manifest, check_folder
+from recsys.batch.memory import (
+    DEFAULT_LIMIT,
+    cut_blocks,
+    format_bytes,
+    model_bytes,
+    peak_bytes,
+    user_bytes,
+)
+from recsys.batch.selection import Selection, select_users
+from recsys.errors import InvalidInputError
+from recsys.retrieval.base import check_count
+from recsys.rules import Rule, resolve
+
+if TYPE_CHECKING:
+    from recsys.recommender import Recommender
+
+# Parts by default: about this many, none so small that its file is mostly footer, none so large
+# that a crash costs long work. The borders must not depend on memory or threads.
+_PARTS = 64
+_FEWEST_PART_USERS = 512
+_MOST_PART_USERS = 65_536
+_PROBE_USERS = 256
+# Seen on MovieLens 1M with integer ids, zstd.
+_BYTES_PER_ROW = 6
+
+
+@dataclass(frozen=True)
+class JobPlan:
+    """A job that is ready to run: see :func:`plan_job`.
+
+    Attributes
+    ----------
+    recommender : Recommender
+        The model.
+    out : Path
+        Output folder.
+    users : Selection
+        Whom it serves.
+    n : int
+        Items for each user.
+    exclude_seen : bool
+        Whether what a user has is left out.
+    rules : tuple of Rule
+        Applied inside the search.
+    manifest : Manifest
+        The job's identity, without parts.
+    borders : ndarray of int64
+        Borders of the blocks of users that are worked on together.
+    model_bytes, work_bytes, memory : int
+        Bytes of the model (mapped), of the work space at its peak, and the limit for the latter.
+    estimated_bytes : int
+        Of all parts, roughly.
+    estimated_seconds : float
+        Extrapolated from a probe of a few users.
+    """
+
+    recommender: Recommender
+    out: Path
+    users: Selection
+    n: int
+    exclude_seen: bool
+    rules: tuple[Rule, ...]
+    manifest: Manifest
+    borders: NDArray[np.int64]
+    model_bytes: int
+    work_bytes: int
+    memory: int
+    estimated_bytes: int
+    estimated_seconds: float
+
+    @property
+    def parts(self) -> int:
+        """Number of parts."""
+        return self.manifest.part_count
+
+    @property
+    def part_users(self) -> int:
+        """Users of a full part."""
+        return self.manifest.part_users
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the caller should know."""
+        return self.users.notes
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the plan as values that JSON can hold."""
+        return {
+            "out": str(self.out),
+            "users": len(self.users.rows),
+            "n": self.n,
+            "exclude_seen": self.exclude_seen,
+            "rules": len(self.rules),
+            "job": self.manifest.job,
+            "parts": self.parts,
+            "part_users": self.part_users,
+            "block_users": int(np.diff(self.borders).max(initial=0)),
+            "model_bytes": self.model_bytes,
+            "work_bytes": self.work_bytes,
+            "memory_limit": self.memory,
+            "estimated_bytes": self.estimated_bytes,
+            "estimated_seconds": round(self.estimated_seconds, 3),
+            "notes": list(self.notes),
+        }
+
+    def describe(self) -> str:
+        """Return the plan in a few lines for people."""
+        about = self.to_dict()
+        seen = "seen items left out" if self.exclude_seen else "seen items allowed"
+        lines = [
+            f"{self.users.source}: {about['users']:,}, {self.n} items for each, {seen}, "
+            f"{len(self.rules)} rules, {self.recommender.index.kind} index",
+            f"writes {self.parts:,} parts of up to {self.part_users:,} users to {self.out}, "
+            f"about {format_bytes(self.estimated_bytes)}",
+            f"memory: {format_bytes(self.work_bytes)} of work space (limit "
+            f"{format_bytes(self.memory)}), in blocks of up to {about['block_users']:,} users, "
+            f"beside the model's {format_bytes(self.model_bytes)}",
+            f"time: about {self.estimated_seconds:,.1f} s, by a probe",
+        ]
+        return "\n".join(lines + [f"note: {note}" for note in self.notes])
+
+
+def plan_job(
+    recommender: Recommender,
+    out: str | os.PathLike[str],
+    *,
+    users: str | os.PathLike[str] | Sequence[Any] = "all",
+    n: int = 20,
+    exclude_seen: bool = True,
+    rules: Sequence[Rule] = (),
+    part_users: int | None = None,
+    memory: int | None = None,
+    resume: bool = False,
+) -> JobPlan:
+    """Check everything that can be checked before the work, and say what it will take.
+
+    Nothing is written.
+
+    Parameters
+    ----------
+    recommender : Recommender
+        Saved or loaded, so that it has a fingerprint.
+    out : path-like
+        Folder for the parts; made by the run. It must be missing, empty, or hold this very job.
+    users : "all", path or sequence of ids
+        Whom to serve. A Parquet or CSV file needs a column ``user_id`` (or one column).
+    n : int
+        Items for each user, at least 1; fewer rows come where fewer items remain.
+    exclude_seen : bool
+        Leave out what a user has interacted with.
+    rules : sequence of Rule
+        Allow, Deny, Where.
+    part_users : int, optional
+        Users in a part; by default about 64 parts of 512 to 65,536 users. Work that is lost by a
+        crash is at most one part.
+    memory : int, optional
+        Limit in bytes for the work space beside program and model; 512 MiB by default.
+    resume : bool
+        Accept a folder that holds this job already.
+
+    Returns
+    -------
+    JobPlan
+
+    Raises
+    ------
+    InvalidInputError
+        A parameter is out of range, or the recommender was never saved.
+    UnknownIdError
+        Users, or items of a rule, that the model does not know.
+    CapacityError
+        The memory limit is too small for a single user.
+    JobConflictError
+        The folder holds something else, or this job while `resume` is false.
+    """
+    n = check_count(n)
+    if not recommender.fingerprint:
+        raise InvalidInputError(
+            "the recommender has no fingerprint, by which a job is known; save it first"
+        )
+    selection = select_users(recommender, users)
+    count = len(selection.rows)
+    size = check_count(part_users, "part_users") if part_users is not None else _part_users(count)
+    limit = check_count(memory, "memory") if memory is not None else DEFAULT_LIMIT
+    manifest = Manifest(
+        job={
+            "model": recommender.fingerprint,
+            "users": selection.sha256,
+            "n": n,
+            "exclude_seen": bool(exclude_seen),
+            "rules": _rules_sha256(recommender, rules),
+        },
+        about={"users": count, "source": selection.source, "rules": len(rules)},
+        part_users=size,
+        part_count=-(-count // size),
+    )
+    check_folder(Path(out), manifest, resume)
+    costs = user_bytes(recommender, selection.rows, n, exclude_seen)
+    borders = cut_blocks(costs, limit, size)
+    listed = min(n, len(recommender.items))
+    return JobPlan(
+        recommender=recommender,
+        out=Path(out),
+        users=selection,
+        n=n,
+        exclude_seen=bool(exclude_seen),
+        rules=tuple(rules),
+        manifest=manifest,
+        borders=borders,
+        model_bytes=model_bytes(recommender),
+        work_bytes=peak_bytes(costs, borders),
+        memory=limit,
+        estimated_bytes=count * listed * _BYTES_PER_ROW,
+        estimated_seconds=_probe(recommender, selection.rows, borders, n, exclude_seen, rules),
+    )
+
+
+def _part_users(count: int) -> int:
+    return min(max(-(-count // _PARTS), _FEWEST_PART_USERS), _MOST_PART_USERS)
+
+
+def _rules_sha256(recommender: Recommender, rules: Sequence[Rule]) -> str:
+    """Checksum of the rows that the rules come to, so that their wording does not matter."""
+    digest = hashlib.sha256()
+    for rows in resolve(rules, recommender):
+        digest.update(b"none" if rows is None else rows.astype("<i8").tobytes())
+        digest.update(b";")
+    return digest.hexdigest()
+
+
+def _probe(
+    recommender: Recommender,
+    rows: NDArray[np.int64],
+    borders: NDArray[np.int64],
+    n: int,
+    exclude_seen: bool,
+    rules: Sequence[Rule],
+) -> float:
+    """Seconds for all users, from a few spread over them; the first round only warms up."""
+    # No more at once than a block may hold: the probe keeps the limit too.
+    most = min(_PROBE_USERS, int(np.diff(borders).min()))
+    chosen = rows[np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(np.int64)]
+    for some in (chosen[:8], chosen):
+        begin = time.perf_counter()
+        table = recommender.recommend(recommender.users.take(some), n, exclude_seen, rules)
+        pq.write_table(table, pa.BufferOutputStream(), compression="zstd")
+        seconds = time.perf_counter() - begin
+    return seconds * len(rows) / len(chosen)
