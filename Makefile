@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALL_FLAGS ?=
 PIP := $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint bench native-test clean
+.PHONY: demo test lint docs bench native-test clean
 
 demo: $(VENV)/.ready  ## the main job on MovieLens 100K, end to end
 	$(BIN)/alsatian demo --out out
@@ -19,6 +19,9 @@ lint: $(VENV)/.ready-lint  ## format, lint, types, docstring markup
 	$(BIN)/ruff check .
 	$(BIN)/flake8 recsys llm_layer
 	$(BIN)/mypy
+
+docs: $(VENV)/.ready-lint  ## the pages, warnings are errors
+	$(BIN)/sphinx-build -q -W --keep-going -b html docs build/docs
 
 bench: $(VENV)/.ready-bench  ## speed and quality against the peers (builds two of them: minutes)
 	$(BIN)/python -m benchmarks
@@ -44,9 +47,12 @@ $(VENV)/.ready-test: $(VENV)/.ready
 	touch $@
 
 $(VENV)/.ready-lint: $(VENV)/.ready-test
-	$(PIP) $(INSTALL_FLAGS) -e ".[llm,plots,test,lint]"
+	$(PIP) $(INSTALL_FLAGS) -e ".[llm,plots,test,lint,docs]"
 	touch $@
 
-$(VENV)/.ready-bench: $(VENV)/.ready-test
+$(VENV)/.ready-docs: $(VENV)/.ready-lint  ## the pages, warnings are errors
+	$(BIN)/sphinx-build -q -W --keep-going -b html docs build/docs
+
+bench: $(VENV)/.ready-test
 	$(PIP) $(INSTALL_FLAGS) -e ".[llm,plots,test,bench]"
 	touch $@

@@ -168,7 +168,13 @@ def evaluate(
     factors: Factors = 64,
     regularization: Regularization = 0.01,
     alpha: Alpha = 1.0,
+    unobserved_weight: Unobserved = 1.0,
+    regularization_exponent: Exponent = 0.0,
     iterations: Iterations = 15,
+    models: Annotated[
+        list[str] | None,
+        typer.Option("--model", help="alsatian, implicit, bm25, popularity; may be repeated."),
+    ] = None,
     seed: Seed = 0,
     threads: Threads = 0,
     plot: Annotated[Path | None, typer.Option(help="Write metric curves as PNG.")] = None,
@@ -178,7 +184,7 @@ def evaluate(
 
     Example: alsatian evaluate events.parquet --split random --k 10 --k 20
     """
-    from recsys.evaluation import evaluate_recommenders
+    from recsys.evaluation import AlsSettings, evaluate_recommenders
     from recsys.tables import read_events
 
     interactions = read_events(
@@ -193,10 +199,15 @@ def evaluate(
         interactions,
         split=split,  # type: ignore[arg-type]  # checked there
         k=tuple(k or (10, 20)),
-        factors=factors,
-        regularization=regularization,
-        alpha=alpha,
-        iterations=iterations,
+        models=tuple(models or _rivals(unobserved_weight, regularization_exponent)),
+        settings=AlsSettings(
+            factors,
+            regularization,
+            alpha,
+            iterations,
+            unobserved_weight=unobserved_weight,
+            regularization_exponent=regularization_exponent,
+        ),
         seed=seed,
         num_threads=threads,
     )
@@ -284,6 +295,13 @@ def explain(
     found = recommender.explain(user, item, n)
     heading = f"user {user}, {_name(recommender, item)}: score {found.score:.4f}"
     _say_table(recommender, found.contributions, heading, as_json, score=found.score)
+
+
+def _rivals(unobserved_weight: float, exponent: float) -> tuple[str, ...]:
+    """Models to compare by default: implicit's ALS has no α0 and no ν, so it stays out then."""
+    if (unobserved_weight, exponent) == (1.0, 0.0):
+        return ("alsatian", "implicit", "popularity")
+    return ("alsatian", "popularity")
 
 
 def _check_model_folder(out: Path) -> None:

@@ -2,7 +2,8 @@
 
 Events are read as a stream of Arrow record batches, each batch's ids dictionary-encoded at once,
 so that an event costs 8 bytes for its two ids, 4 for a weight and 8 for a time, whatever the ids
-look like. Twenty-five million events peak at about 1.5 GB (``benchmarks/ingest.py`` measures it).
+look like. Twenty-five million events with weights and times peak at about 2 GiB
+(``benchmarks/ingest.py`` measures it).
 """
 
 from __future__ import annotations
@@ -350,13 +351,20 @@ class _IdColumn:
 
 
 def _merge(events: _Gathered, n_items: int, duplicates: Duplicates) -> _Gathered:
-    """Sort by (user, item) and make one of each pair's events; weights of 0 are dropped."""
-    users, items, weights, times = events.users, events.items, events.weights, events.times
-    if weights is not None and (weights == 0).any():
+    """Sort by (user, item) and make one of each pair's events; weights of 0 are dropped.
+
+    Empties `events` as it goes: at tens of millions of rows each array counts.
+    """
+    key = events.users.astype(np.int64)
+    key *= n_items
+    key += events.items
+    events.users = events.items = np.empty(0, np.int32)
+    weights, times = events.weights, events.times
+    events.weights = events.times = None
+    if weights is not None and not weights.all():
         keep = weights != 0
-        users, items, weights = users[keep], items[keep], weights[keep]
+        key, weights = key[keep], weights[keep]
         times = times[keep] if times is not None else None
-    key = users.astype(np.int64) * n_items + items
     if key.size > 1 and not (key[1:] > key[:-1]).all():
         if duplicates == "last" and times is not None:
             order = np.lexsort((times, key))
@@ -365,12 +373,17 @@ def _merge(events: _Gathered, n_items: int, duplicates: Duplicates) -> _Gathered
         key = key[order]
         weights = weights[order] if weights is not None else None
         times = times[order] if times is not None else None
-    starts = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]])) if key.size else key
-    merged = _merge_weights(weights, starts, key.size, duplicates)
-    if times is not None and key.size:
-        times = np.maximum.reduceat(times, starts)
-    key = key[starts]
-    return _Gathered(key // n_items, (key % n_items).astype(np.int32), merged, times)
+        del order
+    if key.size > 1 and (repeated := key[1:] == key[:-1]).any():
+        starts = np.flatnonzero(np.concatenate([[True], ~repeated]))
+        weights = _merge_weights(weights, starts, key.size, duplicates)
+        times = np.maximum.reduceat(times, starts) if times is not None else None
+        key = key[starts]
+    if weights is None:
+        weights = np.ones(key.size, np.float32)
+    users = (key // n_items).astype(np.int32)
+    key %= n_items
+    return _Gathered(users, key.astype(np.int32), weights, times)
 
 
 def _merge_weights(
@@ -382,8 +395,6 @@ def _merge_weights(
     ends = np.append(starts[1:], size)
     if weights is None:
         return (ends - starts if duplicates == "sum" else np.ones(starts.size)).astype(np.float32)
-    if starts.size == size:
-        return weights
     if duplicates == "last":
         return np.asarray(weights[ends - 1])
     if duplicates == "max":
