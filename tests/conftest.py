@@ -9,6 +9,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+# Test processes share the cores; OpenMP threads that spin at barriers would make torch crawl.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("ALSATIAN_DATA") or REPOSITORY.parent / "shared" / "data")
 
