@@ -223,7 +223,7 @@ class FactorStore:
             self._index("item_factors", unit=False),
             self._checked("item_factors"),
             queries,
-            N,
+            whole_number("N", N, 1) if items is None else min(N, max(1, np.size(items))),
             exclude=seen if filter_already_liked_items else None,
             only=items,
             without=filter_items,

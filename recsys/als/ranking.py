@@ -94,7 +94,7 @@ def best_rows(
     Returns
     -------
     ids : ndarray of int32, shape (q, n)
-        Best first; -1 after the last true row. With `only`, n is at most its length.
+        Best first; -1 after the last true row.
     scores : ndarray of the model's dtype, shape (q, n)
         Falling; -inf after the last true row.
 
@@ -111,7 +111,6 @@ def best_rows(
         allow = np.unique(rows_of(only, index.size, names[0]))
         if not len(allow):
             raise InvalidInputError(f"{names[0]} is empty, expected at least one row to rank")
-        n = min(n, len(allow))
     if without is not None and np.size(without):
         deny = rows_of(without, index.size, names[1])
     hits = index.search(

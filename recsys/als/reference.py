@@ -108,12 +108,17 @@ def normal_equations(
 def solve_cholesky(matrix: csr_matrix, target: Matrix, other: Matrix, objective: Objective) -> None:
     """Replace each row of `target`, shape (n, f), by the minimum given `other`.
 
-    Where A is singular the solution of least norm is taken.
+    Without regularization A may be singular; the solution of least norm is taken then. A row
+    without entries becomes 0, which is its minimum.
     """
     gram = gramian(other)
     for row in range(matrix.shape[0]):
+        if matrix.indptr[row] == matrix.indptr[row + 1]:
+            target[row] = 0
+            continue
         a, b = normal_equations(matrix, row, other, objective, gram)
-        target[row] = np.linalg.lstsq(a, b, rcond=None)[0]
+        singular = objective.regularization == 0
+        target[row] = np.linalg.lstsq(a, b, rcond=None)[0] if singular else np.linalg.solve(a, b)
 
 
 def solve_cg(

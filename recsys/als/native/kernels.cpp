@@ -19,6 +19,9 @@ namespace {
 constexpr std::int64_t kAhead = 24;
 constexpr std::int64_t kCacheLine = 64;
 
+template <class T>
+constexpr T kEpsilon = sizeof(T) == 4 ? T(1.1920929e-07) : T(2.220446049250313e-16);
+
 // Squared residual under which a row counts as solved, as in implicit, so that both stop alike.
 constexpr double kSolved = 1e-20;
 
@@ -369,13 +372,19 @@ bool iterate_cg(const Side<T>& side, const Row<T>& row, const Scratch<T>& scratc
                                              : Form::streamed;
     if (!residual(side, row, scratch, form)) return false;
     copy_row(scratch.r, stride, stride, scratch.p);
-    T error = dot(scratch.r, scratch.r, stride);
+    T error = dot(scratch.r, scratch.r, stride), steepest = 0;
+    const T rounding = kEpsilon<T> * kEpsilon<T> * error;
     bool stopped = false;
-    for (int step = 0; step < side.cg_steps && static_cast<double>(error) >= kSolved; ++step) {
+    for (int step = 0; step < side.cg_steps; ++step) {
+        if (static_cast<double>(error) < kSolved || error <= rounding) break;
         const bool last = step + 1 == side.cg_steps;
         const T curvature = multiply(side, row, scratch, form, !last, stopped);
         if (stopped) return false;
-        if (!(curvature > T(0))) break;  // flat to rounding: no further to go along p
+        // Where A is singular, a direction without curvature has some by rounding: going along it
+        // would go anywhere.
+        const T length_of_p = dot(scratch.p, scratch.p, stride);
+        if (!(curvature > T(8) * kEpsilon<T> * steepest * length_of_p)) break;
+        if (curvature > steepest * length_of_p) steepest = curvature / length_of_p;
         const T length = error / curvature;
         add_scaled(scratch.x, length, scratch.p, stride);
         if (last) break;
@@ -421,14 +430,13 @@ Progress solve_cg(const Side<T>& side, std::int64_t begin, std::int64_t end, con
 // lost to rounding.
 template <class T>
 bool factorize(std::int64_t factors, std::int64_t stride, const Scratch<T>& scratch) {
-    constexpr T epsilon = sizeof(T) == 4 ? T(1.1920929e-07) : T(2.220446049250313e-16);
     T* const matrix = scratch.matrix;
     for (std::int64_t k = 0; k < factors; ++k) scratch.q[k] = matrix[k * stride + k];
     for (std::int64_t k0 = 0; k0 < factors; k0 += kPanel) {
         const std::int64_t k1 = k0 + kPanel < factors ? k0 + kPanel : factors;
         for (std::int64_t k = k0; k < k1; ++k) {
             T* const row = matrix + k * stride;
-            if (!(row[k] > T(4) * epsilon * scratch.q[k])) return false;
+            if (!(row[k] > T(4) * kEpsilon<T> * scratch.q[k])) return false;
             const T inverse = T(1) / __builtin_sqrt(row[k]);
             const Lanes<T> s = spread<T>(inverse);
             const std::int64_t from = k / kWidth<T> * kWidth<T>;
