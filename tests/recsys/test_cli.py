@@ -192,7 +192,9 @@ def test_unknown_ids(model: Path, capsys: Captured) -> None:
 
 
 def test_more_factors_than_memory_can_hold(tmp_path: Path, capsys: Captured) -> None:
-    wide = {"user_id": np.arange(8_000_000), "item_id": np.arange(8_000_000)}  # 262 GB
+    if os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") > 60e9:
+        pytest.skip("the 65 GB of factors asked for here would fit into this machine")
+    wide = {"user_id": np.arange(2_000_000), "item_id": np.arange(2_000_000)}
     pq.write_table(pa.table(wide), tmp_path / "wide.parquet")
     arguments = ["fit", str(tmp_path / "wide.parquet"), "--factors", "4096"]
     _refused([*arguments, "--out", str(tmp_path / "m")], "available; use fewer factors", capsys)
