@@ -3,14 +3,15 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <new>
 #include <stdexcept>
 #include <vector>
 
-#include "kernel.hpp"
 #include "parallel.hpp"
+#include "search.hpp"
 
 namespace alsatian {
 
@@ -285,13 +286,18 @@ class Search {
 
 }  // namespace
 
-void top_n(const TopNRequest& request, const TopNAnswer& answer, Simd variant, int threads,
-           const std::function<bool()>& interrupted) {
+void topn::search(const TopNRequest& request, const TopNAnswer& answer, const Kernel& kernel,
+                  int threads, const std::function<bool()>& interrupted) {
     check(request, answer);
     if (request.query_count == 0) return;
     threads = resolve_threads(threads);
-    Search search(request, answer, kernel_for(variant), threads);
+    Search search(request, answer, kernel, threads);
     search.run(threads, interrupted);
+}
+
+void top_n(const TopNRequest& request, const TopNAnswer& answer, Simd variant, int threads,
+           const std::function<bool()>& interrupted) {
+    topn::search(request, answer, kernel_for(variant), threads, interrupted);
 }
 
 }  // namespace alsatian
