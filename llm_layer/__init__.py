@@ -1,1 +1,22 @@
-"""Alsatian's language layer: conversation around recommendations, every claim checked."""
+"""Alsatian's language layer: conversation around recommendations, every claim checked.
+
+Importing it loads no language model, and neither torch, xllamacpp nor openai.
+"""
+
+from __future__ import annotations
+
+from llm_layer.concierge import Concierge, Conversation, demo_conversation
+from llm_layer.grounding import Claim, Grounding
+from llm_layer.llm import EmbeddedLLM, OpenAICompatible
+from llm_layer.reply import Reply
+
+__all__ = [
+    "Claim",
+    "Concierge",
+    "Conversation",
+    "EmbeddedLLM",
+    "Grounding",
+    "OpenAICompatible",
+    "Reply",
+    "demo_conversation",
+]

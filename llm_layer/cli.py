@@ -1,0 +1,149 @@
+"""``alsatian chat``: a conversation on the command line, and the last act of ``alsatian demo``."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from recsys.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from llm_layer.llm.base import LLM
+    from llm_layer.reply import Reply
+    from recsys.recommender import Recommender
+
+_LANGUAGES = ("auto", "en", "zh")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to `app`; found through the entry-point group ``alsatian.commands``."""
+    app.command()(chat)
+
+
+def chat(
+    model: Annotated[Path, typer.Argument(help="Model folder written by 'alsatian fit'.")],
+    user: Annotated[str | None, typer.Option(help="User id; a visitor without it.")] = None,
+    likes: Annotated[str, typer.Option(help="For a visitor: liked item ids, by commas.")] = "",
+    llm: Annotated[
+        str, typer.Option(help="embedded, none, a .gguf file, or an OpenAI-compatible URL.")
+    ] = "embedded",
+    llm_model: Annotated[str, typer.Option(help="Model name at the URL.")] = "",
+    api_key_env: Annotated[
+        str, typer.Option(help="Environment variable that holds the key for the URL.")
+    ] = "OPENAI_API_KEY",
+    language: Annotated[
+        str, typer.Option(help="auto (as the message), en or zh where a message has no letters.")
+    ] = "auto",
+    timeout: Annotated[float, typer.Option(help="Seconds for one answer of the model.")] = 20.0,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a reply.")] = False,
+) -> None:
+    """Converse: one line in, one reply out, until the input ends.
+
+    Example: echo "a funny film from the 90s" | alsatian chat model --user 1
+    """
+    from llm_layer.concierge import Concierge
+    from recsys.recommender import Recommender
+
+    if language not in _LANGUAGES:
+        raise InvalidInputError(
+            f"--language is {language!r}, expected one of {', '.join(_LANGUAGES)}"
+        )
+    recommender = Recommender.load(model)
+    writer = language_model(llm, llm_model, os.environ.get(api_key_env), timeout)
+    liked = [part.strip() for part in likes.split(",") if part.strip()]
+    talk = Concierge(recommender, writer, timeout=timeout).open(user, likes=liked)
+    if language == "zh":
+        talk.state.language = "zh"
+    for line in _lines(sys.stdin):
+        reply = talk.say(line)
+        if as_json:
+            typer.echo(json.dumps(as_dict(reply), ensure_ascii=False, default=str))
+        else:
+            typer.echo(f"{reply.text}\n{verdict(reply)}\n")
+
+
+def language_model(llm: str, model: str, api_key: str | None, timeout: float) -> LLM | None:
+    """Language model that an ``--llm`` option names, ready to answer.
+
+    Parameters
+    ----------
+    llm : str
+        ``embedded``, ``none``, the path of a ``.gguf`` file, or a URL.
+    model : str
+        Name of the model at the URL.
+    api_key : str or None
+        For the URL.
+    timeout : float
+        Seconds for one answer.
+
+    Raises
+    ------
+    InvalidInputError
+        `llm` is none of these.
+    LLMError
+        The endpoint refuses, does not answer in time, or answers with junk.
+    """
+    from llm_layer.llm import EmbeddedLLM, OpenAICompatible
+
+    if llm == "none":
+        return None
+    if llm.startswith(("http://", "https://")):
+        endpoint = OpenAICompatible(llm, model, api_key, timeout=timeout)
+        endpoint.check()
+        return endpoint
+    if llm == "embedded" or llm.endswith(".gguf"):
+        embedded = EmbeddedLLM(None if llm == "embedded" else llm)
+        embedded.load()
+        return embedded
+    raise InvalidInputError(
+        f"--llm is {llm!r}, expected embedded, none, the path of a .gguf file or a URL"
+    )
+
+
+def demo(recommender: Recommender, user: Any, *, llm: str, say: Callable[[str], Any]) -> None:
+    """Hold three turns with a user of the demonstration; found through ``alsatian.demo``."""
+    from llm_layer.concierge import demo_conversation
+
+    writer = language_model(llm, "", None, 20.0)
+    say(f"Conversation with user {user}; language model: {writer.name if writer else 'none'}")
+    for said, reply in demo_conversation(recommender, user, writer):
+        say(f"> {said}")
+        say(reply.text)
+        say(verdict(reply))
+
+
+def verdict(reply: Reply) -> str:
+    """One line: who wrote a reply, what was checked, how long it took."""
+    claims = reply.grounding.claims
+    checked = "grounded" if reply.grounding.ok else "NOT grounded"
+    parts = [
+        f"writer: {reply.writer}" + (f" ({reply.reason})" if reply.reason else ""),
+        f"{checked}: {sum(claim.verdict for claim in claims)} of {len(claims)} claims hold",
+        f"{reply.timings['total']:.0f} ms",
+    ]
+    return f"[{' | '.join(parts)}]"
+
+
+def as_dict(reply: Reply) -> dict[str, Any]:
+    """A reply for a program to read."""
+    return {**asdict(reply), "recommended": list(reply.recommended), "ok": reply.grounding.ok}
+
+
+def _lines(source: Any) -> Iterator[str]:
+    """Messages: lines that are not blank, with a prompt sign on a terminal."""
+    live = source.isatty()
+    while True:
+        if live:
+            typer.echo("> ", nl=False)
+        line = source.readline()
+        if not line:
+            return
+        if line.strip():
+            yield line.strip()

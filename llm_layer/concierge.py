@@ -1,0 +1,262 @@
+"""Concierge: conversation around recommendations, every claim checked before it is read."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import numpy as np
+
+from llm_layer.dialogue import State
+from llm_layer.facts import ItemFacts
+from llm_layer.genres import GenreWords
+from llm_layer.grounding import Known
+from llm_layer.llm.base import LLM
+from llm_layer.plan import Plan, Planner, Visitor
+from llm_layer.profile import Profiler, UserProfile
+from llm_layer.reply import Reply, Writer
+from llm_layer.rerank import BlendReranker, Reranker, Wish
+from llm_layer.retrieve import Retriever
+from llm_layer.text import Language
+from llm_layer.understand import Request, Understanding
+from recsys.errors import InvalidInputError
+from recsys.recommender import Recommender
+
+# Candidates that are fetched for each item that will be shown; the reranker chooses among them.
+_POOL = 40
+_LONGEST_MESSAGE = 2000
+
+
+class Concierge:
+    """Talks with visitors about what to choose next.
+
+    Thread-safe: conversations of several visitors may go on at the same time, each of them in one
+    thread at a time.
+
+    Parameters
+    ----------
+    rec : Recommender
+        With an item table, so that there are titles to speak of.
+    llm : LLM, "embedded" or None
+        Who words the replies: a model of your own choice, the packaged one, or templates alone.
+    reranker : Reranker, optional
+        Orders candidates; :class:`~llm_layer.rerank.BlendReranker` otherwise.
+    timeout : float
+        Seconds for one request to the language model, > 0.
+
+    Raises
+    ------
+    InvalidInputError
+        `llm` is something else, or `timeout` is not above 0.
+    """
+
+    def __init__(
+        self,
+        rec: Recommender,
+        llm: LLM | Literal["embedded"] | None = "embedded",
+        *,
+        reranker: Reranker | None = None,
+        timeout: float = 20.0,
+    ) -> None:
+        if not timeout > 0:
+            raise InvalidInputError(f"timeout is {timeout!r} s, expected more than 0")
+        self.rec = rec
+        self.llm = _language_model(llm)
+        self.facts = ItemFacts(rec)
+        self._genre_words = GenreWords(self.facts.genre_names)
+        columns = rec.catalogue.table.column_names if rec.catalogue is not None else ()
+        self._understanding = Understanding(self.facts, self._genre_words, columns)
+        self._retriever = Retriever(rec, self.facts)
+        self._reranker = reranker or BlendReranker(rec, self.facts)
+        self._planner = Planner(rec, self.facts)
+        self._profiler = Profiler(self.facts)
+        self._writer = Writer(self.facts, self._genre_words, self.llm, timeout)
+
+    def open(self, user: Any = None, *, likes: Sequence[Any] = ()) -> Conversation:
+        """Begin a conversation.
+
+        Parameters
+        ----------
+        user : Any
+            Id of a user of the model; None for a visitor.
+        likes : sequence of ids
+            Items that a visitor likes; only without `user`. Folded in, never stored.
+
+        Raises
+        ------
+        UnknownIdError
+            The model knows no such user, or no such item.
+        InvalidInputError
+            Both `user` and `likes` are given.
+        """
+        if user is None:
+            rows = tuple(self.rec.items.rows(likes).tolist()) if len(likes) else ()
+            visitor = Visitor(None, rows)
+            taste = self._retriever.taste(rows)
+        else:
+            if len(likes):
+                raise InvalidInputError("likes are given beside a known user; give one of the two")
+            table = self.rec.history(user)
+            history = self.rec.items.rows(table.column("item_id")).tolist()
+            visitor = Visitor(user, tuple(history))
+            taste = self.rec.user_vector(user)
+        return Conversation(self, visitor, taste)
+
+    def profile(self, visitor: Visitor, language: Language) -> UserProfile:
+        """What is known about a visitor."""
+        return self._profiler.profile(visitor.history, language, keywords=False)
+
+
+class Conversation:
+    """One visitor's conversation; begin it with :meth:`Concierge.open`.
+
+    Attributes
+    ----------
+    visitor : Visitor
+        Who is spoken with.
+    state : State
+        What is remembered from turn to turn.
+    replies : list of Reply
+        All replies so far.
+    """
+
+    def __init__(self, concierge: Concierge, visitor: Visitor, taste: np.ndarray[Any, Any]) -> None:
+        self._concierge = concierge
+        self._taste = taste
+        self._lock = threading.Lock()
+        self.visitor = visitor
+        self.state = State()
+        self.replies: list[Reply] = []
+
+    def say(self, text: str) -> Reply:
+        """Answer a message.
+
+        Parameters
+        ----------
+        text : str
+            What the visitor says, in English or Chinese.
+
+        Raises
+        ------
+        InvalidInputError
+            `text` is no text, empty, or longer than 2000 characters.
+        """
+        if not isinstance(text, str) or not text.strip():
+            raise InvalidInputError("the message is empty; say what you would like to watch")
+        if len(text) > _LONGEST_MESSAGE:
+            raise InvalidInputError(
+                f"the message has {len(text)} characters, expected at most {_LONGEST_MESSAGE}"
+            )
+        with self._lock:
+            reply = self._answer(text)
+            self.replies.append(reply)
+        return reply
+
+    def _answer(self, text: str) -> Reply:
+        concierge, state = self._concierge, self.state
+        watch = _Stages()
+        with watch.stage("understand"):
+            request = concierge._understanding.read(text, state.language)
+            state.take(request, concierge.facts)
+            profile = concierge.profile(self.visitor, request.language)
+        plan = self._plan(request, profile, watch)
+        named = {*state.like, *state.unlike, *request.like}
+        if self.visitor.user is None:
+            named |= set(self.visitor.history)
+        past = () if self.visitor.user is None else self.visitor.history
+        known = Known(frozenset(past), frozenset(named), frozenset(state.shown), tuple(state.said))
+        draft = concierge._writer.write(plan, known)
+        if plan.kind == "offer":
+            state.recommended(offer.row for offer in plan.offers)
+        timings = watch.timings(write=draft.write, check=draft.check)
+        return Reply(
+            text=draft.text,
+            items=draft.items,
+            writer=draft.writer,
+            reason=draft.reason,
+            grounding=draft.grounding,
+            timings=timings,
+            language=plan.language,
+            attempts=draft.attempts,
+        )
+
+    def _plan(self, request: Request, profile: UserProfile, watch: _Stages) -> Plan:
+        planner, state = self._concierge._planner, self.state
+        if request.act in ("greet", "thanks", "bye", "reset"):
+            with watch.stage("plan"):
+                return planner.small_talk(request.act, request, state)
+        if request.act == "profile":
+            with watch.stage("plan"):
+                return planner.profile(profile, request, state)
+        if request.act in ("why", "fact"):
+            with watch.stage("plan"):
+                return planner.about(request, state, self.visitor)
+        with watch.stage("retrieve"):
+            found = self._concierge._retriever.fetch(
+                self._taste, self.visitor.history, state, max(_POOL, state.count)
+            )
+        with watch.stage("rerank"):
+            rows: list[int] = []
+            if found.rows.size:
+                wish = Wish(tuple(state.like), state.mood, state.constraints.genres)
+                rows = self._concierge._reranker.rerank(found, wish, profile).rows.tolist()
+        with watch.stage("plan"):
+            return planner.offer(rows, self.visitor, state, request, found.given_up)
+
+
+class _Stages:
+    """Milliseconds of each stage of an answer."""
+
+    def __init__(self) -> None:
+        self._begun = time.perf_counter()
+        self._spent = dict.fromkeys(("understand", "retrieve", "rerank", "plan"), 0.0)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        begun = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._spent[name] += (time.perf_counter() - begun) * 1e3
+
+    def timings(self, **more: float) -> Mapping[str, float]:
+        total = (time.perf_counter() - self._begun) * 1e3
+        return {**self._spent, **more, "total": total}
+
+
+def _language_model(llm: Any) -> LLM | None:
+    if llm is None:
+        return None
+    if llm == "embedded":
+        from llm_layer.llm.embedded import EmbeddedLLM
+
+        return EmbeddedLLM()
+    if isinstance(llm, LLM):
+        return llm
+    raise InvalidInputError(
+        f"llm is {llm!r}, expected 'embedded', None or an object with complete(messages, ...)"
+    )
+
+
+def demo_conversation(
+    rec: Recommender,
+    user: Any,
+    llm: LLM | Literal["embedded"] | None = "embedded",
+    messages: Sequence[str] = (
+        "something funny from the 1990s for tonight, no horror please",
+        "more like the first one, but older",
+        "推荐一部科幻片",
+    ),
+) -> list[tuple[str, Reply]]:
+    """Hold a short conversation with a user of `rec`.
+
+    Returns
+    -------
+    list of (str, Reply)
+        What was said and what was answered.
+    """
+    talk = Concierge(rec, llm).open(user)
+    return [(message, talk.say(message)) for message in messages]

@@ -1,0 +1,209 @@
+"""Dialogue: what holds from turn to turn, and what a message changes in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from llm_layer.facts import ItemFacts
+from llm_layer.phrases import Relative, Years
+from llm_layer.text import Language
+from llm_layer.understand import Request
+
+Limit: TypeAlias = Literal["all_genres", "years", "people", "genres"]
+DEFAULT_COUNT = 3
+MOST = 10
+
+
+@dataclass(frozen=True)
+class Constraints:
+    """What an item has to be.
+
+    Attributes
+    ----------
+    genres : tuple of str
+        Wanted; every one of them while `all_genres` holds, else any.
+    no_genres : tuple of str
+        Not wanted, never given up.
+    years : (int or None, int or None)
+        First and last year, None for open ends. An item of unknown year does not fit a limit.
+    relative : {"older", "newer"} or None
+        Where the years stem from a comparison with what was shown.
+    people : tuple of str
+        Comparable forms of names; an item needs all of them.
+    all_genres : bool
+        See `genres`.
+    """
+
+    genres: tuple[str, ...] = ()
+    no_genres: tuple[str, ...] = ()
+    years: Years = (None, None)
+    relative: Relative = None
+    people: tuple[str, ...] = ()
+    all_genres: bool = True
+
+    def mask(self, facts: ItemFacts) -> npt.NDArray[np.bool_]:
+        """Which items fit: bool, shape (n_items,)."""
+        fits = np.ones(len(facts), np.bool_)
+        if self.genres:
+            choose = facts.with_all_genres if self.all_genres else facts.with_genres
+            fits &= choose(self.genres)
+        if self.no_genres:
+            fits &= ~facts.with_genres(self.no_genres)
+        first, last = self.years
+        if first is not None or last is not None:
+            known = facts.years > 0
+            fits &= known & (facts.years >= (first or 0)) & (facts.years <= (last or 9999))
+        for person in self.people:
+            theirs = np.zeros(len(facts), np.bool_)
+            theirs[list(facts.person_rows.get(person, ()))] = True
+            fits &= theirs
+        return fits
+
+    def limits(self) -> tuple[Limit, ...]:
+        """What could be given up, the dearest last."""
+        found: list[Limit] = []
+        if len(self.genres) > 1 and self.all_genres:
+            found.append("all_genres")
+        if self.years != (None, None):
+            found.append("years")
+        if self.people:
+            found.append("people")
+        if self.genres:
+            found.append("genres")
+        return tuple(found)
+
+    def without(self, limits: Iterable[Limit]) -> Constraints:
+        """The same without some of its limits."""
+        changed = self
+        for limit in limits:
+            if limit == "all_genres":
+                changed = replace(changed, all_genres=False)
+            elif limit == "years":
+                changed = replace(changed, years=(None, None), relative=None)
+            elif limit == "people":
+                changed = replace(changed, people=())
+            else:
+                changed = replace(changed, genres=())
+        return changed
+
+
+@dataclass
+class State:
+    """What a conversation remembers. Rows are item rows of the recommender.
+
+    Attributes
+    ----------
+    constraints : Constraints
+        Gathered over the turns.
+    like, unlike : list of int
+        Items named as examples and counter-examples.
+    mood : str
+        The free words of the last message that had any.
+    count : int
+        How many items a reply recommends.
+    shown : list of int
+        Recommended in this conversation, never again.
+    refused : set of int
+        Turned down or already known to the visitor.
+    last : tuple of int
+        Recommended last, in order.
+    said : list of str
+        The visitor's messages.
+    language : {"en", "zh"}
+        Of the last message.
+    """
+
+    constraints: Constraints = field(default_factory=Constraints)
+    like: list[int] = field(default_factory=list)
+    unlike: list[int] = field(default_factory=list)
+    mood: str = ""
+    count: int = DEFAULT_COUNT
+    shown: list[int] = field(default_factory=list)
+    refused: set[int] = field(default_factory=set)
+    last: tuple[int, ...] = ()
+    said: list[str] = field(default_factory=list)
+    language: Language = "en"
+
+    def item_at(self, place: int) -> int | None:
+        """Row at a place (from 1, -1 the last) of what was recommended last."""
+        at = place - 1 if place > 0 else len(self.last) + place
+        return self.last[at] if 0 <= at < len(self.last) else None
+
+    def take(self, request: Request, facts: ItemFacts) -> None:
+        """Bring in a message: later words outweigh earlier ones, what they leave open stays."""
+        self.said.append(request.text)
+        self.language = request.language
+        if request.act == "reset":
+            self._forget()
+        self._take_examples(request)
+        self.constraints = self._merged(request, facts)
+        self.mood = request.mood or self.mood
+        if request.count is not None:
+            self.count = max(1, min(request.count, MOST))
+        elif request.act == "fewer":
+            self.count = max(1, self.count - 1 if self.count <= 3 else self.count // 2)
+
+    def recommended(self, rows: Iterable[int]) -> None:
+        """Note what a reply recommends."""
+        self.last = tuple(rows)
+        self.shown += [row for row in self.last if row not in self.shown]
+
+    def _forget(self) -> None:
+        self.constraints = Constraints()
+        self.like, self.unlike, self.mood, self.count = [], [], "", DEFAULT_COUNT
+
+    def _take_examples(self, request: Request) -> None:
+        pointed = [self.item_at(place) for place in request.places]
+        if request.act not in ("recommend", "more"):  # a question about an item is no wish
+            pointed = []
+        like = [*request.like, *(row for row in pointed if row is not None)]
+        for row in like:
+            if row not in self.like:
+                self.like.append(row)
+        self.unlike = [row for row in self.unlike if row not in like]
+        turned_down = [self.item_at(place) for place in request.refused]
+        for row in (*request.unlike, *(row for row in turned_down if row is not None)):
+            self.refused.add(row)
+            if row not in self.unlike:
+                self.unlike.append(row)
+        self.like = [row for row in self.like if row not in self.unlike]
+
+    def _merged(self, request: Request, facts: ItemFacts) -> Constraints:
+        now = self.constraints
+        genres, all_genres = now.genres, now.all_genres
+        if request.genres:
+            kept = genres if request.extends else ()
+            genres, all_genres = tuple(dict.fromkeys((*kept, *request.genres))), True
+        genres = tuple(genre for genre in genres if genre not in request.no_genres)
+        no_genres = tuple(
+            dict.fromkeys(
+                genre
+                for genre in (*now.no_genres, *request.no_genres)
+                if genre not in request.genres
+            )
+        )
+        years, relative = now.years, now.relative
+        if request.years is not None:
+            years, relative = request.years, None
+        elif request.relative is not None:
+            years, relative = self._compared(request.relative, facts), request.relative
+        return Constraints(
+            genres, no_genres, years, relative, request.people or now.people, all_genres
+        )
+
+    def _compared(self, relative: Relative, facts: ItemFacts) -> Years:
+        """Years before or after everything shown last, or the middle of the catalogue."""
+        known = facts.years[facts.years > 0]
+        shown = [int(facts.years[row]) for row in self.last if facts.years[row] > 0]
+        if not shown and known.size:
+            shown = [int(np.median(known))]
+        if not shown:
+            return None, None
+        if relative == "older":
+            return None, min(shown) - 1
+        return max(shown) + 1, None

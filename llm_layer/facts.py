@@ -1,0 +1,171 @@
+"""What the catalogue says about each item, in the shapes that conversation needs."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from llm_layer.text import normalize
+from llm_layer.titles import TitleIndex
+from recsys.recommender import Recommender
+
+# Columns that name people, and what a person in them did.
+PEOPLE_COLUMNS = {
+    "director": "director",
+    "directors": "director",
+    "author": "author",
+    "artist": "artist",
+    "actors": "actor",
+    "cast": "actor",
+}
+PLOT_COLUMNS = ("plot", "overview", "description", "summary")
+_NAMES_APART = re.compile(r"\s*[,;|]\s*")
+_NO_NAME = {"", "n a", "na", "none", "unknown", "various"}
+
+
+class ItemFacts:
+    """Titles, years, genres and people of every item of a recommender.
+
+    Parameters
+    ----------
+    rec : Recommender
+        Without a catalogue every item is called by its id, and has no other facts.
+
+    Attributes
+    ----------
+    titles : TitleIndex
+        Finds and links titles.
+    years : numpy.ndarray
+        int64, shape (n_items,); 0 where unknown.
+    genre_names : tuple of str
+        Every genre of the catalogue, most frequent first.
+    """
+
+    def __init__(self, rec: Recommender) -> None:
+        self._rec = rec
+        self._catalogue = rec.catalogue
+        n_items = len(rec.items)
+        counts = np.bincount(rec.interactions.matrix.indices, minlength=n_items)
+        self.titles = TitleIndex([self._raw_title(row) for row in range(n_items)], counts)
+        self.years = np.array([self._year(row) for row in range(n_items)], np.int64)
+        listed = [self._catalogue.genres(row) if self._catalogue else () for row in range(n_items)]
+        totals: dict[str, int] = defaultdict(int)
+        for genres in listed:
+            for genre in genres:
+                totals[genre] += 1
+        self.genre_names = tuple(sorted(totals, key=lambda genre: (-totals[genre], genre)))
+        place = {genre: at for at, genre in enumerate(self.genre_names)}
+        self._genres = np.zeros((n_items, len(place)), bool)
+        for row, genres in enumerate(listed):
+            self._genres[row, [place[genre] for genre in genres]] = True
+
+    def __len__(self) -> int:
+        return len(self.years)
+
+    def row(self, item: Any) -> int:
+        """Row of an outside id; :class:`~recsys.errors.UnknownIdError` for an unknown one."""
+        return int(self._rec.items.rows([item])[0])
+
+    def item(self, row: int) -> Any:
+        """Outside id of a row."""
+        return self._rec.items.take([row])[0].as_py()
+
+    def items(self, rows: Iterable[int]) -> list[Any]:
+        """Outside ids of rows."""
+        return list(self._rec.items.take(np.fromiter(rows, np.int64)).to_pylist())
+
+    def title(self, row: int) -> str:
+        """Title as it reads in a sentence."""
+        return self.titles.shown(row)
+
+    def year(self, row: int) -> int | None:
+        """Year, None where unknown."""
+        return int(self.years[row]) or None
+
+    def genres(self, row: int) -> tuple[str, ...]:
+        """Genres, the catalogue's more frequent ones first."""
+        return tuple(self.genre_names[at] for at in np.flatnonzero(self._genres[row]))
+
+    def with_genres(self, genres: Iterable[str]) -> npt.NDArray[np.bool_]:
+        """Which items have at least one of `genres`: bool, shape (n_items,)."""
+        wanted = [self.genre_names.index(genre) for genre in genres]
+        return np.asarray(self._genres[:, wanted].any(axis=1), np.bool_)
+
+    def with_all_genres(self, genres: Iterable[str]) -> npt.NDArray[np.bool_]:
+        """Which items have each of `genres`: bool, shape (n_items,)."""
+        wanted = [self.genre_names.index(genre) for genre in genres]
+        return np.asarray(self._genres[:, wanted].all(axis=1), np.bool_)
+
+    def people(self, row: int) -> dict[str, tuple[str, ...]]:
+        """Names by what they did (``"director"``, ``"actor"`` ...), in the catalogue's order."""
+        return {role: names[row] for role, names in self._people.items() if names[row]}
+
+    def plot(self, row: int) -> str:
+        """Description, empty where there is none."""
+        if self._plot_column is None or self._catalogue is None:
+            return ""
+        return str(self._catalogue.column(self._plot_column)[row].as_py() or "")
+
+    @cached_property
+    def person_rows(self) -> dict[str, tuple[int, ...]]:
+        """Items of each person, by the comparable form of the name."""
+        rows: dict[str, dict[int, None]] = defaultdict(dict)
+        for listed in self._people.values():
+            for row, names in enumerate(listed):
+                for name in names:
+                    rows[normalize(name)][row] = None
+        return {name: tuple(found) for name, found in rows.items()}
+
+    @cached_property
+    def person_names(self) -> dict[str, str]:
+        """How each person's name is written, by its comparable form."""
+        return {
+            normalize(name): name
+            for listed in self._people.values()
+            for names in listed
+            for name in names
+        }
+
+    @cached_property
+    def _people(self) -> dict[str, list[tuple[str, ...]]]:
+        found: dict[str, list[tuple[str, ...]]] = {}
+        if self._catalogue is None:
+            return found
+        for column in self._catalogue.table.column_names:
+            role = PEOPLE_COLUMNS.get(column.lower())
+            if role is not None and role not in found:
+                values = self._catalogue.column(column).to_pylist()
+                found[role] = [_names(value) for value in values]
+        return found
+
+    @cached_property
+    def _plot_column(self) -> str | None:
+        columns = self._catalogue.table.column_names if self._catalogue else ()
+        return next((name for name in PLOT_COLUMNS if name in columns), None)
+
+    def _raw_title(self, row: int) -> str:
+        if self._catalogue is None:
+            return str(self.item(row))
+        return self._catalogue.title(row)
+
+    def _year(self, row: int) -> int:
+        if self._catalogue is None:
+            return 0
+        found = self._catalogue.year(row)
+        if found is None:
+            stated = re.search(r"\((\d{4})\)\s*$", self._raw_title(row))
+            found = int(stated[1]) if stated else 0
+        return found
+
+
+def _names(value: str | Sequence[str] | None) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    parts = _NAMES_APART.split(value) if isinstance(value, str) else [str(part) for part in value]
+    return tuple(dict.fromkeys(name.strip() for name in parts if normalize(name) not in _NO_NAME))

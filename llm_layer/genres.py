@@ -1,0 +1,92 @@
+"""Words for genres: the catalogue's own names, their synonyms, and their Chinese names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from llm_layer.lexicon import load
+from llm_layer.text import Language, Word, has_chinese, normalize, words
+
+
+@dataclass(frozen=True)
+class GenreMention:
+    """A genre found in a text: its catalogue name and where it stands (end exclusive)."""
+
+    genre: str
+    start: int
+    end: int
+
+
+class GenreWords:
+    """Recognizes and names the genres of one catalogue.
+
+    Parameters
+    ----------
+    genres : sequence of str
+        Names as the catalogue has them. Synonyms come from ``lexicon/genres.json``; a genre that
+        is not in there is known by its own name alone.
+
+    Examples
+    --------
+    >>> known = GenreWords(["Comedy", "Sci-Fi"])
+    >>> [mention.genre for mention in known.find("a funny 科幻 film")]
+    ['Comedy', 'Sci-Fi']
+    >>> known.name("Sci-Fi", "en"), known.name("Sci-Fi", "zh")
+    ('sci-fi', '科幻')
+    """
+
+    def __init__(self, genres: Sequence[str]) -> None:
+        self.genres = tuple(genres)
+        self._forms: dict[str, str] = {}
+        self._chinese: dict[str, str] = {}
+        self._plurals: dict[str, str] = {}
+        for genre in self.genres:
+            own = normalize(genre)
+            for name, synonyms in load("genres.json").items():
+                listed = {normalize(name), *map(normalize, synonyms["en"])}
+                if own in listed or genre in synonyms["zh"]:
+                    self._forms.update(dict.fromkeys(listed, genre))
+                    self._forms.update({normalize(word): genre for word in synonyms["zh"]})
+                    self._chinese[genre] = synonyms["zh"][0]
+                    if "plural" in synonyms:
+                        self._plurals[genre] = synonyms["plural"]
+        for genre in self.genres:
+            self._forms[normalize(genre)] = genre
+        self._longest = max((len(form.split()) for form in self._forms), default=0)
+
+    def find(self, text: str) -> list[GenreMention]:
+        """Every word for a genre in `text`, in order."""
+        return self.find_words(words(text))
+
+    def find_words(self, listed: Sequence[Word]) -> list[GenreMention]:
+        """As :meth:`find`, over words."""
+        found: list[GenreMention] = []
+        at = 0
+        while at < len(listed):
+            length = self._length_at(listed, at)
+            if length:
+                form = " ".join(word.form for word in listed[at : at + length])
+                end = listed[at + length - 1].end
+                found.append(GenreMention(self._forms[form], listed[at].start, end))
+            at += length or 1
+        return found
+
+    def _length_at(self, listed: Sequence[Word], at: int) -> int:
+        for length in range(min(self._longest, len(listed) - at), 0, -1):
+            if " ".join(word.form for word in listed[at : at + length]) in self._forms:
+                return length
+        return 0
+
+    def name(self, genre: str, language: Language) -> str:
+        """What a genre is called in a sentence."""
+        if language == "zh":
+            return self._chinese.get(genre, genre)
+        return genre if has_chinese(genre) else genre.lower()
+
+    def plural(self, genres: Sequence[str]) -> str:
+        """Several items of all of `genres`, in English: "westerns", "war and crime films"."""
+        if len(genres) == 1 and genres[0] in self._plurals:
+            return self._plurals[genres[0]]
+        names = [self.name(genre, "en") for genre in genres]
+        return f"{' and '.join(names)} films" if names else ""

@@ -1,0 +1,407 @@
+"""Grounding: every claim in a reply is looked up before anybody reads it.
+
+The check knows nothing of plans or prompts. It takes the words as they will be read, finds what
+they claim, and compares each claim with the catalogue, with the history, and with what the visitor
+said. Any word that it cannot account for is a violation: a reply may use the plain words of
+``lexicon/plain_words_*.txt``, which state no fact, and beyond those only what is supported.
+
+What supports a claim:
+
+- **title**: what stands in quotation marks, and any catalogue title of two words or more anywhere
+  else, has to be an item of the reply, by exact comparable form (article and accents apart);
+- **year** behind a title: the year of that item in the catalogue;
+- **genre**, **person**: a catalogue entry of an item named in the same sentence, next to the words
+  on one side or the other; before the first title of a sentence, in a question, or in a sentence
+  without titles, also the visitor's own request;
+- **history** ("you watched"): the item is in the history; **naming** ("you named"): the visitor
+  named it; **habit** ("you often watch"): the genre is among the three most frequent ones;
+- **number**: the place of an item in a list, the year of an item next to it, or a year the
+  visitor asked for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from llm_layer.facts import ItemFacts
+from llm_layer.genres import GenreWords
+from llm_layer.lexicon import load_words
+from llm_layer.phrases import read_years
+from llm_layer.text import Language, has_chinese, quoted_parts, words
+
+ClaimKind: TypeAlias = Literal[
+    "title", "year", "genre", "person", "history", "naming", "shown", "habit", "number", "words"
+]
+_I = frozenset({"i", "id", "ill", "im", "ive"})
+_BLANK = "\x00"  # stands for what has been accounted for; belongs to no word
+
+_YEAR_BEHIND = re.compile(r"\s*[(（](\d{4})[)）]")
+_SENTENCE = re.compile(r"[^.!?。！？\n]*[.!?。！？\n]?")
+_NUMBER = re.compile(r"\d+")
+_MARKER = re.compile(r"(?m)^(\d{1,2})\. (?=[\x00“《])")
+_LIST = r"(?:\x00+(?:, | and |, and |、|和|以及)?)+"
+_WATCHED = re.compile(
+    rf"\b[Yy]ou(?:['’]ve| have)?(?: already| also)? (?:watched|seen|saw|finished|rated|played"
+    rf"|read)\b(?: (?P<titles>{_LIST}))?|你(?:已经)?(?:看过|看完|评过)(?:了)?(?P<zhtitles>{_LIST})?"
+)
+_NAMED = re.compile(
+    rf"(?<!ould )(?<!might )(?<!may )(?<!will )\b[Yy]ou(?:['’]ve| have)?"
+    rf"(?: already| also| really)? (?:named|mentioned|liked|loved|enjoyed"
+    rf"|like|love|enjoy|chose|picked)\b(?: (?P<titles>{_LIST}))?"
+    rf"|你(?:提到|喜欢|说起|点名)(?:过|的|了)?(?P<zhtitles>{_LIST})?"
+)
+_HABIT = re.compile(r"\b[Yy]ou often watch (?P<what>[^.!?]+)|你常看(?P<zhwhat>[^。！？；]+)")
+
+
+@dataclass(frozen=True)
+class Named:
+    """An item that a reply says it names.
+
+    Attributes
+    ----------
+    id : Any
+        Outside id.
+    title : str
+        As it stands in the text.
+    role : str
+        ``"recommended"``; ``"reason"`` (of the visitor's own past); ``"asked"`` (they named it);
+        ``"shown"`` (recommended before, and spoken about now).
+    """
+
+    id: Any
+    title: str
+    role: str
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One thing a reply says.
+
+    Attributes
+    ----------
+    kind : str
+        What sort of claim.
+    text : str
+        The words.
+    source : str
+        Where it was looked up.
+    verdict : bool
+        Whether it holds.
+    """
+
+    kind: ClaimKind
+    text: str
+    source: str
+    verdict: bool
+
+
+@dataclass(frozen=True)
+class Grounding:
+    """What was checked.
+
+    Attributes
+    ----------
+    ok : bool
+        Every claim holds.
+    claims : tuple of Claim
+        In the order they were looked at.
+    """
+
+    ok: bool
+    claims: tuple[Claim, ...]
+
+    @property
+    def violations(self) -> tuple[Claim, ...]:
+        """Claims that do not hold."""
+        return tuple(claim for claim in self.claims if not claim.verdict)
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a reply may rest on besides the catalogue.
+
+    Attributes
+    ----------
+    history : frozenset of int
+        Rows of items the visitor interacted with.
+    named : frozenset of int
+        Rows of items the visitor named themselves.
+    shown : frozenset of int
+        Rows of items recommended earlier in the conversation.
+    said : tuple of str
+        The visitor's messages.
+    """
+
+    history: frozenset[int] = frozenset()
+    named: frozenset[int] = frozenset()
+    shown: frozenset[int] = frozenset()
+    said: tuple[str, ...] = ()
+
+
+@dataclass
+class _Reading:
+    """A text on its way through the check: `left` has blanks where things were accounted for."""
+
+    text: str
+    left: str
+    claims: list[Claim] = field(default_factory=list)
+    # Where each named item stands: start, end, row.
+    places: list[tuple[int, int, int]] = field(default_factory=list)
+
+    def blank(self, start: int, end: int) -> None:
+        self.left = self.left[:start] + _BLANK * (end - start) + self.left[end:]
+
+    def claim(self, kind: ClaimKind, text: str, source: str, verdict: bool) -> None:
+        self.claims.append(Claim(kind, text, source, verdict))
+
+    def sentence(self, at: int) -> tuple[int, int]:
+        """Start and end of the sentence around `at`; full stops inside titles are blanked."""
+        for match in _SENTENCE.finditer(self.left):
+            if match.start() <= at < match.end():
+                return match.span()
+        return 0, len(self.left)
+
+    def neighbours(self, start: int, end: int) -> tuple[list[int], bool]:
+        """Items next to a span in its sentence, and whether none stands before it."""
+        first, last = self.sentence(start)
+        inside = [place for place in self.places if first <= place[0] < last]
+        before = [place for place in inside if place[1] <= start]
+        after = [place for place in inside if place[0] >= end]
+        near = [before[-1][2]] if before else []
+        near += [after[0][2]] if after else []
+        return near, not before
+
+    def is_question(self, at: int) -> bool:
+        first, last = self.sentence(at)
+        return self.left[first:last].rstrip().endswith(("?", "？"))
+
+
+class GroundingChecker:
+    """Checks replies against one catalogue."""
+
+    def __init__(self, facts: ItemFacts, genre_words: GenreWords) -> None:
+        self._facts = facts
+        self._genre_words = genre_words
+
+    def check(
+        self, text: str, items: Sequence[Named], known: Known, language: Language = "en"
+    ) -> Grounding:
+        """Look up every claim in `text`.
+
+        Parameters
+        ----------
+        text : str
+            The reply as it will be read.
+        items : sequence of Named
+            Items the reply declares.
+        known : Known
+            History and messages of the visitor.
+        language : {"en", "zh"}
+            Language the reply has to be in.
+        """
+        reading = _Reading(text, text)
+        declared = {self._facts.row(item.id): item for item in items}
+        self._titles(reading, declared)
+        self._roles(reading, declared, known)
+        self._markers(reading, items)
+        self._claims_about_visitor(reading, known)
+        requested = self._requested(known.said)
+        self._people(reading, requested)
+        self._genres(reading, requested)
+        self._numbers(reading, known.said)
+        self._words(reading, language, known.said)
+        return Grounding(all(claim.verdict for claim in reading.claims), tuple(reading.claims))
+
+    def _titles(self, reading: _Reading, declared: dict[int, Named]) -> None:
+        for inner, start, end in quoted_parts(reading.text):
+            rows = self._facts.titles.rows(inner)
+            year = _YEAR_BEHIND.match(reading.text, end)
+            rows_here = [row for row in rows if row in declared]
+            if year is not None and rows_here:
+                dated = [row for row in rows_here if self._facts.year(row) == int(year[1])]
+                title = self._facts.title((dated or rows_here)[0])
+                reading.claim("year", f"{title}: {year[1]}", "catalogue", bool(dated))
+                rows_here = dated or rows_here
+            reading.claim("title", inner, "catalogue and items of the reply", bool(rows_here))
+            stop = year.end() if year is not None and rows_here else end
+            reading.blank(start, stop)
+            if rows_here:
+                reading.places.append((start, stop, rows_here[0]))
+        for mention in self._facts.titles.find(reading.left):
+            # A single word is a title only between quotation marks; elsewhere it is a word, and
+            # looked at with the other words. Two and more are taken for the title they spell.
+            if " " in mention.form and not set(mention.rows) & set(declared):
+                said = reading.text[mention.start : mention.end]
+                reading.claim("title", said, "items of the reply", False)
+                reading.blank(mention.start, mention.end)
+
+    def _roles(self, reading: _Reading, declared: dict[int, Named], known: Known) -> None:
+        """An item declared as the visitor's own has to be."""
+        for row, item in declared.items():
+            if item.role == "reason" and row not in known.history | known.named:
+                reading.claim("history", item.title, "history", False)
+            if item.role == "asked" and row not in known.named:
+                reading.claim("naming", item.title, "messages", False)
+            if item.role == "shown" and row not in known.shown:
+                reading.claim("shown", item.title, "earlier replies", False)
+
+    def _markers(self, reading: _Reading, items: Sequence[Named]) -> None:
+        """Numbers at the heads of lines have to be the places of the recommended items."""
+        rows = [self._facts.row(item.id) for item in items if item.role == "recommended"]
+        for match in list(_MARKER.finditer(reading.left)):
+            behind = [row for start, _, row in reading.places if start == match.end()]
+            place = int(match[1])
+            right = bool(behind) and 0 < place <= len(rows) and rows[place - 1] == behind[0]
+            reading.claim("number", match.group().strip(), "order of the items", right)
+            reading.blank(match.start(1), match.end(1))
+
+    def _claims_about_visitor(self, reading: _Reading, known: Known) -> None:
+        for pattern, kind, allowed in (
+            (_WATCHED, "history", known.history),
+            (_NAMED, "naming", known.named),
+        ):
+            for match in pattern.finditer(reading.left):
+                begin, end = match.span("titles" if match["titles"] else "zhtitles")
+                rows = [row for start, stop, row in reading.places if begin <= start < end]
+                source = "history" if kind == "history" else "messages"
+                if not rows:
+                    reading.claim(kind, match.group(), source, False)  # type: ignore[arg-type]
+                for row in rows:
+                    reading.claim(kind, self._facts.title(row), source, row in allowed)  # type: ignore[arg-type]
+        for match in _HABIT.finditer(reading.left):
+            what = match["what"] or match["zhwhat"]
+            genres = {mention.genre for mention in self._genre_words.find(what)}
+            usual = self._usual_genres(known.history)
+            reading.claim("habit", match.group(), "history", bool(genres) and genres <= usual)
+            reading.blank(*match.span("what" if match["what"] else "zhwhat"))
+
+    def _usual_genres(self, history: Iterable[int]) -> set[str]:
+        counts = Counter(genre for row in history for genre in self._facts.genres(row))
+        third = sorted(counts.values(), reverse=True)[2] if len(counts) > 2 else 0
+        return {genre for genre, count in counts.items() if count >= third}
+
+    def _requested(self, said: Sequence[str]) -> set[str]:
+        """Genres and names of people that the visitor used."""
+        text = "\n".join(said)
+        genres = {mention.genre for mention in self._genre_words.find(text)}
+        return genres | {name for name, _, _ in self._names(text)}
+
+    def _names(self, text: str) -> list[tuple[str, int, int]]:
+        """Full names of the catalogue's people: comparable form, start, end; longest first."""
+        listed = words(text)
+        found: list[tuple[str, int, int]] = []
+        at = 0
+        while at < len(listed):
+            step = 1
+            for length in range(min(5, len(listed) - at), 1, -1):
+                part = listed[at : at + length]
+                name = " ".join(word.form for word in part)
+                if name in self._facts.person_rows:
+                    found.append((name, part[0].start, part[-1].end))
+                    step = length
+                    break
+            at += step
+        return found
+
+    def _people(self, reading: _Reading, requested: set[str]) -> None:
+        for name, start, end in self._names(reading.left):
+            near, opening = reading.neighbours(start, end)
+            theirs = self._facts.person_rows[name]
+            supported = any(row in theirs for row in near)
+            free = opening or reading.is_question(start)
+            source = "catalogue" if supported or not free else "request"
+            verdict = supported or (free and name in requested)
+            reading.claim("person", reading.text[start:end], source, verdict)
+            reading.blank(start, end)
+
+    def _genres(self, reading: _Reading, requested: set[str]) -> None:
+        for mention in self._genre_words.find(reading.left):
+            near, opening = reading.neighbours(mention.start, mention.end)
+            supported = any(mention.genre in self._facts.genres(row) for row in near)
+            free = opening or reading.is_question(mention.start)
+            source = "catalogue" if supported or not free else "request"
+            verdict = supported or (free and mention.genre in requested)
+            # A question may offer any genre there is: it states nothing about an item.
+            verdict = verdict or reading.is_question(mention.start)
+            said = reading.text[mention.start : mention.end]
+            reading.claim("genre", said, source, verdict)
+            reading.blank(mention.start, mention.end)
+
+    def _numbers(self, reading: _Reading, said: Sequence[str]) -> None:
+        asked = {number for message in said for number in _NUMBER.findall(message)}
+        for message in said:
+            years, _ = read_years(message)
+            asked |= {str(year) for year in years or () if year is not None}
+        for match in list(_NUMBER.finditer(reading.left)):
+            near, _ = reading.neighbours(match.start(), match.end())
+            stated = any(str(self._facts.year(row)) == match.group() for row in near)
+            source = "catalogue" if stated else "request"
+            reading.claim("number", match.group(), source, stated or match.group() in asked)
+            # With the "s" of "1990s", which is no word.
+            end = match.end() + (reading.left[match.end() : match.end() + 1] == "s")
+            reading.blank(match.start(), end)
+
+    def _words(self, reading: _Reading, language: Language, said: Sequence[str]) -> None:
+        """Whatever is left has to be plain words of the right language."""
+        if language == "zh":
+            unknown = _unknown_chinese(reading.left)
+        else:
+            unknown = self._unknown_english(reading, said)
+            # "older" and "newer" compare with what was shown: the visitor has to have asked so.
+            asked = {read_years(message)[1] for message in said}
+            unknown = [word for word in unknown if word.casefold() not in asked]
+        for word in unknown:
+            reading.claim("words", word, "plain words", False)
+        if not unknown:
+            reading.claim("words", "all other words", "plain words", True)
+
+    def _unknown_english(self, reading: _Reading, said: Sequence[str]) -> list[str]:
+        plain, asking = load_words("plain_words_en.txt"), load_words("question_words_en.txt")
+        echoed = {word.form for message in said for word in words(message)}
+        unknown = []
+        for word in words(reading.left):
+            first, last = reading.sentence(word.start)
+            inside = reading.left[first : word.start].strip(' \n\x00"“”')
+            # A capital inside a sentence makes a name of a word, and no plain word is a name.
+            capital = reading.text[word.start].isupper() and bool(inside)
+            plain_here = word.form in plain and (not capital or word.form in _I)
+            free = reading.is_question(word.start) or (
+                reading.neighbours(word.start, word.end)[1] and _has_place(reading, first, last)
+            )
+            asked_here = free and word.form in echoed and word.form.isalpha() and not capital
+            question = reading.is_question(word.start) and word.form in asking
+            if not (plain_here or asked_here or question):
+                unknown.append(reading.text[word.start : word.end])
+        return unknown
+
+
+def _has_place(reading: _Reading, first: int, last: int) -> bool:
+    return any(first <= start < last for start, _, _ in reading.places)
+
+
+def _unknown_chinese(left: str) -> list[str]:
+    """Runs that the plain Chinese words cannot be put together to; any Latin word at all."""
+    plain = load_words("plain_words_zh.txt")
+    longest = max(map(len, plain))
+    unknown: list[str] = []
+    for run in re.findall(r"[\u3400-\u4dbf\u4e00-\u9fff]+|[A-Za-z]+", left):
+        if not has_chinese(run):
+            unknown.append(run)
+            continue
+        # reach[k]: the first k signs are covered by plain words
+        reach = np.zeros(len(run) + 1, np.bool_)
+        reach[0] = True
+        for end in range(1, len(run) + 1):
+            reach[end] = any(
+                reach[start] and run[start:end] in plain
+                for start in range(max(0, end - longest), end)
+            )
+        if not reach[-1]:
+            unknown.append(run[int(np.flatnonzero(reach)[-1]) :])
+    return unknown

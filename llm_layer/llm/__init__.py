@@ -1,0 +1,27 @@
+"""Language models behind one small protocol: embedded (llama.cpp) or any OpenAI-compatible host."""
+
+from __future__ import annotations
+
+from llm_layer.llm.base import (
+    LLM,
+    Completion,
+    LLMError,
+    LLMMalformedError,
+    LLMRefusedError,
+    LLMTimeoutError,
+    Message,
+)
+from llm_layer.llm.embedded import EmbeddedLLM
+from llm_layer.llm.openai_compatible import OpenAICompatible
+
+__all__ = [
+    "LLM",
+    "Completion",
+    "EmbeddedLLM",
+    "LLMError",
+    "LLMMalformedError",
+    "LLMRefusedError",
+    "LLMTimeoutError",
+    "Message",
+    "OpenAICompatible",
+]

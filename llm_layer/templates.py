@@ -1,0 +1,294 @@
+"""Replies in fixed words, English and Chinese: what is said when no language model is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from llm_layer.dialogue import MOST, Constraints
+from llm_layer.facts import ItemFacts
+from llm_layer.genres import GenreWords
+from llm_layer.plan import Offer, Plan, Reason
+from llm_layer.text import Language
+
+_QUESTIONS = {
+    "en": (
+        "Would you like something older, or something different?",
+        "Shall I look for more like the first one?",
+        "Which of these comes closest?",
+    ),
+    "zh": ("要不要换一些更早的？", "需要我找更多类似第一部的吗？", "哪一部最合适？"),
+}
+_UNSTATED = {
+    "en": {
+        "length": "The catalogue does not state running times, so I could not check those.",
+        "rating": "The catalogue does not state ratings, so I could not check those.",
+        "place": "The catalogue does not state which services have a title.",
+    },
+    "zh": {
+        "length": "目录里没有片长信息，无法核对。",
+        "rating": "目录里没有评分信息，无法核对。",
+        "place": "目录里没有播放平台信息，无法核对。",
+    },
+}
+
+
+class Wording:
+    """Pieces that replies are put together from, for one catalogue."""
+
+    def __init__(self, facts: ItemFacts, genre_words: GenreWords) -> None:
+        self._facts = facts
+        self._genre_words = genre_words
+
+    def title(self, row: int, language: Language) -> str:
+        """Title in quotation marks, with the year where it is known."""
+        year = self._facts.year(row)
+        if language == "zh":
+            return f"《{self._facts.title(row)}》" + (f"（{year}）" if year else "")
+        return f"“{self._facts.title(row)}”" + (f" ({year})" if year else "")
+
+    def titles(self, rows: Iterable[int], language: Language) -> str:
+        """Several titles in a sentence."""
+        return _joined([self.title(row, language) for row in rows], language)
+
+    def genres(self, genres: Iterable[str], language: Language) -> str:
+        """Names of genres in a sentence."""
+        return _joined([self._genre_words.name(genre, language) for genre in genres], language)
+
+    def reason(self, reason: Reason, language: Language) -> str:
+        """Why an item is offered, as a subordinate clause."""
+        title = self.title(reason.row, language)
+        if language == "zh":
+            verb = "看过" if reason.kind == "watched" else "提到"
+            return f"因为你{verb}{title}"
+        verb = {"watched": "watched", "likes": "named", "asked": "mentioned"}[reason.kind]
+        return f"because you {verb} {title}"
+
+    def request(self, constraints: Constraints, like: Sequence[int], language: Language) -> str:
+        """What was asked for, as a phrase; empty where that is nothing in particular."""
+        genres = self.genres(constraints.genres, language)
+        years = _years(constraints, language)
+        people = _joined(
+            [self._facts.person_names[person] for person in constraints.people], language
+        )
+        near = self.titles(like, language)
+        if language == "zh":
+            parts = [genres, years, people and f"有{people}的", near and f"类似{near}的"]
+            return "、".join(part for part in parts if part)
+        genres = self._genre_words.plural(constraints.genres)
+        relative = constraints.relative
+        head = f"{relative} {genres}" if relative and genres else genres
+        if not head and (years or people or near):
+            head = f"something {relative}" if relative else "something"
+        parts = [
+            head,
+            "" if relative else years,
+            people and f"with {people}",
+            near and f"like {near}",
+        ]
+        return " ".join(part for part in parts if part)
+
+    def notes(self, plan: Plan) -> list[str]:
+        """Sentences about what could not be done, each of them true."""
+        zh = plan.language == "zh"
+        found = [_UNSTATED[plan.language][name] for name in plan.unstated]
+        if plan.no_title:
+            found.append(
+                "目录里没有找到这个片名。" if zh else "I did not find that title in the catalogue."
+            )
+        if plan.given_up and plan.offers:
+            names = _joined([_LIMITS[plan.language][name] for name in plan.given_up], plan.language)
+            found.append(
+                f"没有找到符合所有要求的电影，所以先放宽了{names}。"
+                if zh
+                else f"I found nothing left that fits everything, so I set aside {names}."
+            )
+        if plan.fewer_than and plan.offers and not plan.given_up:
+            found.append("符合要求的只有这些。" if zh else "These are the only ones left that fit.")
+        return found
+
+
+class Templates:
+    """Words plans without a language model; every plan has words in both languages."""
+
+    def __init__(self, facts: ItemFacts, wording: Wording) -> None:
+        self._facts = facts
+        self._wording = wording
+
+    def render(self, plan: Plan) -> str:
+        """Reply to a plan."""
+        writers: dict[str, Callable[[Plan], str]] = {
+            "offer": self._offer,
+            "why": self._why,
+            "fact": self._fact,
+            "profile": self._profile,
+        }
+        if plan.kind in writers:
+            return writers[plan.kind](plan)
+        text = _FIXED[plan.language][plan.kind]
+        if plan.kind == "nothing":
+            text = " ".join([*self._wording.notes(plan), text])
+        return text
+
+    def bare(self, plan: Plan) -> str:
+        """Nothing but the titles, for the case that the words of :meth:`render` spell a title."""
+        return "\n".join(
+            f"{place}. {self._wording.title(offer.row, plan.language)}"
+            for place, offer in enumerate(plan.offers, 1)
+        )
+
+    def _offer(self, plan: Plan) -> str:
+        zh = plan.language == "zh"
+        request = self._wording.request(plan.constraints, plan.like, plan.language)
+        if zh:
+            head = f"{request}，可以看看：" if request else "可以看看："
+        else:
+            head = f"For {request}, I would pick:" if request else "For tonight I would pick:"
+        lines = [*self._wording.notes(plan), head]
+        lines += [
+            f"{place}. {self._described(offer, plan.language)}"
+            for place, offer in enumerate(plan.offers, 1)
+        ]
+        questions = _QUESTIONS[plan.language]
+        return "\n".join([*lines, questions[plan.turn % len(questions)]])
+
+    def _described(self, offer: Offer, language: Language) -> str:
+        """Title, genres, director and reason of an item, in one line."""
+        zh = language == "zh"
+        genres = self._wording.genres(self._facts.genres(offer.row), language)
+        director = self._facts.people(offer.row).get("director", ())[:1]
+        parts = [self._wording.title(offer.row, language)]
+        if genres:
+            parts.append(f"{genres}片" if zh else genres)
+        if director:
+            parts.append(f"导演 {director[0]}" if zh else f"directed by {director[0]}")
+        if offer.reasons:
+            parts.append(self._wording.reason(offer.reasons[0], language))
+        return ("，" if zh else ", ").join(parts) + ("。" if zh else ".")
+
+    def _why(self, plan: Plan) -> str:
+        offer = plan.offers[0]
+        title = self._wording.title(offer.row, plan.language)
+        past = [reason.row for reason in offer.reasons if reason.kind == "watched"]
+        named = [reason.row for reason in offer.reasons if reason.kind != "watched"]
+        if plan.language == "zh":
+            parts = [f"看过{self._wording.titles(past, 'zh')}"] if past else []
+            parts += [f"提到{self._wording.titles(named, 'zh')}"] if named else []
+            if not parts:
+                return f"推荐{title}，因为它符合你的要求。"
+            return f"推荐{title}，因为" + "，".join(f"你{part}" for part in parts) + "。"
+        parts = [f"you watched {self._wording.titles(past, 'en')}"] if past else []
+        parts += [f"you named {self._wording.titles(named, 'en')}"] if named else []
+        if not parts:
+            return f"I chose {title} because it fits what you asked for."
+        return f"I chose {title} because {', and '.join(parts)}."
+
+    def _fact(self, plan: Plan) -> str:
+        row, language = plan.offers[0].row, plan.language
+        zh = language == "zh"
+        title = self._wording.title(row, language)
+        people = self._facts.people(row)
+        known = {
+            "director": _joined(people.get("director", ()), language),
+            "actor": _joined(people.get("actor", ()), language),
+            "genre": self._wording.genres(self._facts.genres(row), language),
+            "year": str(self._facts.year(row) or ""),
+        }
+        topics = ("genre", "director", "actor") if plan.topic == "all" else (plan.topic,)
+        sentences = [_fact_sentence(topic, title, known[topic], zh) for topic in topics]
+        stated = [sentence for sentence in sentences if sentence]
+        if stated:
+            return ("" if zh else " ").join(stated)
+        return (
+            f"目录里没有{title}的这个信息。" if zh else f"The catalogue does not say, for {title}."
+        )
+
+    def _profile(self, plan: Plan) -> str:
+        zh = plan.language == "zh"
+        if not plan.examples:
+            return "目前还没有你的记录。" if zh else "I know nothing of your taste so far."
+        genres = self._wording.genres(plan.genres, plan.language)
+        examples = self._wording.titles(plan.examples, plan.language)
+        if zh:
+            return (f"你常看{genres}。" if genres else "") + f"记录里有{examples}。"
+        habit = f"You often watch {genres}. " if genres else ""
+        return f"{habit}Your history has {examples}."
+
+
+_LIMITS = {
+    "en": {
+        "all_genres": "that every genre has to match",
+        "years": "the years",
+        "people": "the names",
+        "genres": "the genre",
+    },
+    "zh": {"all_genres": "同时具备所有类型", "years": "年份", "people": "名字", "genres": "类型"},
+}
+_FIXED = {
+    "en": {
+        "nothing": "I have nothing left to recommend there. Shall I look for something different?",
+        "greet": "Hello! What would you like to watch tonight?",
+        "thanks": "You are welcome. Shall I look for something else?",
+        "bye": "Goodbye, and enjoy the evening.",
+        "reset": "All right, we start fresh. What would you like to watch?",
+    },
+    "zh": {
+        "nothing": "没有找到可以推荐的电影，要不要换一个类型？",
+        "greet": "你好！今晚想看什么电影？",
+        "thanks": "不客气。要不要再看看别的？",
+        "bye": "再见，欢迎随时回来。",
+        "reset": "好的，重新开始。想看什么电影？",
+    },
+}
+
+
+def _fact_sentence(topic: str, title: str, value: str, zh: bool) -> str:
+    if not value:
+        return ""
+    if zh:
+        return {
+            "director": f"{title}的导演是 {value}。",
+            "actor": f"{title}的主演是 {value}。",
+            "genre": f"{title}的类型是{value}。",
+            "year": f"{title}是{value}年的电影。",
+        }[topic]
+    return {
+        "director": f"{title} was directed by {value}.",
+        "actor": f"{title} has {value}.",
+        "genre": f"The catalogue has {title} as {value}.",
+        "year": f"{title} is from {value}.",
+    }[topic]
+
+
+def _years(constraints: Constraints, language: Language) -> str:
+    """Years in words; a comparison with what was shown is told as one, not by its numbers."""
+    zh = language == "zh"
+    if constraints.relative == "older":
+        return "更早的" if zh else "older"
+    if constraints.relative == "newer":
+        return "更新的" if zh else "newer"
+    first, last = constraints.years
+    if first is not None and last is not None:
+        if first % 10 == 0 and last == first + 9:
+            return f"{first}年代" if zh else f"from the {first}s"
+        if first == last:
+            return f"{first}年" if zh else f"from {first}"
+        return f"{first}年到{last}年" if zh else f"from {first} to {last}"
+    if first is not None:
+        return f"{first}年起" if zh else f"from {first} on"
+    if last is not None:
+        return f"{last}年以前" if zh else f"up to {last}"
+    return ""
+
+
+def _joined(parts: Sequence[str], language: Language) -> str:
+    """Parts with commas and an "and"."""
+    if language == "zh":
+        return "、".join(parts)
+    if len(parts) < 2:
+        return "".join(parts)
+    return f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def most_at_once(language: Language) -> str:
+    """What is said to someone who asks for more items than one reply holds."""
+    return f"一次最多推荐{MOST}部。" if language == "zh" else f"I give at most {MOST} at a time."

@@ -1,0 +1,231 @@
+"""Titles: how they are shown, and how one is recognized in what somebody wrote."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from llm_layer.text import Word, normalize, words
+
+_YEAR = re.compile(r"\s*\((\d{4})\)\s*$")
+_BRACKETS = re.compile(r"\s*\(([^()]*)\)")
+_ALSO_KNOWN = re.compile(r"^(?:a\.?k\.?a\.?|aka)\s+", re.IGNORECASE)
+_ARTICLES = (
+    "The|A|An|La|Le|Les|L'|Il|Lo|I|El|Los|Las|Das|Der|Die|Det|Den|De|Een|Un|Une|Una|O|Os|As|Gli"
+)
+_MOVED_ARTICLE = re.compile(rf"^(?P<rest>.+), (?P<article>{_ARTICLES})$", re.IGNORECASE)
+_LEADING = frozenset({"the", "a", "an"})
+# How alike a typed phrase and a title have to be: "Termintor" and "Terminator" are 0.95.
+_CLOSE = 0.84
+
+
+@dataclass(frozen=True)
+class TitleForms:
+    """A catalogue title taken apart.
+
+    Attributes
+    ----------
+    shown : str
+        As it reads in a sentence: article in front, no year, no second title.
+    forms : tuple of str
+        Every comparable form under which it may be named, the shown one first.
+    """
+
+    shown: str
+    forms: tuple[str, ...]
+
+
+def title_forms(raw: str) -> TitleForms:
+    """Take a catalogue title apart.
+
+    Examples
+    --------
+    >>> title_forms("American President, The (1995)").shown
+    'The American President'
+    >>> title_forms("Postino, Il (The Postman) (1994)").forms
+    ('il postino', 'the postman', 'postman')
+    """
+    body = _YEAR.sub("", raw).strip()
+    inner = [_ALSO_KNOWN.sub("", part).strip() for part in _BRACKETS.findall(body)]
+    main = _BRACKETS.sub("", body).strip() or body
+    shown = _article_in_front(main)
+    forms = [normalize(shown)]
+    for name in inner:
+        forms.append(normalize(_article_in_front(name)))
+    forms += [_without_article(form) for form in list(forms)]
+    named = tuple(dict.fromkeys(form for form in forms if form))
+    return TitleForms(shown, named or (raw.strip().casefold(),))
+
+
+def _article_in_front(title: str) -> str:
+    found = _MOVED_ARTICLE.match(title)
+    if found is None:
+        return title
+    article = found["article"]
+    return f"{article}{'' if article.endswith(chr(39)) else ' '}{found['rest']}"
+
+
+def _without_article(form: str) -> str:
+    first, _, rest = form.partition(" ")
+    return rest if first in _LEADING and rest else form
+
+
+@dataclass(frozen=True)
+class Mention:
+    """A catalogue title found in a text.
+
+    Attributes
+    ----------
+    rows : tuple of int
+        Items that bear the title (remakes share one).
+    form : str
+        The comparable form that was found.
+    start, end : int
+        Where it stands, end exclusive.
+    """
+
+    rows: tuple[int, ...]
+    form: str
+    start: int
+    end: int
+
+
+class TitleIndex:
+    """Finds catalogue titles in texts.
+
+    Parameters
+    ----------
+    titles : sequence of str
+        As the catalogue has them; position = item row.
+    popularity : array of float, shape (n_items,), optional
+        Settles which item an ambiguous or incomplete title means.
+
+    Examples
+    --------
+    >>> index = TitleIndex(["Heat (1995)", "Matrix, The (1999)", "Toy Story (1995)"])
+    >>> [mention.form for mention in index.find("is the matrix like toy story?")]
+    ['the matrix', 'toy story']
+    >>> index.link("Toy Storry"), index.link("Casablanca")
+    (2, None)
+    """
+
+    def __init__(self, titles: Sequence[str], popularity: npt.ArrayLike | None = None) -> None:
+        self.forms = [title_forms(title) for title in titles]
+        self._popularity = np.zeros(len(titles)) if popularity is None else np.asarray(popularity)
+        rows: dict[str, list[int]] = defaultdict(list)
+        for row, title in enumerate(self.forms):
+            for form in title.forms:
+                rows[form].append(row)
+        self._rows = {form: tuple(listed) for form, listed in rows.items()}
+        self._longest: dict[str, int] = defaultdict(int)
+        for form in self._rows:
+            split = form.split()
+            self._longest[split[0]] = max(self._longest[split[0]], len(split))
+
+    def shown(self, row: int) -> str:
+        """Title of an item as it reads in a sentence."""
+        return self.forms[row].shown
+
+    def rows(self, title: str) -> tuple[int, ...]:
+        """Items of exactly this title, in any of its forms; empty where there is none."""
+        form = normalize(_article_in_front(_YEAR.sub("", title).strip()))
+        return self._rows.get(form) or self._rows.get(normalize(title), ())
+
+    def find(self, text: str) -> list[Mention]:
+        """Every title in `text`, longest first at each place, none inside another."""
+        listed = words(text)
+        found: list[Mention] = []
+        at = 0
+        while at < len(listed):
+            mention = self._at(listed, at)
+            if mention is None:
+                at += 1
+                continue
+            found.append(mention)
+            while at < len(listed) and listed[at].start < mention.end:
+                at += 1
+        return found
+
+    def _at(self, listed: Sequence[Word], at: int) -> Mention | None:
+        """Longest title that begins with word `at`."""
+        for length in range(self._longest.get(listed[at].form, 0), 0, -1):
+            part = listed[at : at + length]
+            form = " ".join(word.form for word in part)
+            if len(part) == length and form in self._rows:
+                return Mention(self._rows[form], form, part[0].start, part[-1].end)
+        return None
+
+    def best(self, rows: Iterable[int]) -> int:
+        """The most popular of `rows`, the first of equals."""
+        return max(rows, key=lambda row: (self._popularity[row], -row))
+
+    def link(self, phrase: str) -> int | None:
+        """Item that a phrase most likely names: exact, then incomplete, then misspelled.
+
+        Returns
+        -------
+        int or None
+            Item row; None where nothing is near enough.
+        """
+        if exact := self.rows(phrase):
+            return self.best(exact)
+        form = normalize(phrase)
+        if len(form) < 4:
+            return None
+        incomplete = self._incomplete(form)
+        return self._misspelled(form) if incomplete is None else incomplete
+
+    def _incomplete(self, form: str) -> int | None:
+        """The phrase begins a title, as "star wars" does; popularity decides between several."""
+        wanted = _without_article(form) + " "
+        rows = {
+            row
+            for other in self._by_first.get(wanted.split()[0], ())
+            if (_without_article(other) + " ").startswith(wanted)
+            for row in self._rows[other]
+        }
+        return self.best(rows) if rows and len(wanted) > 5 else None
+
+    def _misspelled(self, form: str) -> int | None:
+        near = difflib.get_close_matches(form, self._near(form), n=3, cutoff=_CLOSE)
+        return self.best(self._rows[near[0]]) if near else None
+
+    def _near(self, form: str) -> list[str]:
+        """Titles of about this length that share two letters' pairs out of three with `form`."""
+        pairs = {form[at : at + 2] for at in range(len(form) - 1)}
+        counts: dict[int, int] = defaultdict(int)
+        for pair in pairs:
+            for place in self._by_pair.get(pair, ()):
+                counts[place] += 1
+        enough = max(1, int(len(pairs) * 0.6))
+        return [
+            self._listed[place]
+            for place, shared in counts.items()
+            if shared >= enough and abs(len(self._listed[place]) - len(form)) <= 4
+        ]
+
+    @cached_property
+    def _listed(self) -> list[str]:
+        return list(self._rows)
+
+    @cached_property
+    def _by_first(self) -> dict[str, list[str]]:
+        listed: dict[str, list[str]] = defaultdict(list)
+        for form in self._listed:
+            listed[_without_article(form).split()[0]].append(form)
+        return listed
+
+    @cached_property
+    def _by_pair(self) -> dict[str, list[int]]:
+        listed: dict[str, list[int]] = defaultdict(list)
+        for place, form in enumerate(self._listed):
+            for pair in {form[at : at + 2] for at in range(len(form) - 1)}:
+                listed[pair].append(place)
+        return listed
