@@ -1,11 +1,11 @@
-"""``alsatian chat``: a conversation on the command line, and the last act of ``alsatian demo``."""
+"""``alsatian chat``: a conversation on the command line."""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,7 +17,6 @@ from recsys.errors import InvalidInputError
 if TYPE_CHECKING:
     from llm_layer.llm.base import LLM
     from llm_layer.reply import Reply
-    from recsys.recommender import Recommender
 
 _LANGUAGES = ("auto", "en", "zh")
 
@@ -105,18 +104,6 @@ def language_model(llm: str, model: str, api_key: str | None, timeout: float) ->
     raise InvalidInputError(
         f"--llm is {llm!r}, expected embedded, none, the path of a .gguf file or a URL"
     )
-
-
-def demo(recommender: Recommender, user: Any, *, llm: str, say: Callable[[str], Any]) -> None:
-    """Hold three turns with a user of the demonstration; found through ``alsatian.demo``."""
-    from llm_layer.concierge import demo_conversation
-
-    writer = language_model(llm, "", None, 20.0)
-    say(f"Conversation with user {user}; language model: {writer.name if writer else 'none'}")
-    for said, reply in demo_conversation(recommender, user, writer):
-        say(f"> {said}")
-        say(reply.text)
-        say(verdict(reply))
 
 
 def verdict(reply: Reply) -> str:

@@ -239,24 +239,3 @@ def _language_model(llm: Any) -> LLM | None:
     raise InvalidInputError(
         f"llm is {llm!r}, expected 'embedded', None or an object with complete(messages, ...)"
     )
-
-
-def demo_conversation(
-    rec: Recommender,
-    user: Any,
-    llm: LLM | Literal["embedded"] | None = "embedded",
-    messages: Sequence[str] = (
-        "something funny from the 1990s for tonight, no horror please",
-        "more like the first one, but older",
-        "推荐一部科幻片",
-    ),
-) -> list[tuple[str, Reply]]:
-    """Hold a short conversation with a user of `rec`.
-
-    Returns
-    -------
-    list of (str, Reply)
-        What was said and what was answered.
-    """
-    talk = Concierge(rec, llm).open(user)
-    return [(message, talk.say(message)) for message in messages]

@@ -10,9 +10,9 @@ What supports a claim:
 - **title**: what stands in quotation marks, and any catalogue title of two words or more anywhere
   else, has to be an item of the reply, by exact comparable form (article and accents apart);
 - **year** behind a title: the year of that item in the catalogue;
-- **genre**, **person**: a catalogue entry of an item named in the same sentence, next to the words
-  on one side or the other; before the first title of a sentence, in a question, or in a sentence
-  without titles, also the visitor's own request;
+- **genre**, **person**: the catalogue's entry for an item next to the words in the same sentence,
+  before or behind them; in a sentence that names no item, the visitor's own request. A heading
+  ("comedies from the 1990s:") has to hold for every item of the list below it;
 - **history** ("you watched"): the item is in the history; **naming** ("you named"): the visitor
   named it; **habit** ("you often watch"): the genre is among the three most frequent ones;
 - **number**: the place of an item in a list, the year of an item next to it, or a year the
@@ -41,6 +41,8 @@ ClaimKind: TypeAlias = Literal[
 _I = frozenset({"i", "id", "ill", "im", "ive"})
 _BLANK = "\x00"  # stands for what has been accounted for; belongs to no word
 
+_HEADING = re.compile(r"(?m)^[^\n]*[:：]$")
+_EITHER = re.compile(r"\bor\b|或")
 _YEAR_BEHIND = re.compile(r"\s*[(（](\d{4})[)）]")
 _SENTENCE = re.compile(r"[^.!?。！？\n]*[.!?。！？\n]?")
 _NUMBER = re.compile(r"\d+")
@@ -167,15 +169,15 @@ class _Reading:
                 return match.span()
         return 0, len(self.left)
 
-    def neighbours(self, start: int, end: int) -> tuple[list[int], bool]:
-        """Items next to a span in its sentence, and whether none stands before it."""
+    def neighbours(self, start: int, end: int) -> list[int]:
+        """Items next to a span in its sentence, before and behind it."""
         first, last = self.sentence(start)
         inside = [place for place in self.places if first <= place[0] < last]
         before = [place for place in inside if place[1] <= start]
         after = [place for place in inside if place[0] >= end]
         near = [before[-1][2]] if before else []
         near += [after[0][2]] if after else []
-        return near, not before
+        return near
 
     def is_question(self, at: int) -> bool:
         first, last = self.sentence(at)
@@ -212,6 +214,7 @@ class GroundingChecker:
         self._markers(reading, items)
         self._claims_about_visitor(reading, known)
         requested = self._requested(known.said)
+        self._headings(reading, items)
         self._people(reading, requested)
         self._genres(reading, requested)
         self._numbers(reading, known.said)
@@ -311,27 +314,41 @@ class GroundingChecker:
 
     def _people(self, reading: _Reading, requested: set[str]) -> None:
         for name, start, end in self._names(reading.left):
-            near, opening = reading.neighbours(start, end)
             theirs = self._facts.person_rows[name]
+            near = reading.neighbours(start, end)
             supported = any(row in theirs for row in near)
-            free = opening or reading.is_question(start)
-            source = "catalogue" if supported or not free else "request"
-            verdict = supported or (free and name in requested)
-            reading.claim("person", reading.text[start:end], source, verdict)
+            if not supported and not near:
+                supported = name in requested
+            source = "catalogue" if near else "request"
+            reading.claim("person", reading.text[start:end], source, supported)
             reading.blank(start, end)
 
     def _genres(self, reading: _Reading, requested: set[str]) -> None:
         for mention in self._genre_words.find(reading.left):
-            near, opening = reading.neighbours(mention.start, mention.end)
+            near = reading.neighbours(mention.start, mention.end)
             supported = any(mention.genre in self._facts.genres(row) for row in near)
-            free = opening or reading.is_question(mention.start)
-            source = "catalogue" if supported or not free else "request"
-            verdict = supported or (free and mention.genre in requested)
-            # A question may offer any genre there is: it states nothing about an item.
-            verdict = verdict or reading.is_question(mention.start)
+            if not supported and not near:
+                # A question may offer any genre there is: it states nothing about an item.
+                supported = mention.genre in requested or reading.is_question(mention.start)
+            source = "catalogue" if near else "request"
             said = reading.text[mention.start : mention.end]
-            reading.claim("genre", said, source, verdict)
+            reading.claim("genre", said, source, supported)
             reading.blank(mention.start, mention.end)
+
+    def _headings(self, reading: _Reading, items: Sequence[Named]) -> None:
+        """Genres and years of a heading, which ends with a colon, hold for every item below."""
+        rows = [self._facts.row(item.id) for item in items if item.role == "recommended"]
+        for match in _HEADING.finditer(reading.left):
+            text = match.group()
+            genres = {mention.genre for mention in self._genre_words.find(text)}
+            enough = 1 if _EITHER.search(text) else len(genres)
+            first, last = read_years(text)[0] or (None, None)
+            for row in rows:
+                if len(genres & set(self._facts.genres(row))) < min(enough, len(genres)):
+                    reading.claim("genre", f"{self._facts.title(row)}: {text}", "catalogue", False)
+                year = self._facts.year(row) or 0
+                if not (first or 0) <= year <= (last or 9999):
+                    reading.claim("year", f"{self._facts.title(row)}: {text}", "catalogue", False)
 
     def _numbers(self, reading: _Reading, said: Sequence[str]) -> None:
         asked = {number for message in said for number in _NUMBER.findall(message)}
@@ -339,7 +356,7 @@ class GroundingChecker:
             years, _ = read_years(message)
             asked |= {str(year) for year in years or () if year is not None}
         for match in list(_NUMBER.finditer(reading.left)):
-            near, _ = reading.neighbours(match.start(), match.end())
+            near = reading.neighbours(match.start(), match.end())
             stated = any(str(self._facts.year(row)) == match.group() for row in near)
             source = "catalogue" if stated else "request"
             reading.claim("number", match.group(), source, stated or match.group() in asked)
@@ -366,23 +383,18 @@ class GroundingChecker:
         echoed = {word.form for message in said for word in words(message)}
         unknown = []
         for word in words(reading.left):
-            first, last = reading.sentence(word.start)
+            first, _ = reading.sentence(word.start)
             inside = reading.left[first : word.start].strip(' \n\x00"“”')
             # A capital inside a sentence makes a name of a word, and no plain word is a name.
             capital = reading.text[word.start].isupper() and bool(inside)
             plain_here = word.form in plain and (not capital or word.form in _I)
-            free = reading.is_question(word.start) or (
-                reading.neighbours(word.start, word.end)[1] and _has_place(reading, first, last)
-            )
+            inside_titles = bool(reading.neighbours(word.start, word.end))
+            free = reading.is_question(word.start) or not inside_titles
             asked_here = free and word.form in echoed and word.form.isalpha() and not capital
             question = reading.is_question(word.start) and word.form in asking
             if not (plain_here or asked_here or question):
                 unknown.append(reading.text[word.start : word.end])
         return unknown
-
-
-def _has_place(reading: _Reading, first: int, last: int) -> bool:
-    return any(first <= start < last for start, _, _ in reading.places)
 
 
 def _unknown_chinese(left: str) -> list[str]:

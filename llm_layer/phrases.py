@@ -111,16 +111,16 @@ _YEAR = r"((?:18|19|20)\d\d)"
 _BETWEEN = re.compile(rf"{_YEAR}\s*年?\s*(?:-|–|—|to|and|until|till|到|至|~)\s*{_YEAR}", _I)
 _AFTER = re.compile(
     rf"\b(?:after|since|post|newer than|later than)\s*(?:the (?:year )?)?[-]?{_YEAR}(?P<s>s)?"
-    rf"|\bfrom {_YEAR} on|{_YEAR}\s*年?\s*(?:以后|之后|后|以来|or (?:later|newer)|onwards?)",
+    rf"|\bfrom {_YEAR} on|{_YEAR}\s*年?\s*(?:以后|之后|后|以来|起|or (?:later|newer)|onwards?)",
     _I,
 )
 _BEFORE = re.compile(
-    rf"\b(?:before|until|till|pre|older than|earlier than|up to)\s*(?:the (?:year )?)?[-]?{_YEAR}"
+    rf"不晚于\s*{_YEAR}|\b(?:before|until|till|pre|older than|earlier than|up to)\s*(?:the (?:year )?)?[-]?{_YEAR}"
     rf"|{_YEAR}\s*年?\s*(?:以前|之前|前|or (?:earlier|older))",
     _I,
 )
 _INCLUSIVE = re.compile(
-    r"\b(?:since|from|until|till|up to)\b|以来|\bor (?:later|newer|earlier|older)", _I
+    r"\b(?:since|from|until|till|up to)\b|以来|起|不晚于|\bor (?:later|newer|earlier|older)", _I
 )
 _EXACT = re.compile(rf"(?<![\d-]){_YEAR}(?!\d)")
 _OLD = re.compile(

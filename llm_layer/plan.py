@@ -23,7 +23,7 @@ PlanKind: TypeAlias = Literal[
 ]
 
 # So many of the largest contributions are looked through for a reason that shares something.
-_DEEP = 8
+_DEEP = 15
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,8 @@ class Plan:
         Titles the visitor gave that the catalogue lacks.
     unstated : tuple of str
         What was asked for that the catalogue does not state.
+    unweighed : bool
+        The message had nothing but free words, and there are no sentence vectors to weigh them.
     topic : str
         For ``"fact"``: which one.
     genres, examples : tuple
@@ -95,6 +97,7 @@ class Plan:
     fewer_than: int = 0
     no_title: tuple[str, ...] = ()
     unstated: tuple[str, ...] = ()
+    unweighed: bool = False
     topic: str = ""
     genres: tuple[str, ...] = ()
     examples: tuple[int, ...] = ()
@@ -145,6 +148,7 @@ class Planner:
             fewer_than=wanted if len(chosen) < wanted else 0,
             no_title=request.no_title,
             unstated=request.unstated,
+            unweighed=self._rec.content is None and request.is_mood_only,
             turn=len(state.said) - 1,
         )
 

@@ -18,6 +18,8 @@ from llm_layer.text import Language
 
 # Asked once, and once more with the fault named.
 _ATTEMPTS = 2
+# High, for variety: the grammar keeps the sentences whole.
+_TEMPERATURE = 0.8
 _LANGUAGES = {"en": "English", "zh": "Chinese"}
 
 
@@ -154,6 +156,7 @@ class Writer:
             answer = self._llm.complete(
                 wording.prompt(task, complaint),
                 grammar=wording.grammar(task) if use_grammar else None,
+                temperature=_TEMPERATURE,
                 seed=1 + plan.turn * _ATTEMPTS + seed,
                 timeout=self._timeout,
                 max_tokens=120 if plan.language == "en" else 240,
@@ -207,9 +210,6 @@ class Writer:
                     for genre in self._facts.genres(offer.row)
                 )
                 for offer in worded
-            ),
-            wanted=tuple(
-                self._genre_words.name(genre, plan.language) for genre in plan.constraints.genres
             ),
             has_reason=bool(worded[0].reasons),
         )

@@ -66,6 +66,8 @@ class Wording:
     def request(self, constraints: Constraints, like: Sequence[int], language: Language) -> str:
         """What was asked for, as a phrase; empty where that is nothing in particular."""
         genres = self.genres(constraints.genres, language)
+        if not constraints.all_genres:
+            genres = genres.replace("、", "或")
         years = _years(constraints, language)
         people = _joined(
             [self._facts.person_names[person] for person in constraints.people], language
@@ -74,7 +76,7 @@ class Wording:
         if language == "zh":
             parts = [genres, years, people and f"有{people}的", near and f"类似{near}的"]
             return "、".join(part for part in parts if part)
-        genres = self._genre_words.plural(constraints.genres)
+        genres = self._genre_words.plural(constraints.genres, either=not constraints.all_genres)
         relative = constraints.relative
         head = f"{relative} {genres}" if relative and genres else genres
         if not head and (years or people or near):
@@ -91,6 +93,12 @@ class Wording:
         """Sentences about what could not be done, each of them true."""
         zh = plan.language == "zh"
         found = [_UNSTATED[plan.language][name] for name in plan.unstated]
+        if plan.unweighed:
+            found.append(
+                "目录里没有可以和你的描述比较的内容，所以我只参考了你的历史记录。"
+                if zh
+                else "I have nothing to compare your words with, so I went by your taste."
+            )
         if plan.no_title:
             found.append(
                 "目录里没有找到这个片名。" if zh else "I did not find that title in the catalogue."
@@ -276,7 +284,7 @@ def _years(constraints: Constraints, language: Language) -> str:
     if first is not None:
         return f"{first}年起" if zh else f"from {first} on"
     if last is not None:
-        return f"{last}年以前" if zh else f"up to {last}"
+        return f"不晚于{last}年" if zh else f"up to {last}"
     return ""
 
 

@@ -87,6 +87,13 @@ class Request:
     unstated: tuple[str, ...] = ()
     topic: str = ""
 
+    @property
+    def is_mood_only(self) -> bool:
+        """Whether nothing was understood but free words."""
+        wishes = (self.genres, self.no_genres, self.years, self.relative, self.like, self.unlike)
+        others = (self.refused, self.places, self.people, self.count, self.no_title)
+        return bool(self.mood) and not any((*wishes, *others)) and self.act == "recommend"
+
 
 @dataclass
 class _Page:

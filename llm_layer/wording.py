@@ -50,8 +50,6 @@ class Task:
         What was asked for, in the words of the plan.
     genres : tuple of tuple of str
         For each item, the names of its genres in that language.
-    wanted : tuple of str
-        Names of the genres asked for.
     has_reason : bool
         Whether ``{why}`` is to be used.
     """
@@ -59,7 +57,6 @@ class Task:
     language: str
     wish: str
     genres: tuple[tuple[str, ...], ...]
-    wanted: tuple[str, ...] = ()
     has_reason: bool = True
 
     @property
@@ -164,6 +161,18 @@ _GO = (
     "start with", "I would start with", "I would go with", "I would pick", "my first choice is",
     "try", "take", "there is", "have a look at", "my pick is",
 )  # fmt: skip
+_GO_ON = (
+    "there is", "try", "take", "go with", "I would choose", "have a look at", "you could watch",
+)  # fmt: skip
+_NEXT = (
+    "Another one to try is", "Next on the list is", "You could also try", "After that, there is",
+    "A good second choice is", "Just as good is", "Also worth the night is", "Then there is",
+)  # fmt: skip
+_ALSO = (
+    "is another good choice", "is a fine choice too", "is also worth a look", "works just as well",
+    "is there for another night", "makes a good second film", "is a strong pick as well",
+    "would fit the evening too", "completes the list", "is a good one to keep for another night",
+)  # fmt: skip
 _WANT = ("want", "feel like", "would like", "are in the mood for")
 _ASKED = (
     "something older", "something newer", "something lighter", "something darker",
@@ -180,7 +189,6 @@ def grammar(task: Task) -> str:
     genres of the item they stand next to.
     """
     first, *others = [tuple(kinds) or ("film",) for kinds in task.genres]
-    opening = tuple(dict.fromkeys((*first, *task.wanted)))
     why = '", {why}"' if task.has_reason else '""'
     body = f'open " {{1}}" {why} "."'
     if others:
@@ -189,48 +197,66 @@ def grammar(task: Task) -> str:
     rules = [
         f'root ::= {body} " " ask',
         f'open ::= ("For " wish1 | "If you " want " " wish1) ", " ({_any(_GO)})',
-        *_wish_rules("wish1", opening),
+        *_wish_rules("wish1", first),
         f"want ::= {_any(_WANT)}",
         f'ask ::= ("Would you like " | "Shall I look for " | "Do you want ") ({_any(_ASKED)}) "?"'
         f' | ("Which of these sounds " | "Which one sounds ") ({_any(_CHOICES)}) "?"',
     ]
     if others:
-        go = _any(
-            tuple(phrase for phrase in _GO if "first" not in phrase and "start" not in phrase)
-        )
-        rules.append(
-            'more ::= ("For " wish2 | "If you " want " " wish2 | "When you want " wish2) ", " '
-            f"({go})"
-        )
-        rules += _wish_rules("wish2", others[0])
+        rules += _second_rules(tuple(kind for kind in others[0] if kind not in first))
     if len(others) > 1:
-        kinds = _any(others[1])
-        rules.append(
-            f'third ::= ({_any(_VERBS)}) " " ("a little " | "a touch of " | "a bit of " | "some ")'
-            f' ({kinds}) (" to the " ("evening" | "night" | "list" | "mix"))?'
-            f' | "is " ("another " | "a " ({_any(_before_consonant(_ADJECTIVES))}) " ")'
-            f' ({kinds}) " " ("film" | "movie" | "pick" | "choice")'
-        )
+        before = {*first, *others[0]}
+        rules.append(_third_rule(tuple(kind for kind in others[1] if kind not in before)))
     return "\n".join(rules) + "\n"
+
+
+def _second_rules(fresh: Sequence[str]) -> list[str]:
+    """What leads to the second item: a genre it has beyond the first, else a plain turn."""
+    if not fresh:
+        return [f"more ::= {_any(_NEXT)}"]
+    return [
+        'more ::= ("For " wish2 | "If you " want " " wish2 | "When you want " wish2) ", "'
+        f" ({_any(_GO_ON)})",
+        *_wish_rules("wish2", fresh),
+    ]
+
+
+def _third_rule(fresh: Sequence[str]) -> str:
+    """What is said of the third item."""
+    if not fresh:
+        return f"third ::= {_any(_ALSO)}"
+    film = f'"is a " ({_any(_before_consonant(_ADJECTIVES))}) " " ({_any(fresh)}) " " '
+    film += '("film" | "movie" | "pick" | "choice")'
+    things = [genre for genre in fresh if not genre.endswith("'s")]
+    if not things:
+        return f"third ::= {film}"
+    return (
+        f'third ::= ({_any(_VERBS)}) " " ("a little " | "a touch of " | "a bit of " | "some ")'
+        f' ({_any(things)}) (" to the " ("evening" | "night" | "list" | "mix"))? | {film}'
+    )
 
 
 def _wish_rules(name: str, genres: Sequence[str]) -> list[str]:
     """A noun phrase about one of `genres`, with the right article."""
-    kinds = _any(genres)
+    # "a bit of children's" is no English; "a children's film" is.
+    things = tuple(genre for genre in genres if not genre.endswith("'s"))
+    kinds = _any(things)
     both = ""
-    if len(genres) > 1:
-        pairs = [f"{one} and {other}" for one in genres for other in genres if one != other]
+    if len(things) > 1:
+        pairs = [f"{one} and {other}" for one in things for other in things if one != other]
         both = f' | "a mix of " ({_any(pairs)}) | "both " ({_any(pairs)})'
     plain = _before_consonant(genres)
     vowel = tuple(genre for genre in genres if genre not in plain)
     articles = (("a", plain), ("an", vowel))
     articled = [f'"{article} " ({_any(names)})' for article, names in articles if names]
-    return [
-        f'{name} ::= ("some " | "a little " | "a bit of ") ({kinds}){both}'
-        f' | ({" | ".join(articled)}) " " ({_any(_KINDS)})'
-        f' | "a " ({_any(_before_consonant(_ADJECTIVES))}) " " ({kinds}) " " ({_any(_KINDS)})'
-        f' | ("a night of " | "an evening of " | "a good helping of ") ({kinds})'
+    choices = [
+        f'({" | ".join(articled)}) " " ({_any(_KINDS)})',
+        f'"a " ({_any(_before_consonant(_ADJECTIVES))}) " " ({_any(genres)}) " " ({_any(_KINDS)})',
     ]
+    if things:
+        choices.append(f'("some " | "a little " | "a bit of ") ({kinds})')
+        choices.append(f'("a night of " | "an evening of ") ({kinds})')
+    return [f"{name} ::= {' | '.join(choices)}{both}"]
 
 
 def _before_consonant(names: Sequence[str]) -> tuple[str, ...]:
