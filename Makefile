@@ -4,7 +4,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALL_FLAGS ?=
-PIP := $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt
+PIP := $(BIN)/python -m pip install -q --disable-pip-version-check
+# In the environment, not as -c, so that the build's own environment is pinned as well.
+export PIP_CONSTRAINT := constraints.txt
 
 .PHONY: demo test lint docs bench native-test clean
 
@@ -42,17 +44,17 @@ $(VENV)/.ready: pyproject.toml constraints.txt CMakeLists.txt
 	$(PIP) $(INSTALL_FLAGS) -e ".[llm,plots]"
 	touch $@
 
+# The extras' packages only: "-e .[test]" would compile the native core once more.
+extra = $(shell $(PYTHON) tools/extra.py $(1))
+
 $(VENV)/.ready-test: $(VENV)/.ready
-	$(PIP) $(INSTALL_FLAGS) -e ".[llm,plots,test]"
+	$(PIP) $(call extra,test)
 	touch $@
 
 $(VENV)/.ready-lint: $(VENV)/.ready-test
-	$(PIP) $(INSTALL_FLAGS) -e ".[llm,plots,test,lint,docs]"
+	$(PIP) $(call extra,lint) $(call extra,docs)
 	touch $@
 
-$(VENV)/.ready-docs: $(VENV)/.ready-lint  ## the pages, warnings are errors
-	$(BIN)/sphinx-build -q -W --keep-going -b html docs build/docs
-
-bench: $(VENV)/.ready-test
-	$(PIP) $(INSTALL_FLAGS) -e ".[llm,plots,test,bench]"
+$(VENV)/.ready-bench: $(VENV)/.ready-test
+	$(PIP) $(call extra,bench)
 	touch $@

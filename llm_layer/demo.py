@@ -54,6 +54,6 @@ def converse(recommender: Recommender, user: Any, *, llm: str, say: Callable[[st
     writer = language_model(llm, "", None, 20.0)
     say(f"Conversation with user {user}; language model: {writer.name if writer else 'none'}")
     for said, reply in demo_conversation(recommender, user, writer):
-        say(f"> {said}")
+        say(f"\n> {said}")
         say(reply.text)
         say(verdict(reply))

@@ -76,6 +76,9 @@ class ContentEncoder:
                         "sentence vectors need sentence-transformers; "
                         'install it with: pip install "alsatian[llm]"'
                     ) from error
+                from transformers.utils import logging
+
+                logging.disable_progress_bar()  # of loading 23 million weights, on every start
                 self._loaded = SentenceTransformer(_local_model(self.model), device="cpu")
             return self._loaded
 

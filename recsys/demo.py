@@ -24,7 +24,8 @@ from recsys.datasets import Dataset, movielens_100k
 from recsys.evaluation import AlsSettings, evaluate_recommenders
 from recsys.recommender import Recommender
 
-SETTINGS = AlsSettings(factors=32, regularization=0.1, alpha=1.0, iterations=15)
+# Chosen on a validation part of the training data; the same for both ALS models.
+SETTINGS = AlsSettings(factors=32, regularization=40.0, alpha=2.0, iterations=15)
 LISTED = 10
 _KIB_PER_MIB = 1024
 
@@ -53,7 +54,8 @@ def run_demo(out: Path, *, llm: str = "embedded", seed: int = 7) -> None:
     _show_one_list(console, recommender, user)
     acts = [entry.load() for entry in entry_points(group="alsatian.demo")]
     for act in acts:
-        act(recommender, user, llm=llm, say=console.print)
+        console.print()
+        act(recommender, user, llm=llm, say=lambda line: console.print(line, markup=False))
     if not acts:
         console.print("No conversation: no installed package offers one.")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,10 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
     final = Path(path)
     temporary = final.with_name(f"{final.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
+        temporary.touch(exist_ok=False)
+        mode = stat.S_IMODE(temporary.stat().st_mode)  # what the umask leaves
         yield temporary
+        temporary.chmod(mode)  # some writers replace the file by one that only they may read
         with open(temporary, "rb") as written:
             os.fsync(written.fileno())
         temporary.replace(final)

@@ -123,3 +123,9 @@ def test_damage_is_refused_with_a_reason(case: str, tmp_path: Path) -> None:
 def test_no_model_at_all(tmp_path: Path) -> None:
     with pytest.raises(InputNotFoundError, match="alsatian fit"):
         read_manifest(tmp_path / "none", kind="thing", version=1)
+
+
+def test_others_may_read_what_the_umask_lets_them(tmp_path: Path) -> None:
+    write_tensors(tmp_path / "t", {"a": np.zeros(3)})
+    (tmp_path / "plain").touch()
+    assert (tmp_path / "t").stat().st_mode == (tmp_path / "plain").stat().st_mode
