@@ -1,7 +1,7 @@
 """Reading events: rows per second and peak memory, at 25 million rows by default.
 
     python -m benchmarks.ingest                 # 25 M rows, integer and string ids
-    python -m benchmarks.ingest --rows 100000   # a quick look
+    python -m benchmarks.ingest --tiny          # does it run at all?
 
 The file is written row group by row group, and read in a process of its own, whose peak resident
 memory is what is printed (less what the process needed before it began).
@@ -68,9 +68,12 @@ def _ids(kind: str, numbers: np.ndarray, strings: bool) -> pa.Array:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=25_000_000)
+    parser.add_argument("--tiny", action="store_true", help="50,000 rows")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
+    if options.tiny:
+        options.rows = 50_000
     results = {}
     for strings in (False, True):
         with tempfile.TemporaryDirectory() as folder:

@@ -13,4 +13,5 @@ autodoc_typehints = "description"
 autodoc_member_order = "bysource"
 napoleon_google_docstring = False
 napoleon_use_rtype = False
-suppress_warnings = ["myst.header"]
+napoleon_use_ivar = True
+suppress_warnings = ["myst.header", "ref.python"]

@@ -1,0 +1,40 @@
+"""Runs every benchmark in turn: ``python -m benchmarks [--tiny] [--out FOLDER]``.
+
+Each prints its own context and figures and leaves them as JSON in the folder. One that fails does
+not keep the others from running; the exit status tells.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+NAMES = ("ingest", "als_sweep", "retrieval_recall", "quality_ml1m", "conversations")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tiny", action="store_true", help="smallest sizes: do they run at all?")
+    parser.add_argument("--out", type=Path, default=Path("out/bench"))
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    failed = []
+    for name in NAMES:
+        begin = time.perf_counter()
+        print(f"\n== {name}", flush=True)
+        command = [sys.executable, "-m", f"benchmarks.{name}"]
+        command += ["--json", str(options.out / f"{name}.json")]
+        command += ["--tiny"] if options.tiny else []
+        if subprocess.run(command, check=False).returncode:
+            failed.append(name)
+        print(f"== {name}: {time.perf_counter() - begin:.0f} s", flush=True)
+    if failed:
+        print(f"failed: {', '.join(failed)}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
