@@ -1,4 +1,4 @@
-"""Conversations with random users of MovieLens 1M: is every title of every reply accounted for?
+"""Conversations with random users of MovieLens 1M, every title in every reply accounted for.
 
 The judge in this file knows the catalogue and the text, nothing else: it shares no code with
 ``llm_layer.grounding``. A title is whatever stands in quotation marks, and any catalogue title of

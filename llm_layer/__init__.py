@@ -5,9 +5,9 @@ Importing it loads no language model, and neither torch, xllamacpp nor openai.
 
 from __future__ import annotations
 
+from llm_layer.claims import Claim, Grounding
 from llm_layer.concierge import Concierge, Conversation
 from llm_layer.demo import demo_conversation
-from llm_layer.grounding import Claim, Grounding
 from llm_layer.llm import EmbeddedLLM, OpenAICompatible
 from llm_layer.reply import Reply
 

@@ -10,10 +10,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from llm_layer.claims import Known
 from llm_layer.dialogue import State
 from llm_layer.facts import ItemFacts
 from llm_layer.genres import GenreWords
-from llm_layer.grounding import Known
 from llm_layer.llm.base import LLM
 from llm_layer.plan import Plan, Planner, Visitor
 from llm_layer.profile import Profiler, UserProfile

@@ -24,27 +24,21 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
+from llm_layer.claims import Grounding, Known, Named, Reading
 from llm_layer.facts import ItemFacts
 from llm_layer.genres import GenreWords
 from llm_layer.lexicon import load_words
 from llm_layer.phrases import read_years
 from llm_layer.text import Language, has_chinese, quoted_parts, words
 
-ClaimKind: TypeAlias = Literal[
-    "title", "year", "genre", "person", "history", "naming", "shown", "habit", "number", "words"
-]
 _I = frozenset({"i", "id", "ill", "im", "ive"})
-_BLANK = "\x00"  # stands for what has been accounted for; belongs to no word
 
 _HEADING = re.compile(r"(?m)^[^\n]*[:：]$")
 _EITHER = re.compile(r"\bor\b|或")
 _YEAR_BEHIND = re.compile(r"\s*[(（](\d{4})[)）]")
-_SENTENCE = re.compile(r"[^.!?。！？\n]*[.!?。！？\n]?")
 _NUMBER = re.compile(r"\d+")
 _MARKER = re.compile(r"(?m)^(\d{1,2})\. (?=[\x00“《])")
 _LIST = r"(?:\x00+(?:, | and |, and |、|和|以及)?)+"
@@ -59,129 +53,6 @@ _NAMED = re.compile(
     rf"|你(?:提到|喜欢|说起|点名)(?:过|的|了)?(?P<zhtitles>{_LIST})?"
 )
 _HABIT = re.compile(r"\b[Yy]ou often watch (?P<what>[^.!?]+)|你常看(?P<zhwhat>[^。！？；]+)")
-
-
-@dataclass(frozen=True)
-class Named:
-    """An item that a reply says it names.
-
-    Attributes
-    ----------
-    id : Any
-        Outside id.
-    title : str
-        As it stands in the text.
-    role : str
-        ``"recommended"``; ``"reason"`` (of the visitor's own past); ``"asked"`` (they named it);
-        ``"shown"`` (recommended before, and spoken about now).
-    """
-
-    id: Any
-    title: str
-    role: str
-
-
-@dataclass(frozen=True)
-class Claim:
-    """One thing a reply says.
-
-    Attributes
-    ----------
-    kind : str
-        What sort of claim.
-    text : str
-        The words.
-    source : str
-        Where it was looked up.
-    verdict : bool
-        Whether it holds.
-    """
-
-    kind: ClaimKind
-    text: str
-    source: str
-    verdict: bool
-
-
-@dataclass(frozen=True)
-class Grounding:
-    """What was checked.
-
-    Attributes
-    ----------
-    ok : bool
-        Every claim holds.
-    claims : tuple of Claim
-        In the order they were looked at.
-    """
-
-    ok: bool
-    claims: tuple[Claim, ...]
-
-    @property
-    def violations(self) -> tuple[Claim, ...]:
-        """Claims that do not hold."""
-        return tuple(claim for claim in self.claims if not claim.verdict)
-
-
-@dataclass(frozen=True)
-class Known:
-    """What a reply may rest on besides the catalogue.
-
-    Attributes
-    ----------
-    history : frozenset of int
-        Rows of items the visitor interacted with.
-    named : frozenset of int
-        Rows of items the visitor named themselves.
-    shown : frozenset of int
-        Rows of items recommended earlier in the conversation.
-    said : tuple of str
-        The visitor's messages.
-    """
-
-    history: frozenset[int] = frozenset()
-    named: frozenset[int] = frozenset()
-    shown: frozenset[int] = frozenset()
-    said: tuple[str, ...] = ()
-
-
-@dataclass
-class _Reading:
-    """A text on its way through the check: `left` has blanks where things were accounted for."""
-
-    text: str
-    left: str
-    claims: list[Claim] = field(default_factory=list)
-    # Where each named item stands: start, end, row.
-    places: list[tuple[int, int, int]] = field(default_factory=list)
-
-    def blank(self, start: int, end: int) -> None:
-        self.left = self.left[:start] + _BLANK * (end - start) + self.left[end:]
-
-    def claim(self, kind: ClaimKind, text: str, source: str, verdict: bool) -> None:
-        self.claims.append(Claim(kind, text, source, verdict))
-
-    def sentence(self, at: int) -> tuple[int, int]:
-        """Start and end of the sentence around `at`; full stops inside titles are blanked."""
-        for match in _SENTENCE.finditer(self.left):
-            if match.start() <= at < match.end():
-                return match.span()
-        return 0, len(self.left)
-
-    def neighbours(self, start: int, end: int) -> list[int]:
-        """Items next to a span in its sentence, before and behind it."""
-        first, last = self.sentence(start)
-        inside = [place for place in self.places if first <= place[0] < last]
-        before = [place for place in inside if place[1] <= start]
-        after = [place for place in inside if place[0] >= end]
-        near = [before[-1][2]] if before else []
-        near += [after[0][2]] if after else []
-        return near
-
-    def is_question(self, at: int) -> bool:
-        first, last = self.sentence(at)
-        return self.left[first:last].rstrip().endswith(("?", "？"))
 
 
 class GroundingChecker:
@@ -207,21 +78,21 @@ class GroundingChecker:
         language : {"en", "zh"}
             Language the reply has to be in.
         """
-        reading = _Reading(text, text)
+        reading = Reading(text, text)
         declared = {self._facts.row(item.id): item for item in items}
         self._titles(reading, declared)
         self._roles(reading, declared, known)
         self._markers(reading, items)
         self._claims_about_visitor(reading, known)
         requested = self._requested(known.said)
-        self._headings(reading, items)
+        self._headings(reading, items, requested)
         self._people(reading, requested)
         self._genres(reading, requested)
         self._numbers(reading, known.said)
         self._words(reading, language, known.said)
         return Grounding(all(claim.verdict for claim in reading.claims), tuple(reading.claims))
 
-    def _titles(self, reading: _Reading, declared: dict[int, Named]) -> None:
+    def _titles(self, reading: Reading, declared: dict[int, Named]) -> None:
         for inner, start, end in quoted_parts(reading.text):
             rows = self._facts.titles.rows(inner)
             year = _YEAR_BEHIND.match(reading.text, end)
@@ -244,7 +115,7 @@ class GroundingChecker:
                 reading.claim("title", said, "items of the reply", False)
                 reading.blank(mention.start, mention.end)
 
-    def _roles(self, reading: _Reading, declared: dict[int, Named], known: Known) -> None:
+    def _roles(self, reading: Reading, declared: dict[int, Named], known: Known) -> None:
         """An item declared as the visitor's own has to be."""
         for row, item in declared.items():
             if item.role == "reason" and row not in known.history | known.named:
@@ -254,7 +125,7 @@ class GroundingChecker:
             if item.role == "shown" and row not in known.shown:
                 reading.claim("shown", item.title, "earlier replies", False)
 
-    def _markers(self, reading: _Reading, items: Sequence[Named]) -> None:
+    def _markers(self, reading: Reading, items: Sequence[Named]) -> None:
         """Numbers at the heads of lines have to be the places of the recommended items."""
         rows = [self._facts.row(item.id) for item in items if item.role == "recommended"]
         for match in list(_MARKER.finditer(reading.left)):
@@ -264,7 +135,7 @@ class GroundingChecker:
             reading.claim("number", match.group().strip(), "order of the items", right)
             reading.blank(match.start(1), match.end(1))
 
-    def _claims_about_visitor(self, reading: _Reading, known: Known) -> None:
+    def _claims_about_visitor(self, reading: Reading, known: Known) -> None:
         for pattern, kind, allowed in (
             (_WATCHED, "history", known.history),
             (_NAMED, "naming", known.named),
@@ -312,7 +183,7 @@ class GroundingChecker:
             at += step
         return found
 
-    def _people(self, reading: _Reading, requested: set[str]) -> None:
+    def _people(self, reading: Reading, requested: set[str]) -> None:
         for name, start, end in self._names(reading.left):
             theirs = self._facts.person_rows[name]
             near = reading.neighbours(start, end)
@@ -323,7 +194,7 @@ class GroundingChecker:
             reading.claim("person", reading.text[start:end], source, supported)
             reading.blank(start, end)
 
-    def _genres(self, reading: _Reading, requested: set[str]) -> None:
+    def _genres(self, reading: Reading, requested: set[str]) -> None:
         for mention in self._genre_words.find(reading.left):
             near = reading.neighbours(mention.start, mention.end)
             supported = any(mention.genre in self._facts.genres(row) for row in near)
@@ -335,22 +206,37 @@ class GroundingChecker:
             reading.claim("genre", said, source, supported)
             reading.blank(mention.start, mention.end)
 
-    def _headings(self, reading: _Reading, items: Sequence[Named]) -> None:
-        """Genres and years of a heading, which ends with a colon, hold for every item below."""
+    def _headings(self, reading: Reading, items: Sequence[Named], requested: set[str]) -> None:
+        """What a heading says, one that ends with a colon, holds for every item below it."""
         rows = [self._facts.row(item.id) for item in items if item.role == "recommended"]
-        for match in _HEADING.finditer(reading.left):
+        for match in list(_HEADING.finditer(reading.left)):
             text = match.group()
-            genres = {mention.genre for mention in self._genre_words.find(text)}
-            enough = 1 if _EITHER.search(text) else len(genres)
+            either = _EITHER.search(text) is not None
+            mentions = self._genre_words.find(text)
+            genres = {mention.genre for mention in mentions}
+            for mention in mentions:
+                having = [mention.genre in self._facts.genres(row) for row in rows]
+                if either:
+                    having = [bool(genres & set(self._facts.genres(row))) for row in rows]
+                supported = all(having) if rows else mention.genre in requested
+                said = text[mention.start : mention.end]
+                reading.claim("genre", said, "catalogue, every item below", supported)
+            names = self._names(text)
+            for name, start, end in names:
+                theirs = self._facts.person_rows[name]
+                supported = all(row in theirs for row in rows) if rows else name in requested
+                reading.claim("person", text[start:end], "catalogue, every item below", supported)
             first, last = read_years(text)[0] or (None, None)
-            for row in rows:
-                if len(genres & set(self._facts.genres(row))) < min(enough, len(genres)):
-                    reading.claim("genre", f"{self._facts.title(row)}: {text}", "catalogue", False)
-                year = self._facts.year(row) or 0
-                if not (first or 0) <= year <= (last or 9999):
-                    reading.claim("year", f"{self._facts.title(row)}: {text}", "catalogue", False)
+            if first is not None or last is not None:
+                years = [self._facts.year(row) or 0 for row in rows]
+                supported = all((first or 0) <= year <= (last or 9999) for year in years)
+                reading.claim("year", text.strip(), "catalogue, every item below", supported)
+            for start, end in [(each.start, each.end) for each in mentions] + [
+                (start, end) for _, start, end in names
+            ]:
+                reading.blank(match.start() + start, match.start() + end)
 
-    def _numbers(self, reading: _Reading, said: Sequence[str]) -> None:
+    def _numbers(self, reading: Reading, said: Sequence[str]) -> None:
         asked = {number for message in said for number in _NUMBER.findall(message)}
         for message in said:
             years, _ = read_years(message)
@@ -364,7 +250,7 @@ class GroundingChecker:
             end = match.end() + (reading.left[match.end() : match.end() + 1] == "s")
             reading.blank(match.start(), end)
 
-    def _words(self, reading: _Reading, language: Language, said: Sequence[str]) -> None:
+    def _words(self, reading: Reading, language: Language, said: Sequence[str]) -> None:
         """Whatever is left has to be plain words of the right language."""
         if language == "zh":
             unknown = _unknown_chinese(reading.left)
@@ -378,7 +264,7 @@ class GroundingChecker:
         if not unknown:
             reading.claim("words", "all other words", "plain words", True)
 
-    def _unknown_english(self, reading: _Reading, said: Sequence[str]) -> list[str]:
+    def _unknown_english(self, reading: Reading, said: Sequence[str]) -> list[str]:
         plain, asking = load_words("plain_words_en.txt"), load_words("question_words_en.txt")
         echoed = {word.form for message in said for word in words(message)}
         unknown = []

