@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys.errors import CapacityError, InvalidInputError
+from recsys.retrieval import workspace_bytes
 
 #: Work space of a job where no limit is given, in bytes.
 DEFAULT_LIMIT = 512 * 1024**2
@@ -21,8 +22,8 @@ _UNITS = {
     "t": 1024**4, "tib": 1024**4, "tb": 1000**4,
 }  # fmt: skip
 
-# Of the search kernel: keys, packed queries and lists to merge; and of the Parquet writer.
-_FIXED_BYTES = 48 * 1024**2
+# Of the Parquet writer, and of what allocators hold back.
+_WRITER_BYTES = 24 * 1024**2
 # Of one output row beside its two ids: id and score found, mask, places, rank, score, copies.
 _ROW_BYTES = 80
 # Of one seen item: value, column, both once more when sliced, and the kernel's own column.
@@ -119,15 +120,34 @@ def user_bytes(recommender: Any, rows: NDArray[np.int64], n: int, seen: bool) ->
     return costs
 
 
-def cut_blocks(costs: NDArray[np.int64], limit: int, part_users: int) -> NDArray[np.int64]:
-    """Cut users into blocks that each cost at most what `limit` leaves.
+def fixed_bytes(recommender: Any, n: int) -> int:
+    """Return what a job needs however few users it works on at a time.
+
+    Parameters
+    ----------
+    recommender : Recommender
+        The model.
+    n : int
+        Items for each user.
+
+    Returns
+    -------
+    int
+        Bytes: the search's own work space, and the writer's.
+    """
+    listed = max(1, min(n, len(recommender.items)))
+    return _WRITER_BYTES + workspace_bytes(listed, int(recommender.item_factors.shape[1]))
+
+
+def cut_blocks(costs: NDArray[np.int64], room: int, part_users: int) -> NDArray[np.int64]:
+    """Cut users into blocks that each cost at most `room`.
 
     Parameters
     ----------
     costs : ndarray of int64, shape (users,)
         Bytes of each user.
-    limit : int
-        Bytes for the whole work space.
+    room : int
+        Bytes for a block.
     part_users : int
         Blocks do not cross the borders of parts of so many users.
 
@@ -143,15 +163,14 @@ def cut_blocks(costs: NDArray[np.int64], limit: int, part_users: int) -> NDArray
 
     Examples
     --------
-    >>> cut_blocks(np.array([1, 1, 1, 1, 1]) * 2**20, 50 * 2**20, 4).tolist()
+    >>> cut_blocks(np.array([2, 2, 2, 2, 2]), 5, 4).tolist()
     [0, 2, 4, 5]
     """
-    room = limit - _FIXED_BYTES
     largest = int(costs.max(initial=0))
     if largest > room:
         raise CapacityError(
-            f"the memory limit of {format_bytes(limit)} is too small: this job needs at least "
-            f"{format_bytes(_FIXED_BYTES + largest)} beside the model; raise the limit or lower n"
+            f"the memory limit is too small by {format_bytes(largest - room)} to work on a single "
+            "user: raise it, or lower n"
         )
     ends = np.cumsum(costs)
     borders = [0]
@@ -163,10 +182,9 @@ def cut_blocks(costs: NDArray[np.int64], limit: int, part_users: int) -> NDArray
     return np.array(borders, np.int64)
 
 
-def peak_bytes(costs: NDArray[np.int64], borders: NDArray[np.int64]) -> int:
-    """Return the work space of the dearest block."""
-    sums = np.add.reduceat(costs, borders[:-1]) if len(costs) else np.zeros(1, np.int64)
-    return _FIXED_BYTES + int(sums.max(initial=0))
+def largest_block(costs: NDArray[np.int64], borders: NDArray[np.int64]) -> int:
+    """Return the bytes of the dearest block."""
+    return int(np.add.reduceat(costs, borders[:-1]).max())
 
 
 def _id_bytes(ids: Any) -> int:

@@ -19,9 +19,10 @@ from recsys.batch.manifest import Manifest, check_folder
 from recsys.batch.memory import (
     DEFAULT_LIMIT,
     cut_blocks,
+    fixed_bytes,
     format_bytes,
+    largest_block,
     model_bytes,
-    peak_bytes,
     user_bytes,
 )
 from recsys.batch.selection import Selection, select_users
@@ -214,7 +215,8 @@ def plan_job(
     )
     check_folder(Path(out), manifest, resume)
     costs = user_bytes(recommender, selection.rows, n, exclude_seen)
-    borders = cut_blocks(costs, limit, size)
+    fixed = fixed_bytes(recommender, n)
+    borders = cut_blocks(costs, limit - fixed, size)
     listed = min(n, len(recommender.items))
     return JobPlan(
         recommender=recommender,
@@ -226,7 +228,7 @@ def plan_job(
         manifest=manifest,
         borders=borders,
         model_bytes=model_bytes(recommender),
-        work_bytes=peak_bytes(costs, borders),
+        work_bytes=fixed + largest_block(costs, borders),
         memory=limit,
         estimated_bytes=count * listed * _BYTES_PER_ROW,
         estimated_seconds=_probe(recommender, selection.rows, borders, n, exclude_seen, rules),

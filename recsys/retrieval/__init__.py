@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from recsys.retrieval.base import NO_ROW, NO_SCORE, Hits, Index
-from recsys.retrieval.exact import ExactIndex, simd_in_use, simd_variants, top_n
+from recsys.retrieval.exact import ExactIndex, simd_in_use, simd_variants, top_n, workspace_bytes
 from recsys.retrieval.factory import EXACT_UP_TO, IndexKind, load_index, make_index
 from recsys.retrieval.faiss_index import FaissFlatIndex, FaissHnswIndex
 from recsys.retrieval.recall import recall_against_exact
@@ -26,4 +26,5 @@ __all__ = [
     "simd_variants",
     "top_n",
     "top_n_reference",
+    "workspace_bytes",
 ]

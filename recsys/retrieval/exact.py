@@ -37,9 +37,9 @@ def top_n(
     """Return the `n` items with the highest inner product for each query, exactly.
 
     The product is computed in register tiles and compared with each query's n-th best score so
-    far on the spot, so that scores never go to memory; memory beyond the result stays below about
-    20 MiB a thread. Excluded rows are left out inside the search, not afterwards. The GIL is
-    released, and Ctrl-C is honoured.
+    far on the spot, so that scores never go to memory: :func:`workspace_bytes` tells what is
+    needed beside the result. Excluded rows are left out inside the search, not afterwards. The
+    GIL is released, and Ctrl-C is honoured.
 
     Parameters
     ----------
@@ -81,6 +81,47 @@ def top_n(
     """
     vectors = check_vectors(items, "items")
     return _search(vectors, queries, n, exclude, allow, deny, num_threads, simd)
+
+
+def workspace_bytes(n: int, factors: int, num_threads: int = 0) -> int:
+    """Return an upper bound of the memory that :func:`top_n` needs beside its arguments and result.
+
+    Parameters
+    ----------
+    n : int
+        Rows wanted for each query, or the number of items where that is less.
+    factors : int
+        Length of a vector.
+    num_threads : int
+        Threads of the search; 0 means every processor this process may run on.
+
+    Returns
+    -------
+    int
+        Bytes.
+
+    Examples
+    --------
+    >>> workspace_bytes(20, 64, 2) < 32 * 1024**2
+    True
+    """
+    threads = check_threads(num_threads) or usable_processors()
+    mebibyte = 1024**2
+    # The constants of native/topn.cpp: blocks of 2,048 queries, each with 2 n keys of 8 bytes,
+    # within 16 MiB a thread and 64 MiB in all (but at least 1 MiB and 16 queries a thread); panels
+    # of 128 KiB or two; lists to merge.
+    room = min(max(64 * mebibyte // threads, mebibyte), 16 * mebibyte)
+    key_bytes = 8 * (n + max(n, 32))
+    keys = min(2048 * key_bytes, max(room, 16 * key_bytes))
+    panels = max(mebibyte // 8, 2 * 32 * factors * 4)
+    return threads * (keys + 2048 * factors * 4 + panels + 64 * 1024) + 16 * mebibyte
+
+
+def usable_processors() -> int:
+    """Return how many processors this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def simd_variants() -> list[str]:

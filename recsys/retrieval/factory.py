@@ -18,7 +18,7 @@ from recsys.retrieval.files import open_index
 IndexKind = Literal["auto", "exact", "flat", "hnsw"]
 
 #: Rows up to which ``"auto"`` takes the exact search.
-EXACT_UP_TO = 200_000
+EXACT_UP_TO = 500_000
 
 
 def make_index(factors: ArrayLike, kind: IndexKind = "auto", *, num_threads: int = 0) -> Index:
@@ -30,7 +30,7 @@ def make_index(factors: ArrayLike, kind: IndexKind = "auto", *, num_threads: int
         Item vectors, finite.
     kind : {"auto", "exact", "flat", "hnsw"}
         ``"exact"`` is the native kernel, ``"flat"`` FAISS's exhaustive search, ``"hnsw"`` a
-        graph (approximate). ``"auto"`` takes the exact search up to 200,000 rows and the graph
+        graph (approximate). ``"auto"`` takes the exact search up to 500,000 rows and the graph
         above.
     num_threads : int
         Threads to build with; 0 means all.
@@ -43,6 +43,16 @@ def make_index(factors: ArrayLike, kind: IndexKind = "auto", *, num_threads: int
     ------
     InvalidInputError
         An unknown kind, or vectors that are no matrix of finite numbers.
+
+    Notes
+    -----
+    The limit was measured, batched, on 2 cores with AVX-512, factors (f=64) trained on power-law
+    data, top 20. Queries per second, exact against the graph at recall 0.99: 4,569 against 2,990
+    at 100,000 items, 2,569 against 1,088 at 200,000; at recall 0.97 of the latter, 1,908. The
+    exact search slows down in proportion to the items, the graph slowly, but it took 65 s to build
+    at 200,000 (other work was running on the machine; the ratios are what counts). Below half a
+    million an exact answer costs less than a good approximation. For single queries the graph is
+    ahead much earlier: choose ``"hnsw"`` where milliseconds matter more than recall.
 
     Examples
     --------

@@ -315,7 +315,7 @@ class FaissHnswIndex(_FaissIndex):
         *,
         links: int = 32,
         ef_construction: int = 128,
-        ef_search: int = 128,
+        ef_search: int = 256,
         num_threads: int = 0,
     ) -> None:
         if check_count(links, "links") < 4:
@@ -362,7 +362,7 @@ class FaissHnswIndex(_FaissIndex):
         """Open a saved index; see :meth:`recsys.retrieval.ExactIndex.load`."""
         loaded = FaissHnswIndex.__new__(FaissHnswIndex)
         index, manifest = _read(Path(path), FaissHnswIndex.kind, "IndexHNSWFlat", mmap)
-        loaded.ef_search = check_count(manifest.get("ef_search", 128), "ef_search")
+        loaded.ef_search = check_count(manifest.get("ef_search", 256), "ef_search")
         loaded._attach(index)
         return loaded
 

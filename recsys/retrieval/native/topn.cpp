@@ -35,8 +35,11 @@ using topn::Scan;
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr std::int64_t kPanelBytes = 128 * 1024;         // packed items, to stay in L2
-constexpr std::int64_t kSelectionBytes = 16 * 1024 * 1024;  // keys of one task
-constexpr std::int64_t kPartialBytes = 64 * 1024 * 1024;    // lists kept for merging
+// workspace_bytes in exact.py tells callers what these come to: change both.
+constexpr std::int64_t kSelectionBytes = 16 * 1024 * 1024;     // keys of one thread, at most
+constexpr std::int64_t kAllSelectionBytes = 64 * 1024 * 1024;  // keys of all threads together
+constexpr std::int64_t kFewestSelectionBytes = 1024 * 1024;    // but no less for each
+constexpr std::int64_t kPartialBytes = 16 * 1024 * 1024;       // lists kept for merging
 constexpr std::int64_t kFewestQueries = 512;   // fewer would pay too often for packing the items
 constexpr std::int64_t kMostQueries = 2048;
 constexpr std::int64_t kFewestItems = 2048;  // of one split of the catalogue
@@ -112,8 +115,9 @@ Plan make_plan(const TopNRequest& request, int threads) {
                              plan.candidates + 1);
     plan.block = std::clamp(divide_up(request.query_count, threads * kTasksPerThread),
                             kFewestQueries, kMostQueries);
-    const std::int64_t room = kSelectionBytes / (plan.capacity * 8);
-    plan.block = std::min(plan.block, std::max<std::int64_t>(room, 16));
+    const std::int64_t bytes =
+        std::clamp(kAllSelectionBytes / threads, kFewestSelectionBytes, kSelectionBytes);
+    plan.block = std::min(plan.block, std::max<std::int64_t>(bytes / (plan.capacity * 8), 16));
     plan.blocks = divide_up(request.query_count, plan.block);
     plan.splits = 1;
     if (threads > 1 && plan.blocks < 2 * threads) {

@@ -13,6 +13,7 @@ import pytest
 
 from recsys.batch import Manifest, parse_memory, plan_job, run_job
 from recsys.batch.lock import folder_lock
+from recsys.batch.memory import fixed_bytes
 from recsys.errors import (
     CapacityError,
     InputNotFoundError,
@@ -89,13 +90,17 @@ def test_rules_reach_the_search(recommender: Recommender, tmp_path: Path) -> Non
 def test_memory_limit_changes_blocks_and_not_rows(recommender: Recommender, tmp_path: Path) -> None:
     job(recommender, tmp_path / "wide", n=20, part_users=300)
     plan = plan_job(
-        recommender, tmp_path / "narrow", n=20, part_users=300, memory=48 * 2**20 + 40_000
+        recommender,
+        tmp_path / "narrow",
+        n=20,
+        part_users=300,
+        memory=fixed_bytes(recommender, 20) + 40_000,
     )
     assert np.diff(plan.borders).max() < 30
     assert plan.work_bytes <= plan.memory
     run_job(plan)
     assert rows_of(tmp_path / "narrow").equals(rows_of(tmp_path / "wide"))
-    with pytest.raises(CapacityError, match="needs at least"):
+    with pytest.raises(CapacityError, match=r"too small by .* to work on a single user"):
         plan_job(recommender, tmp_path / "none", memory=2**20)
     assert not (tmp_path / "none").exists()
 
