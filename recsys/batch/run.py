@@ -109,7 +109,7 @@ def run_job(
         swept = sweep(plan.out)
         kept, notes = whole_parts(plan.out, found) if found is not None else ({}, [])
         if swept:
-            notes.append(f"{swept} temporary files of a killed run were removed")
+            notes.append(f"temporary files of a killed run were removed: {swept}")
         manifest = Manifest(
             plan.manifest.job,
             plan.manifest.about,

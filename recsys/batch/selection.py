@@ -81,7 +81,7 @@ def select_users(recommender: Any, users: str | os.PathLike[str] | Sequence[Any]
     _, first = np.unique(rows, return_index=True)
     notes: tuple[str, ...] = ()
     if len(first) < len(rows):
-        notes = (f"{source}: {len(rows) - len(first):,} repeated ids are served once",)
+        notes = (f"{source}: repeated ids are served once: {len(rows) - len(first):,}",)
     return _selection(rows[np.sort(first)], source, notes)
 
 

@@ -116,7 +116,7 @@ def test_users_of_a_file(recommender: Recommender, tmp_path: Path, suffix: str) 
     result = job(recommender, tmp_path / "out", users=file, n=2)
     rows = rows_of(tmp_path / "out")
     assert rows.column("user_id").to_pylist() == ["u5", "u5", "u3", "u3", "u9", "u9"]
-    assert any("1 repeated ids are served once" in note for note in result.notes)
+    assert any("repeated ids are served once: 1" in note for note in result.notes)
 
 
 def test_users_given(recommender: Recommender, tmp_path: Path) -> None:
