@@ -8,6 +8,7 @@ the long tail of real interactions, and users who keep to a few clusters of item
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 
@@ -22,14 +23,14 @@ def powerlaw_matrix(
     item_exponent: float = 0.8,
     home_share: float = 0.6,
 ) -> csr_matrix:
-    """Draw a matrix of confidences between 1 and 5.
+    """Draw a matrix of confidences between 2 and 6.
 
     Parameters
     ----------
     n_users, n_items : int
         Shape.
     nnz : int
-        Entries drawn; pairs drawn twice are merged, so that a little fewer remain.
+        Entries; at most a quarter of all pairs.
     seed : int
         Of ``numpy.random.default_rng``.
     clusters : int
@@ -42,41 +43,48 @@ def powerlaw_matrix(
     Returns
     -------
     scipy.sparse.csr_matrix
-        float32 ``(n_users, n_items)``, int32 indices, sorted, without duplicates. Rows and columns
-        are shuffled, so that popular items do not lie side by side.
+        float32 ``(n_users, n_items)``, int32 indices, sorted, without duplicates, exactly `nnz`
+        entries. Rows and columns are shuffled, so that popular items do not lie side by side.
+
+    Raises
+    ------
+    ValueError
+        More entries than a quarter of the pairs.
     """
+    if nnz > n_users * n_items // 4:
+        raise ValueError(f"{nnz} entries are more than a quarter of {n_users} x {n_items} pairs")
     rng = np.random.default_rng(seed)
-    user_of_rank = rng.permutation(n_users).astype(np.int32)
-    item_of_rank = rng.permutation(n_items).astype(np.int32)
-    cluster_of_user = rng.integers(0, clusters, n_users, dtype=np.int32)
-
+    user_of_rank = rng.permutation(n_users)
+    item_of_rank = rng.permutation(n_items)
+    cluster_of_user = rng.integers(0, clusters, n_users)
     user_weight = np.arange(1, n_users + 1, dtype=np.float64) ** -user_exponent
-    users = user_of_rank[_draw(rng, user_weight, nnz)]
     item_weight = np.arange(1, n_items + 1, dtype=np.float64) ** -item_exponent
-    ranks = _draw(rng, item_weight, nnz)
-    # Rank r belongs to cluster r mod clusters: every cluster has its own head and tail.
-    home = rng.random(nnz) < home_share
-    moved = ranks[home] - ranks[home] % clusters + cluster_of_user[users[home]]
-    ranks[home] = np.minimum(moved, n_items - 1)
-    items = item_of_rank[ranks]
 
-    pairs = np.unique(users.astype(np.int64) * n_items + items)
+    pairs = np.empty(0, dtype=np.int64)
+    while len(pairs) < nnz:  # pairs drawn twice are merged, so draw some more
+        count = max((nnz - len(pairs)) * 5 // 3, nnz // 8) + 16
+        users = np.repeat(user_of_rank, rng.multinomial(count, user_weight / user_weight.sum()))
+        ranks = _draw(rng, item_weight, count)
+        # Rank r belongs to cluster r mod clusters: every cluster has its own head and tail.
+        home = rng.random(count) < home_share
+        moved = ranks[home] - ranks[home] % clusters + cluster_of_user[users[home]]
+        ranks[home] = np.minimum(moved, n_items - 1)
+        pairs = np.concatenate([pairs, users * n_items + item_of_rank[ranks]])
+        pairs.sort()
+        pairs = pairs[np.flatnonzero(np.diff(pairs, prepend=-1))]
+    pairs = np.delete(pairs, rng.choice(len(pairs), len(pairs) - nnz, replace=False))
+
     rows, columns = np.divmod(pairs, n_items)
-    indptr = np.zeros(n_users + 1, dtype=np.int64)
+    indptr = np.zeros(n_users + 1, dtype=np.int32)
     np.cumsum(np.bincount(rows, minlength=n_users), out=indptr[1:])
-    values = rng.integers(1, 6, len(pairs)).astype(np.float32)
-    matrix = csr_matrix((n_users, n_items), dtype=np.float32)
-    matrix.data, matrix.indices, matrix.indptr = (
-        values,
-        columns.astype(np.int32),
-        indptr.astype(np.int32),
-    )
+    values = rng.integers(2, 7, nnz).astype(np.float32)
+    matrix = csr_matrix((values, columns.astype(np.int32), indptr), shape=(n_users, n_items))
     matrix.has_sorted_indices = True
     matrix.has_canonical_format = True
     return matrix
 
 
-def _draw(rng: np.random.Generator, weight: np.ndarray, count: int) -> np.ndarray:
+def _draw(rng: np.random.Generator, weight: NDArray[np.float64], count: int) -> NDArray[np.int64]:
     """Draw ranks in proportion to `weight`, by inverting the cumulative sum."""
     cumulative = np.cumsum(weight)
     return np.searchsorted(cumulative, rng.random(count) * cumulative[-1]).astype(np.int64)

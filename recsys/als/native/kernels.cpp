@@ -363,23 +363,25 @@ T multiply(const Side<T>& side, const Row<T>& row, const Scratch<T>& scratch, Fo
     return need_product ? dot(scratch.p, scratch.q, stride) : sum;
 }
 
-// Conjugate gradients on scratch.x, which holds where to start. False when told to stop.
+// Conjugate gradients on scratch.x, which holds where to start.
 template <class T>
-bool iterate_cg(const Side<T>& side, const Row<T>& row, const Scratch<T>& scratch) {
+Outcome iterate_cg(const Side<T>& side, const Row<T>& row, const Scratch<T>& scratch) {
     const std::int64_t stride = side.stride;
     const Form form = row.n <= side.capacity ? Form::gathered
                       : side.dense_long_rows ? Form::dense
                                              : Form::streamed;
-    if (!residual(side, row, scratch, form)) return false;
+    if (!residual(side, row, scratch, form)) return Outcome::stopped;
     copy_row(scratch.r, stride, stride, scratch.p);
     T error = dot(scratch.r, scratch.r, stride), steepest = 0;
     const T rounding = kEpsilon<T> * kEpsilon<T> * error;
+    if (!finite(error)) return Outcome::not_finite;
     bool stopped = false;
     for (int step = 0; step < side.cg_steps; ++step) {
         if (static_cast<double>(error) < kSolved || error <= rounding) break;
         const bool last = step + 1 == side.cg_steps;
         const T curvature = multiply(side, row, scratch, form, !last, stopped);
-        if (stopped) return false;
+        if (stopped) return Outcome::stopped;
+        if (!finite(curvature)) return Outcome::not_finite;
         // Where A is singular, a direction without curvature has some by rounding: going along it
         // would go anywhere.
         const T length_of_p = dot(scratch.p, scratch.p, stride);
@@ -396,7 +398,7 @@ bool iterate_cg(const Side<T>& side, const Row<T>& row, const Scratch<T>& scratc
         }
         error = next;
     }
-    return true;
+    return Outcome::done;
 }
 
 // Writes the solution, unless it is not finite.
@@ -418,7 +420,8 @@ Progress solve_cg(const Side<T>& side, std::int64_t begin, std::int64_t end, con
             continue;
         }
         copy_row(side.target + u * side.factors, side.factors, side.stride, scratch.x);
-        if (!iterate_cg(side, row, scratch)) return {Outcome::stopped, u};
+        const Outcome outcome = iterate_cg(side, row, scratch);
+        if (outcome != Outcome::done) return {outcome, u};
         if (!write_back(side, u, scratch.x)) return {Outcome::not_finite, u};
     }
     return {Outcome::done, end};
