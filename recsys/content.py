@@ -8,9 +8,11 @@ ones, so that one search serves both.
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import importlib.util
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,11 +78,22 @@ class ContentEncoder:
                         "sentence vectors need sentence-transformers; "
                         'install it with: pip install "alsatian[llm]"'
                     ) from error
-                from transformers.utils import logging
-
-                logging.disable_progress_bar()  # of loading 23 million weights, on every start
-                self._loaded = SentenceTransformer(_local_model(self.model), device="cpu")
+                with _no_progress_bar():
+                    self._loaded = SentenceTransformer(_local_model(self.model), device="cpu")
             return self._loaded
+
+
+@contextlib.contextmanager
+def _no_progress_bar() -> Iterator[None]:
+    """Keep transformers from drawing a bar for the weights that it reads from the disk."""
+    bars: Any = importlib.import_module("transformers.utils.logging")
+    shown = bars.is_progress_bar_enabled()
+    bars.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            bars.enable_progress_bar()
 
 
 def _local_model(name: str) -> str:
