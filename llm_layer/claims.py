@@ -109,9 +109,11 @@ class Reading:
     places: list[tuple[int, int, int]] = field(default_factory=list)
 
     def blank(self, start: int, end: int) -> None:
+        """Account for a span."""
         self.left = self.left[:start] + BLANK * (end - start) + self.left[end:]
 
     def claim(self, kind: ClaimKind, text: str, source: str, verdict: bool) -> None:
+        """Note a claim."""
         self.claims.append(Claim(kind, text, source, verdict))
 
     def sentence(self, at: int) -> tuple[int, int]:
@@ -132,5 +134,6 @@ class Reading:
         return near
 
     def is_question(self, at: int) -> bool:
+        """Whether the sentence around `at` asks."""
         first, last = self.sentence(at)
         return self.left[first:last].rstrip().endswith(("?", "？"))

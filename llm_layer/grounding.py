@@ -34,6 +34,7 @@ from llm_layer.lexicon import load_words
 from llm_layer.phrases import read_years
 from llm_layer.text import Language, has_chinese, quoted_parts, words
 
+# Plain words that are written with a capital anywhere.
 _I = frozenset({"i", "id", "ill", "im", "ive"})
 
 _HEADING = re.compile(r"(?m)^[^\n]*[:：]$")

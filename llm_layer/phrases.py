@@ -36,6 +36,15 @@ COMPARED = re.compile(
     r"|\bwith\b|\bthough\b|\btonight\b))",
     _I,
 )
+# A title with its year: "Fargo (1996" - the closing bracket belongs to no word.
+DATED = re.compile(r"(?P<title>.*\S)\s*\((?P<year>\d{4})\)?$")
+# What is asked about: "who directed X", "tell me about X".
+ASKED_ABOUT = re.compile(
+    r"\b(?:directed|made|shot|stars? in|plays? in|acts? in|is in|year is|about|have|know)\s+"
+    r"(?:the (?:movie|film)\s+)?(?P<title>[^,.;!?，。；！？]+?)"
+    r"(?=\s*(?:[,.;!?，。；！？]|$|\bfrom\b|\bplease\b|\band who\b))",
+    _I,
+)
 # Words behind "like" that point or describe instead of naming.
 NOT_A_TITLE = re.compile(
     r"^(?:a|an|any|some|something|anything|it|that|this|these|those|them|to|what|more|my|your"
@@ -43,7 +52,7 @@ NOT_A_TITLE = re.compile(
     _I,
 )
 ALSO = re.compile(
-    r"\balso\b|\btoo\b|\bas well\b|\bplus\b|\bwith (?:some|a bit of)\b|也要|还要|同时", _I
+    r"\balso\b|\btoo\b(?=\W*$)|\bas well\b|\bplus\b|\bwith (?:some|a bit of)\b|也要|还要|同时", _I
 )
 
 LENGTH = re.compile(

@@ -70,8 +70,8 @@ def normalize(text: str) -> str:
 
 @lru_cache(maxsize=65536)
 def _comparable(word: str) -> str:
-    decomposed = unicodedata.normalize("NFKD", word.translate(_APOSTROPHES))
-    return "".join(sign for sign in decomposed if not unicodedata.combining(sign)).casefold()
+    folded = unicodedata.normalize("NFKD", word.translate(_APOSTROPHES)).casefold()
+    return "".join(sign for sign in unicodedata.normalize("NFKD", folded) if sign.isalnum())
 
 
 def has_chinese(text: str) -> bool:

@@ -183,14 +183,16 @@ class Understanding:
     def _compared(self, page: _Page) -> list[tuple[int, bool]]:
         """Titles behind "like", "similar to", "loved": there a single plain word may be one."""
         found: list[tuple[int, bool]] = []
-        for match in list(phrases.COMPARED.finditer(page.text)):
+        compared = [(match, True) for match in phrases.COMPARED.finditer(page.text)]
+        asked = [(match, False) for match in phrases.ASKED_ABOUT.finditer(page.text)]
+        for match, freely in (*compared, *asked):
             start, end = match.span("title")
             listed = [word for word in words(page.text) if start <= word.start and word.end <= end]
             for length in range(len(listed), 0, -1):
                 part = page.text[listed[0].start : listed[length - 1].end]
-                row = self._linked(part, whole=length == len(listed))
+                row = self._linked(part, whole=freely and length == len(listed))
                 if row is not None:
-                    found.append((row, phrases.negated(page.text, match.start("title"))))
+                    found.append((row, phrases.negated(page.text, start)))
                     page.take(listed[0].start, listed[length - 1].end)
                     break
         return found
@@ -200,7 +202,10 @@ class Understanding:
         named = self._genre_words.find(part)
         if phrases.NOT_A_TITLE.match(part) or (named and len(words(part)) <= 2):
             return None
-        exact = self._facts.titles.rows(part)
+        dated = phrases.DATED.match(part)
+        exact = self._facts.titles.rows(dated["title"] if dated else part)
+        if dated:
+            exact = tuple(row for row in exact if self._facts.year(row) == int(dated["year"]))
         if exact and (len(words(part)) > 1 or part[:1].isupper() or whole):
             return self._facts.titles.best(exact)
         return self._facts.titles.link(part) if whole and not named else None

@@ -122,8 +122,8 @@ class OpenAICompatible:
         return Completion(
             text=text,
             finish_reason=finish,
-            prompt_tokens=getattr(usage, "prompt_tokens", 0) or 0,
-            completion_tokens=getattr(usage, "completion_tokens", 0) or 0,
+            prompt_tokens=_count(usage, "prompt_tokens"),
+            completion_tokens=_count(usage, "completion_tokens"),
             milliseconds=(time.perf_counter() - started) * 1e3,
             tries=attempt,
         )
@@ -171,12 +171,13 @@ class OpenAICompatible:
     def _words(self, answer: Any) -> tuple[str, str, Any]:
         """Text, finish reason and usage; hosts that call themselves compatible send anything."""
         choices = getattr(answer, "choices", None)
-        message = getattr(choices[0], "message", None) if choices else None
+        choice = choices[0] if isinstance(choices, list) and choices else None
+        message = getattr(choice, "message", None)
         text = getattr(message, "content", None)
         if not isinstance(text, str) or not text.strip():
             raise _PassingError(LLMMalformedError, f"{self.name} answered without any text")
-        finish = getattr(choices[0], "finish_reason", None) if choices else None
-        return text.strip(), finish or "stop", getattr(answer, "usage", None)
+        finish = getattr(choice, "finish_reason", None)
+        return text.strip(), str(finish or "stop"), getattr(answer, "usage", None)
 
     def _opened(self) -> tuple[Any, Any]:
         try:
@@ -205,6 +206,11 @@ class _PassingError(Exception):
     def final(self, tries: int) -> LLMError:
         times = "" if tries == 1 else f" (asked {tries} times)"
         return self._kind(f"{self}{times}", tries=tries)
+
+
+def _count(usage: Any, name: str) -> int:
+    value = getattr(usage, name, 0)
+    return value if isinstance(value, int) else 0
 
 
 def _one_line(text: str) -> str:

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from llm_layer.llm import LLM, EmbeddedLLM, LLMRefusedError, LLMTimeoutError, Message
+from llm_layer.wording import Task, fill, grammar, prompt
+from recsys.errors import (
+    DownloadError,
+    InputNotFoundError,
+    InvalidInputError,
+    ModelFormatError,
+)
+
+pytest.importorskip("xllamacpp")
+
+ASK = [Message("user", "Tell me a long story about a dog.")]
+TASK = Task("en", "comedies", (("comedy", "romance"), ("action",), ("children's",)))
+
+
+@pytest.fixture(scope="module")
+def embedded() -> EmbeddedLLM:
+    llm = EmbeddedLLM()
+    try:
+        llm.load()
+    except DownloadError as error:
+        pytest.skip(f"the packaged model cannot be had here: {error}")
+    return llm
+
+
+def test_it_keeps_the_protocol(embedded: EmbeddedLLM) -> None:
+    assert isinstance(embedded, LLM)
+    assert embedded.constrained
+    assert embedded.languages == frozenset({"en"})
+
+
+def test_it_answers_and_counts(embedded: EmbeddedLLM) -> None:
+    found = embedded.complete(ASK, max_tokens=8, temperature=0.0)
+    assert found.text
+    assert found.finish_reason == "length"
+    assert found.completion_tokens == 8
+    assert found.prompt_tokens > 8
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_grammar_binds_it(embedded: EmbeddedLLM, seed: int) -> None:
+    found = embedded.complete(
+        prompt(TASK), grammar=grammar(TASK), temperature=1.5, seed=seed, max_tokens=120
+    )
+    filled, fault = fill(found.text, TASK, ["“A”", "“B”", "“C”"], "because")
+    assert fault == ""
+    assert filled.endswith("?")
+
+
+def test_the_same_seed_gives_the_same_words(embedded: EmbeddedLLM) -> None:
+    texts = {embedded.complete(prompt(TASK), grammar=grammar(TASK), seed=4).text for _ in range(2)}
+    assert len(texts) == 1
+
+
+def test_a_deadline_is_kept_and_the_model_lives_on(embedded: EmbeddedLLM) -> None:
+    with pytest.raises(LLMTimeoutError):
+        embedded.complete(ASK, max_tokens=400, timeout=0.05)
+    assert embedded.complete(ASK, max_tokens=4).text
+
+
+def test_threads_take_turns(embedded: EmbeddedLLM) -> None:
+    texts: list[str] = []
+
+    def ask() -> None:
+        texts.append(embedded.complete(ASK, max_tokens=6, temperature=0.0).text)
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(texts) == 4
+    assert len(set(texts)) == 1
+
+
+def test_too_long_a_prompt_is_refused(embedded: EmbeddedLLM) -> None:
+    with pytest.raises(LLMRefusedError, match="context"):
+        embedded.complete([Message("user", "word " * 5000)])
+
+
+def test_a_broken_grammar_is_refused(embedded: EmbeddedLLM) -> None:
+    with pytest.raises(LLMRefusedError, match="grammar"):
+        embedded.complete(ASK, grammar='root ::= "a')
+
+
+def test_a_file_that_is_no_model(tmp_path: Path) -> None:
+    with pytest.raises(InputNotFoundError, match="language model"):
+        EmbeddedLLM(tmp_path / "absent.gguf")
+    text = tmp_path / "text.gguf"
+    text.write_text("not a model")
+    with pytest.raises(ModelFormatError, match="not a GGUF file"):
+        EmbeddedLLM(text).load()
+    cut = tmp_path / "cut.gguf"
+    cut.write_bytes(b"GGUF" + bytes(60))
+    with pytest.raises(ModelFormatError, match="cannot load"):
+        EmbeddedLLM(cut).load()
+
+
+def test_bad_parameters() -> None:
+    with pytest.raises(InvalidInputError, match="threads"):
+        EmbeddedLLM(threads=0)
+    with pytest.raises(InvalidInputError, match="context"):
+        EmbeddedLLM(context=10)

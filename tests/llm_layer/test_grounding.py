@@ -1,0 +1,163 @@
+"""The check is tested by lies: a true reply passes, each change of one fact in it does not."""
+
+from __future__ import annotations
+
+import pytest
+from conversation_doubles import FILMS, row_of
+
+from llm_layer.claims import Known, Named
+from llm_layer.facts import ItemFacts
+from llm_layer.genres import GenreWords
+from llm_layer.grounding import GroundingChecker
+
+
+@pytest.fixture(scope="module")
+def checker(facts: ItemFacts, genre_words: GenreWords) -> GroundingChecker:
+    return GroundingChecker(facts, genre_words)
+
+
+def named(*ids: int, role: str = "recommended") -> list[Named]:
+    titles = {film[0]: str(film[1]) for film in FILMS}
+    return [Named(item, titles[item], role) for item in ids]
+
+
+FARGO = named(13) + named(10, role="reason")
+KNOWN = Known(frozenset({row_of(10)}), said=("a comedy from the 1990s",))
+TRUE = (
+    "For a comedy night, I would go with “Fargo” (1996), because you watched “Heat” (1995). "
+    "Would you like something older?"
+)
+LIST = (
+    "For comedies from the 1990s, I would pick:\n"
+    "1. “Fargo” (1996), comedy and crime, directed by Joel Coen.\n"
+    "2. “The Big Lebowski” (1998), comedy.\n"
+    "Which of these comes closest?"
+)
+
+
+@pytest.mark.parametrize("text", [TRUE, TRUE.replace("“", "《").replace("”", "》")])
+def test_a_true_reply_passes(checker: GroundingChecker, text: str) -> None:
+    found = checker.check(text, FARGO, KNOWN)
+    assert found.violations == ()
+    assert found.ok
+    assert {claim.kind for claim in found.claims} == {"title", "year", "history", "genre", "words"}
+
+
+@pytest.mark.parametrize(
+    ("change", "kind"),
+    [
+        (("“Fargo”", "“Casablanca”"), "title"),
+        (("“Fargo”", "“The Purple Elephant”"), "title"),
+        (("“Fargo” (1996)", "“Fargo” (1997)"), "year"),
+        (("a comedy night", "a western night"), "genre"),
+        (("a comedy night", "a scary night"), "genre"),
+        (("“Heat” (1995)", "“Heat” (1995) and “Fargo” (1996)"), "history"),
+        (("you watched", "you loved"), "naming"),
+        (("older?", "older? The Big Lebowski is near."), "title"),
+        (("older?", "older? the big lebowski is near."), "title"),
+        (("because you watched", "starring Tom Hanks, because you watched"), "person"),
+        (("a comedy night", "a comedy night of 1987"), "number"),
+        (("a comedy night", "a comedy night with three friends"), "words"),
+        (("a comedy night", "an award-winning night"), "words"),
+        (("a comedy night", "a dark night"), "words"),
+        (("Would you", "It is with Casablanca. Would you"), "words"),
+        (("Would you", "It won. Would you"), "words"),
+        (("Would you", "You often watch westerns. Would you"), "habit"),
+        (("Would you", "今晚好。Would you"), "words"),
+    ],
+)
+def test_one_false_word_fails(
+    checker: GroundingChecker, change: tuple[str, str], kind: str
+) -> None:
+    assert change[0] in TRUE
+    found = checker.check(TRUE.replace(*change), FARGO, KNOWN)
+    assert not found.ok
+    assert kind in {claim.kind for claim in found.violations}
+
+
+def test_a_list_with_a_heading_passes(checker: GroundingChecker) -> None:
+    assert checker.check(LIST, named(13, 14), KNOWN).violations == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "kind"),
+    [
+        (("comedies", "westerns"), "genre"),
+        (("comedies", "crime films"), "genre"),  # true of one of the two only
+        (("1990s", "1980s"), "year"),
+        (("1. ", "2. "), "number"),
+        (("2. ", "3. "), "number"),
+        (("Joel Coen", "Billy Wilder"), "person"),
+        (("“The Big Lebowski” (1998), comedy", "“The Big Lebowski” (1998), drama"), "genre"),
+    ],
+)
+def test_a_list_with_one_false_word_fails(
+    checker: GroundingChecker, change: tuple[str, str], kind: str
+) -> None:
+    assert change[0] in LIST
+    found = checker.check(LIST.replace(*change, 1), named(13, 14), KNOWN)
+    assert kind in {claim.kind for claim in found.violations}
+
+
+CHINESE = "喜剧，可以看看：\n1. 《Fargo》（1996），喜剧、犯罪片，导演 Joel Coen，因为你看过《Heat》（1995）。\n要不要换一些更早的？"  # noqa: E501
+
+
+def test_chinese_passes(checker: GroundingChecker) -> None:
+    assert checker.check(CHINESE, FARGO, KNOWN, "zh").violations == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "kind"),
+    [
+        (("《Fargo》", "《黑客帝国》"), "title"),
+        (("（1996）", "（2001）"), "year"),
+        (("犯罪", "恐怖"), "genre"),
+        (("看过", "喜欢"), "naming"),
+        (("更早", "获奖"), "words"),
+        (("Joel Coen", "Tom Hanks"), "person"),
+        (("可以", "wonderful"), "words"),
+    ],
+)
+def test_chinese_with_one_false_word_fails(
+    checker: GroundingChecker, change: tuple[str, str], kind: str
+) -> None:
+    assert change[0] in CHINESE
+    found = checker.check(CHINESE.replace(*change), FARGO, KNOWN, "zh")
+    assert kind in {claim.kind for claim in found.violations}
+
+
+def test_english_words_in_a_chinese_reply_fail(checker: GroundingChecker) -> None:
+    assert not checker.check("Which one sounds right?", [], Known(), "zh").ok
+
+
+def test_remakes_are_told_apart_by_their_year(checker: GroundingChecker) -> None:
+    assert checker.check("Try “Sabrina” (1954).", named(22), Known()).ok
+    assert not checker.check("Try “Sabrina” (1995).", named(22), Known()).ok
+
+
+def test_roles_are_checked(checker: GroundingChecker) -> None:
+    text = "Try “Fargo” (1996)."
+    for role in ("reason", "asked", "shown"):
+        assert not checker.check(text, named(13, role=role), Known()).ok
+    assert checker.check(text, named(13, role="reason"), Known(frozenset({row_of(13)}))).ok
+    assert checker.check(text, named(13, role="asked"), Known(named=frozenset({row_of(13)}))).ok
+    assert checker.check(text, named(13, role="shown"), Known(shown=frozenset({row_of(13)}))).ok
+
+
+def test_a_short_title_inside_plain_words_is_no_claim(checker: GroundingChecker) -> None:
+    # "Night" is a film of the catalogue, and a word.
+    assert checker.check("Try “Fargo” (1996) at night.", named(13), Known()).ok
+    # "Big Night" is two words, and taken for the film.
+    assert not checker.check("Try “Fargo” (1996) for a big night.", named(13), Known()).ok
+
+
+def test_a_habit_is_counted_from_the_history(checker: GroundingChecker) -> None:
+    history = frozenset({row_of(17), row_of(18), row_of(19)})
+    assert checker.check("You often watch westerns.", [], Known(history)).ok
+    assert not checker.check("You often watch comedy.", [], Known(history)).ok
+
+
+def test_what_the_visitor_said_is_no_fact_about_an_item(checker: GroundingChecker) -> None:
+    known = Known(said=("say that it won fourteen Oscars in 1800",))
+    assert not checker.check("“Fargo” (1996) won fourteen Oscars.", named(13), known).ok
+    assert not checker.check("Try “Fargo” (1996), it won.", named(13), known).ok

@@ -1,0 +1,183 @@
+"""An endpoint on the loopback interface that behaves in every way but the right one."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from llm_layer.llm import (
+    LLM,
+    LLMMalformedError,
+    LLMRefusedError,
+    LLMTimeoutError,
+    Message,
+    OpenAICompatible,
+)
+from recsys.errors import AlsatianError, InvalidInputError
+
+pytest.importorskip("openai")
+
+ASK = [Message("system", "Be brief."), Message("user", "Say yes.")]
+
+
+def answer(text: Any) -> bytes:
+    message = {"role": "assistant", "content": text}
+    choices = [{"index": 0, "message": message, "finish_reason": "stop"}]
+    usage = {"prompt_tokens": 7, "completion_tokens": 1, "total_tokens": 8}
+    body = {"id": "1", "object": "chat.completion", "created": 1, "model": "m"}
+    return json.dumps({**body, "choices": choices, "usage": usage}).encode()
+
+
+class Endpoint:
+    """Serves one behaviour after the other; the last one is repeated."""
+
+    def __init__(self, *behaviours: tuple[int, bytes] | Callable[[], tuple[int, bytes]]) -> None:
+        self.requests: list[dict[str, Any]] = []
+        self.keys: list[str | None] = []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                length = int(self.headers["Content-Length"])
+                place = min(len(outer.requests), len(behaviours) - 1)
+                outer.requests.append(json.loads(self.rfile.read(length)))
+                outer.keys.append(self.headers.get("Authorization"))
+                behaviour = behaviours[place]
+                status, body = behaviour() if callable(behaviour) else behaviour
+                try:
+                    self.send_response(status)
+                    self.send_header("Content-Type", "application/json")
+                    self.send_header("Content-Length", str(len(body)))
+                    self.end_headers()
+                    self.wfile.write(body)
+                except (BrokenPipeError, ConnectionResetError):
+                    pass  # the client had enough, which is what is tested
+
+            def log_message(self, *_: Any) -> None:
+                """Be quiet."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/v1"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Endpoint]]:
+    running: list[Endpoint] = []
+
+    def start(*behaviours: Any) -> Endpoint:
+        running.append(Endpoint(*behaviours))
+        return running[-1]
+
+    yield start
+    for endpoint in running:
+        endpoint.server.shutdown()
+        endpoint.server.server_close()
+
+
+def test_an_answer_comes_through(serve: Callable[..., Endpoint]) -> None:
+    endpoint = serve((200, answer(" Yes. ")))
+    llm = OpenAICompatible(endpoint.url, "m", "secret")
+    assert isinstance(llm, LLM)
+    found = llm.complete(ASK, max_tokens=5, seed=3)
+    assert (found.text, found.finish_reason, found.tries) == ("Yes.", "stop", 1)
+    assert (found.prompt_tokens, found.completion_tokens) == (7, 1)
+    sent = endpoint.requests[0]
+    assert (sent["model"], sent["max_tokens"], sent["seed"]) == ("m", 5, 3)
+    assert [message["role"] for message in sent["messages"]] == ["system", "user"]
+    assert endpoint.keys == ["Bearer secret"]
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "error", "tries", "says"),
+    [
+        ((401, b'{"error": {"message": "no"}}'), LLMRefusedError, 1, "does not accept the key"),
+        ((403, b"forbidden"), LLMRefusedError, 1, "does not accept the key"),
+        ((404, b'{"error": {"message": "no such model"}}'), LLMRefusedError, 1, "status 404"),
+        ((400, b"<html>"), LLMRefusedError, 1, "status 400"),
+        ((500, b"oops"), LLMRefusedError, 2, "status 500"),
+        ((429, b"slow down"), LLMRefusedError, 2, "status 429"),
+        ((200, b"<html>hello</html>"), LLMMalformedError, 2, ""),
+        ((200, b'{"choices": [{"mess'), LLMMalformedError, 2, "not JSON"),
+        ((200, b"{}"), LLMMalformedError, 2, "without any text"),
+        ((200, b'{"choices": []}'), LLMMalformedError, 2, "without any text"),
+        ((200, b'{"choices": 5}'), LLMMalformedError, 2, ""),
+        ((200, b"[1, 2]"), LLMMalformedError, 2, ""),
+        ((200, b"null"), LLMMalformedError, 2, ""),
+        ((200, b""), LLMMalformedError, 2, ""),
+        ((200, answer("   ")), LLMMalformedError, 2, "without any text"),
+        ((200, answer(None)), LLMMalformedError, 2, "without any text"),
+        ((200, answer({"a": 1})), LLMMalformedError, 2, "without any text"),
+    ],
+)
+def test_every_failure_has_a_kind_and_one_line(
+    serve: Callable[..., Endpoint],
+    behaviour: tuple[int, bytes],
+    error: type[Exception],
+    tries: int,
+    says: str,
+) -> None:
+    endpoint = serve(behaviour)
+    with pytest.raises(error) as raised:
+        OpenAICompatible(endpoint.url, "m", timeout=5).complete(ASK)
+    assert says in str(raised.value)
+    assert "\n" not in str(raised.value)
+    assert isinstance(raised.value, AlsatianError)
+    assert len(endpoint.requests) == tries == raised.value.tries  # type: ignore[attr-defined]
+
+
+def test_what_passes_by_itself_is_tried_again(serve: Callable[..., Endpoint]) -> None:
+    endpoint = serve((503, b"busy"), (200, answer("Yes.")))
+    found = OpenAICompatible(endpoint.url, "m").complete(ASK)
+    assert (found.text, found.tries) == ("Yes.", 2)
+
+
+def test_a_host_that_hangs_is_left_in_time(serve: Callable[..., Endpoint]) -> None:
+    def hang() -> tuple[int, bytes]:
+        time.sleep(3)
+        return 200, answer("late")
+
+    endpoint = serve(hang)
+    begun = time.perf_counter()
+    with pytest.raises(LLMTimeoutError, match="did not answer within"):
+        OpenAICompatible(endpoint.url, "m", timeout=0.3).complete(ASK)
+    assert time.perf_counter() - begun < 2
+    with pytest.raises(LLMTimeoutError):
+        OpenAICompatible(endpoint.url, "m").complete(ASK, timeout=0.3)
+
+
+def test_nobody_there() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    llm = OpenAICompatible(f"http://127.0.0.1:{port}/v1", "m")
+    with pytest.raises(LLMRefusedError, match="cannot be reached"):
+        llm.check()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "names"),
+    [
+        ({"base_url": "localhost:8000", "model": "m"}, "base_url"),
+        ({"base_url": "ftp://x", "model": "m"}, "base_url"),
+        ({"base_url": "http://x", "model": ""}, "model"),
+        ({"base_url": "http://x", "model": "m", "timeout": 0}, "timeout"),
+        ({"base_url": "http://x", "model": "m", "tries": 0}, "tries"),
+    ],
+)
+def test_bad_parameters(arguments: dict[str, Any], names: str) -> None:
+    with pytest.raises(InvalidInputError, match=names):
+        OpenAICompatible(**arguments)
+
+
+def test_the_name_shows_no_secret() -> None:
+    llm = OpenAICompatible("http://me:hush@host:8000/v1", "m", "key")
+    assert llm.name == "m at host:8000"
