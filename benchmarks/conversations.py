@@ -208,7 +208,8 @@ def report(facts: dict[str, Any]) -> str:
     """Figures for people."""
     lines = [
         f"{facts['conversations']} conversations, {facts['replies']} replies, "
-        f"seed {facts['seed']}, {facts['llm']}, {facts['threads']} decoding thread(s), {facts['cores']} cores, "
+        f"seed {facts['seed']}, {facts['llm']}, {facts['threads']} decoding thread(s), "
+        f"{facts['cores']} cores, "
         f"Python {platform.python_version()}, {facts['seconds']:.0f} s",
         f"violations: {facts['violations']} (titles outside reply.items, found from catalogue and "
         f"text alone; {facts['items_named']} items named)",

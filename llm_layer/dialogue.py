@@ -192,6 +192,9 @@ class State:
             years, relative = request.years, None
         elif request.relative is not None:
             years, relative = self._compared(request.relative, facts), request.relative
+        elif relative is not None and request.genres and not request.extends:
+            # Older than what? Than a list of another kind, which is done with.
+            years, relative = (None, None), None
         return Constraints(
             genres, no_genres, years, relative, request.people or now.people, all_genres
         )

@@ -50,8 +50,8 @@ _WATCHED = re.compile(
 _NAMED = re.compile(
     rf"(?<!ould )(?<!might )(?<!may )(?<!will )\b[Yy]ou(?:['’]ve| have)?"
     rf"(?: already| also| really)? (?:named|mentioned|liked|loved|enjoyed"
-    rf"|like|love|enjoy|chose|picked)\b(?: (?P<titles>{_LIST}))?"
-    rf"|你(?:提到|喜欢|说起|点名)(?:过|的|了)?(?P<zhtitles>{_LIST})?"
+    rf"|like|love|enjoy|chose|picked|asked for more like)\b(?: (?P<titles>{_LIST}))?"
+    rf"|你(?:提到|喜欢|说起|点名|想看类似)(?:过|的|了)?(?P<zhtitles>{_LIST})?"
 )
 _HABIT = re.compile(r"\b[Yy]ou often watch (?P<what>[^.!?]+)|你常看(?P<zhwhat>[^。！？；]+)")
 

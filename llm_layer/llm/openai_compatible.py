@@ -14,8 +14,9 @@ from llm_layer.llm.base import (
     LLMRefusedError,
     LLMTimeoutError,
     Message,
+    require,
 )
-from recsys.errors import InvalidInputError, MissingExtraError
+from recsys.errors import InvalidInputError
 
 _PAUSE_SECONDS = 0.25
 
@@ -46,6 +47,8 @@ class OpenAICompatible:
     ------
     InvalidInputError
         A parameter is not what it has to be.
+    MissingExtraError
+        The openai package is not installed.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class OpenAICompatible:
         tries: int = 2,
         languages: frozenset[str] | None = None,
     ) -> None:
+        require("openai", "an OpenAI-compatible endpoint")
         parts = urlsplit(base_url)
         if parts.scheme not in ("http", "https") or not parts.netloc:
             raise InvalidInputError(
@@ -180,13 +184,8 @@ class OpenAICompatible:
         return text.strip(), str(finish or "stop"), getattr(answer, "usage", None)
 
     def _opened(self) -> tuple[Any, Any]:
-        try:
-            import openai
-        except ImportError as error:
-            raise MissingExtraError(
-                "an OpenAI-compatible endpoint needs the openai package, which is not installed; "
-                'run: pip install "alsatian[llm]"'
-            ) from error
+        import openai
+
         if self._client is None:
             self._client = openai.OpenAI(
                 base_url=self.base_url,

@@ -62,6 +62,11 @@ def test_older_is_older_than_what_was_shown(understanding: Understanding, facts:
         1997,
         None,
     )
+    # A new kind of film is not compared with the old list.
+    assert after(understanding, facts, "a comedy", "older", "a western").constraints.years == (
+        None,
+        None,
+    )
     # Nothing shown yet: against the middle of the catalogue.
     median = int(np.median(facts.years[facts.years > 0]))
     assert after(understanding, facts, "something older").constraints.years == (None, median - 1)

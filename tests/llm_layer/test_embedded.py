@@ -1,18 +1,29 @@
 from __future__ import annotations
 
+import sys
 import threading
 from pathlib import Path
 
 import pytest
 
-from llm_layer.llm import LLM, EmbeddedLLM, LLMRefusedError, LLMTimeoutError, Message
+from llm_layer import Concierge
+from llm_layer.llm import (
+    LLM,
+    EmbeddedLLM,
+    LLMRefusedError,
+    LLMTimeoutError,
+    Message,
+    OpenAICompatible,
+)
 from llm_layer.wording import Task, fill, grammar, prompt
 from recsys.errors import (
     DownloadError,
     InputNotFoundError,
     InvalidInputError,
+    MissingExtraError,
     ModelFormatError,
 )
+from recsys.recommender import Recommender
 
 pytest.importorskip("xllamacpp")
 
@@ -108,3 +119,29 @@ def test_bad_parameters() -> None:
         EmbeddedLLM(threads=0)
     with pytest.raises(InvalidInputError, match="context"):
         EmbeddedLLM(context=10)
+
+
+def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("xllamacpp", "openai"):
+        monkeypatch.setitem(sys.modules, name, None)
+    for make in (EmbeddedLLM, lambda: OpenAICompatible("http://x/v1", "m")):
+        with pytest.raises(MissingExtraError, match=r'pip install "alsatian\[llm\]"'):
+            make()
+
+
+def test_a_model_that_cannot_be_had_is_not_looked_for_twice(
+    monkeypatch: pytest.MonkeyPatch, rec: Recommender
+) -> None:
+    tries = []
+
+    def absent() -> Path:
+        tries.append(1)
+        raise DownloadError("no network here")
+
+    monkeypatch.setattr("llm_layer.llm.embedded._default_model", absent)
+    talk = Concierge(rec, "embedded").open(1)
+    for _ in range(2):
+        reply = talk.say("a comedy")
+        assert reply.writer == "template"
+        assert "no network here" in reply.reason
+    assert len(tries) == 1
