@@ -30,14 +30,11 @@ class Wish:
     ----------
     like : tuple of int
         Rows of items that were named as examples.
-    mood : str
-        Free words, empty where there were none.
     genres : tuple of str
         Genres asked for, each of which an item may have or lack.
     """
 
     like: tuple[int, ...] = ()
-    mood: str = ""
     genres: tuple[str, ...] = ()
 
 
@@ -88,7 +85,7 @@ class BlendWeights:
 
     score: float = 1.0
     like: float = 0.8
-    mood: float = 1.2
+    mood: float = 2.0
     genres: float = 0.6
     profile: float = 0.2
 
@@ -109,9 +106,8 @@ class BlendReranker:
         parts: dict[str, Floats] = {"score": _spread(candidates.scores)}
         if wish.like:
             parts["like"] = self._nearness(rows, wish.like)
-        if wish.mood and self._rec.content is not None:
-            words = self._rec.content.encode([wish.mood])[0]
-            parts["mood"] = _spread(self._rec.content.item_vectors[rows] @ words)
+        if candidates.nearness is not None:
+            parts["mood"] = _spread(candidates.nearness)
         if wish.genres:
             has = np.array([self._facts.with_genres([genre])[rows] for genre in wish.genres])
             parts["genres"] = has.mean(axis=0).astype(np.float64)

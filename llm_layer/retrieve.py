@@ -36,12 +36,15 @@ class Candidates:
         The steered vector.
     given_up : tuple of str
         Constraints that had to be left out for anything to be found.
+    nearness : float32 array, shape (n,), or None
+        Cosine of sentence vectors to the free words; None without words or vectors.
     """
 
     rows: npt.NDArray[np.int64]
     scores: Floats
     vector: Floats
     given_up: tuple[Limit, ...] = ()
+    nearness: Floats | None = None
 
 
 class Retriever:
@@ -59,7 +62,10 @@ class Retriever:
         return self._rec.fold_in(self._facts.items(likes))
 
     def fetch(self, taste: Floats, known: Iterable[int], state: State, n: int) -> Candidates:
-        """At most `n` candidates that the visitor neither knows nor was shown.
+        """Candidates that the visitor neither knows nor was shown.
+
+        Where there are free words and sentence vectors, those nearest to the words come along with
+        those of the highest score: what is asked for may be far from what is usual for a visitor.
 
         Parameters
         ----------
@@ -70,7 +76,7 @@ class Retriever:
         state : State
             Constraints, examples, and what was shown.
         n : int
-            At least 1.
+            So many of either kind at most; at least 1.
         """
         vector = self._steered(taste, state)
         barred = np.zeros(len(self._facts), np.bool_)
@@ -79,18 +85,30 @@ class Retriever:
             constraints = state.constraints.without(given_up)
             rows = np.flatnonzero(constraints.mask(self._facts) & ~barred)
             if rows.size:
-                found, scores = self._search(vector, rows, n)
-                if found.size:
-                    return Candidates(found, scores, vector, given_up)
+                return self._among(rows, vector, state.mood, n, given_up)
         return Candidates(np.empty(0, np.int64), np.empty(0, np.float32), vector)
 
-    def _search(
-        self, vector: Floats, rows: npt.NDArray[np.int64], n: int
-    ) -> tuple[npt.NDArray[np.int64], Floats]:
-        allowed = self._rec.items.take(rows)
-        hits = self._rec.search(vector, n, rules=[Allow(allowed)])
-        count = int(hits.counts[0])
-        return hits.ids[0, :count].astype(np.int64), hits.scores[0, :count]
+    def _among(
+        self,
+        rows: npt.NDArray[np.int64],
+        vector: Floats,
+        mood: str,
+        n: int,
+        given_up: tuple[Limit, ...],
+    ) -> Candidates:
+        hits = self._rec.search(vector, n, rules=[Allow(self._rec.items.take(rows))])
+        found = hits.ids[0, : int(hits.counts[0])].astype(np.int64)
+        content = self._rec.content
+        if not mood or content is None:
+            return Candidates(found, hits.scores[0, : found.size], vector, given_up)
+        words = content.encode([mood])[0]
+        near = content.item_vectors[rows] @ words
+        found = np.union1d(found, rows[np.argsort(-near, kind="stable")[:n]])
+        scores = np.asarray(self._rec.item_factors[found] @ vector, np.float32)
+        order = np.argsort(-scores, kind="stable")
+        found, scores = found[order], scores[order]
+        nearness = np.asarray(content.item_vectors[found] @ words, np.float32)
+        return Candidates(found, scores, vector, given_up, nearness)
 
     def _steered(self, taste: Floats, state: State) -> Floats:
         vector = _unit(taste)

@@ -18,6 +18,19 @@ _QUESTIONS = {
     ),
     "zh": ("要不要换一些更早的？", "需要我找更多类似第一部的吗？", "哪一部最合适？"),
 }
+# What stands before and behind the titles of a reason.
+_VERBS = {
+    "en": {
+        "watched": ("you watched ", ""),
+        "likes": ("you named ", ""),
+        "asked": ("you asked for more like ", ""),
+    },
+    "zh": {
+        "watched": ("你看过", ""),
+        "likes": ("你提到", ""),
+        "asked": ("你想看类似", "的"),
+    },
+}
 _UNSTATED = {
     "en": {
         "length": "The catalogue does not state running times, so I could not check those.",
@@ -57,12 +70,8 @@ class Wording:
     def reason(self, reason: Reason, language: Language) -> str:
         """Why an item is offered, as a subordinate clause."""
         title = self.title(reason.row, language)
-        if language == "zh":
-            if reason.kind == "asked":
-                return f"因为你想看类似{title}的"
-            return f"因为你{'看过' if reason.kind == 'watched' else '提到'}{title}"
-        verb = {"watched": "watched", "likes": "named", "asked": "asked for more like"}[reason.kind]
-        return f"because you {verb} {title}"
+        before, after = _VERBS[language][reason.kind]
+        return f"{'因为' if language == 'zh' else 'because '}{before}{title}{after}"
 
     def request(self, constraints: Constraints, like: Sequence[int], language: Language) -> str:
         """What was asked for, as a phrase; empty where that is nothing in particular."""
@@ -177,19 +186,16 @@ class Templates:
     def _why(self, plan: Plan) -> str:
         offer = plan.offers[0]
         title = self._wording.title(offer.row, plan.language)
-        past = [reason.row for reason in offer.reasons if reason.kind == "watched"]
-        named = [reason.row for reason in offer.reasons if reason.kind != "watched"]
+        verbs = _VERBS[plan.language]
+        parts = []
+        for kind, (before, after) in verbs.items():
+            rows = [reason.row for reason in offer.reasons if reason.kind == kind]
+            if rows:
+                parts.append(f"{before}{self._wording.titles(rows, plan.language)}{after}")
         if plan.language == "zh":
-            parts = [f"看过{self._wording.titles(past, 'zh')}"] if past else []
-            parts += [f"提到{self._wording.titles(named, 'zh')}"] if named else []
-            if not parts:
-                return f"推荐{title}，因为它符合你的要求。"
-            return f"推荐{title}，因为" + "，".join(f"你{part}" for part in parts) + "。"
-        parts = [f"you watched {self._wording.titles(past, 'en')}"] if past else []
-        parts += [f"you named {self._wording.titles(named, 'en')}"] if named else []
-        if not parts:
-            return f"I chose {title} because it fits what you asked for."
-        return f"I chose {title} because {', and '.join(parts)}."
+            return f"推荐{title}，因为" + ("，".join(parts) or "它符合你的要求") + "。"
+        reasons = ", and ".join(parts)
+        return f"I chose {title} because {reasons or 'it fits what you asked for'}."
 
     def _fact(self, plan: Plan) -> str:
         row, language = plan.offers[0].row, plan.language

@@ -13,7 +13,7 @@ from llm_layer.facts import ItemFacts
 from llm_layer.genres import GenreWords
 from llm_layer.plan import Planner, Visitor
 from llm_layer.profile import Profiler, UserProfile
-from llm_layer.rerank import BlendReranker, BlendWeights, Wish
+from llm_layer.rerank import BlendReranker, Wish
 from llm_layer.retrieve import Candidates, Retriever
 from llm_layer.understand import Understanding
 from recsys.recommender import Recommender
@@ -185,7 +185,7 @@ def test_every_candidate_is_kept_and_every_signal_lies_in_its_range(
     rec: Recommender, facts: ItemFacts
 ) -> None:
     profile = Profiler(facts).profile([row_of(13), row_of(14)])
-    wish = Wish((row_of(10),), "", ("Comedy",))
+    wish = Wish((row_of(10),), ("Comedy",))
     ranked = BlendReranker(rec, facts).rerank(candidates(facts), wish, profile)
     assert sorted(ranked.rows) == list(range(len(facts)))
     assert set(ranked.parts) == {"score", "like", "genres", "profile"}
@@ -194,13 +194,21 @@ def test_every_candidate_is_kept_and_every_signal_lies_in_its_range(
     assert (np.diff(ranked.scores) <= 0).all()
 
 
-def test_free_words_move_what_they_describe_to_the_front(
+def test_free_words_bring_what_they_describe_to_the_front(
     rec: Recommender, facts: ItemFacts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rec, "content", _Vectors(len(facts)))
-    reranker = BlendReranker(rec, facts, BlendWeights(mood=5.0))
-    ranked = reranker.rerank(candidates(facts), Wish(mood="dark"), UserProfile())
+    state = State(mood="dark")
+    found = Retriever(rec, facts).fetch(rec.user_vector(1), (), state, 2)
+    assert row_of(16) in found.rows
+    assert 2 <= len(found.rows) <= 4
+    assert (np.diff(found.scores) <= 0).all()
+    ranked = BlendReranker(rec, facts).rerank(found, Wish(), UserProfile())
     assert ranked.rows[0] == row_of(16)
+    # Constraints hold for what the words bring, too.
+    western = State(Constraints(("Western",)), mood="dark")
+    found = Retriever(rec, facts).fetch(rec.user_vector(1), (), western, 2)
+    assert set(facts.items(found.rows)) <= {17, 18}
 
 
 def test_a_profile_shows_its_evidence(facts: ItemFacts) -> None:
