@@ -28,6 +28,17 @@ def demo_conversation(
 ) -> list[tuple[str, Reply]]:
     """Hold a short conversation with a user of `rec`.
 
+    Parameters
+    ----------
+    rec : Recommender
+        With an item table.
+    user : Any
+        Id of one of its users.
+    llm : LLM, "embedded" or None
+        As for :class:`~llm_layer.concierge.Concierge`.
+    messages : sequence of str
+        What the user says, one message a turn.
+
     Returns
     -------
     list of (str, Reply)
