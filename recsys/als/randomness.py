@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from recsys.errors import InvalidInputError
 
 _SCALE = 0.01
+_CACHE_LINE = 64
 
 
 def plain_seed(random_state: object) -> int | None:
@@ -66,6 +69,34 @@ def initial_factors(
     >>> bool(initial_factors(np.random.default_rng(0), 2, 3, "float32").max() < 0.01)
     True
     """
-    drawn = rng.random((rows, factors), dtype=np.dtype(dtype).type)
+    drawn: Any = aligned_empty(rows, factors, dtype)  # NumPy's stubs bind `out` to each dtype
+    rng.random(out=drawn, dtype=drawn.dtype.type)
     drawn *= drawn.dtype.type(_SCALE)  # in place: a second array would double the memory
-    return drawn
+    made: NDArray[np.float32] | NDArray[np.float64] = drawn
+    return made
+
+
+def aligned_empty(rows: int, factors: int, dtype: str) -> NDArray[np.float32] | NDArray[np.float64]:
+    """Allocate factors at the start of a cache line.
+
+    A row of 16 numbers or a multiple then fills whole cache lines: the native core fetches a fifth
+    less memory for a row of 64 than it would at NumPy's own alignment of 16 bytes.
+
+    Parameters
+    ----------
+    rows, factors : int
+        Shape.
+    dtype : str
+        ``"float32"`` or ``"float64"``.
+
+    Returns
+    -------
+    ndarray, shape (rows, factors), C-contiguous, uninitialized
+    """
+    size = rows * factors * np.dtype(dtype).itemsize
+    raw = np.empty(size + _CACHE_LINE, dtype=np.uint8)
+    start = -raw.ctypes.data % _CACHE_LINE
+    made: NDArray[np.float32] | NDArray[np.float64] = (
+        raw[start : start + size].view(dtype).reshape(rows, factors)
+    )
+    return made

@@ -15,6 +15,8 @@
 namespace alsatian::als {
 namespace {
 
+#define ALSATIAN_INLINE inline __attribute__((always_inline))
+
 // Entries ahead of the one being copied whose factors are asked for: enough to hide a miss of L2.
 constexpr std::int64_t kAhead = 24;
 constexpr std::int64_t kCacheLine = 64;
@@ -33,7 +35,7 @@ constexpr std::int64_t kTileRows = 4;  // 4 x 2 sums of the 16 registers
 constexpr std::int64_t kPanel = 16;  // rows that the factorization finishes before it updates the rest
 
 template <class T>
-T dot(const T* a, const T* b, std::int64_t stride) {
+ALSATIAN_INLINE T dot(const T* a, const T* b, std::int64_t stride) {
     Lanes<T> even{}, odd{};
     std::int64_t k = 0;
     for (; k + 2 * kWidth<T> <= stride; k += 2 * kWidth<T>) {
@@ -45,7 +47,7 @@ T dot(const T* a, const T* b, std::int64_t stride) {
 }
 
 template <class T>
-void add_scaled(T* out, T scale, const T* v, std::int64_t stride) {
+ALSATIAN_INLINE void add_scaled(T* out, T scale, const T* v, std::int64_t stride) {
     const Lanes<T> s = spread<T>(scale);
     for (std::int64_t k = 0; k < stride; k += kWidth<T>) store(out + k, load(out + k) + s * load(v + k));
 }
@@ -62,7 +64,7 @@ bool finite(T value) {
 
 // out = matrix v, for a symmetric matrix with zeros in its padding.
 template <class T>
-void multiply_symmetric(const T* matrix, std::int64_t stride, const T* v, T* out) {
+ALSATIAN_INLINE void multiply_symmetric(const T* matrix, std::int64_t stride, const T* v, T* out) {
     for (std::int64_t k = 0; k < stride; k += 4 * kWidth<T>) {
         const std::int64_t left = (stride - k) / kWidth<T>;
         if (left >= 4) {
@@ -99,13 +101,30 @@ void multiply_symmetric(const T* matrix, std::int64_t stride, const T* v, T* out
 }
 
 // ---- rows of the other side, gathered ------------------------------------------------------------
+//
+// `S` is the stride where it is known to the compiler, which then unrolls everything that runs over
+// factors; 0 means that it is read from `stride`.
+
+template <std::int64_t S>
+constexpr std::int64_t known(std::int64_t stride) {
+    return S > 0 ? S : stride;
+}
 
 template <class T>
-void copy_row(const T* from, std::int64_t factors, std::int64_t stride, T* to) {
-    std::int64_t k = 0;
-    for (; k + kWidth<T> <= factors; k += kWidth<T>) store(to + k, load(from + k));
-    for (; k < factors; ++k) to[k] = from[k];
-    for (; k < stride; ++k) to[k] = T(0);
+ALSATIAN_INLINE void copy(const T* from, std::int64_t stride, T* to) {
+    for (std::int64_t k = 0; k < stride; k += kWidth<T>) store(to + k, load(from + k));
+}
+
+// A row of `factors` numbers into one of `stride`, zeros after them.
+template <class T>
+ALSATIAN_INLINE void copy_row(const T* from, std::int64_t factors, std::int64_t stride, T* to) {
+    if (factors == stride) {
+        copy(from, stride, to);
+        return;
+    }
+    const std::int64_t whole = factors / kWidth<T> * kWidth<T>;
+    copy(from, whole, to);
+    for (std::int64_t k = whole; k < stride; ++k) to[k] = k < factors ? from[k] : T(0);
 }
 
 // A row being solved: its entries [begin, begin + n) and its own regularization.
@@ -128,35 +147,52 @@ Row<T> row_of(const Side<T>& side, std::int64_t row, std::int64_t end) {
     return {begin, n, side.indptr[end], static_cast<T>(side.regularization * scale)};
 }
 
+template <std::int64_t S, class T>
+ALSATIAN_INLINE void prefetch_entry(const Side<T>& side, std::int64_t entry) {
+    const std::int64_t bytes = known<S>(side.factors) * static_cast<std::int64_t>(sizeof(T));
+    const char* const from = reinterpret_cast<const char*>(side.other) + side.indices[entry] * bytes;
+    for (std::int64_t k = 0; k < bytes; k += kCacheLine) __builtin_prefetch(from + k);
+    __builtin_prefetch(from + bytes - 1);  // a row that is not aligned ends in one line more
+}
+
+// Confidences of one group: `labels` w where the label is 1, else 0; `excess` w - unobserved.
 template <class T>
-void prefetch_entry(const Side<T>& side, const Row<T>& row, std::int64_t entry) {
-    if (entry >= row.ahead_end) return;
-    const char* line = reinterpret_cast<const char*>(side.other + side.indices[entry] * side.factors);
-    const char* end = line + side.factors * static_cast<std::int64_t>(sizeof(T));
-    for (; line < end; line += kCacheLine) __builtin_prefetch(line);
+ALSATIAN_INLINE void weigh_group(const Side<T>& side, const float* data, T* labels, T* excess) {
+    const T alpha = static_cast<T>(side.alpha), unobserved = static_cast<T>(side.unobserved);
+    for (std::int64_t i = 0; i < kGroup; ++i) {
+        const T value = alpha * static_cast<T>(data[i]);
+        labels[i] = value > T(0) ? value : T(0);
+        excess[i] = static_cast<T>(__builtin_fabs(value)) - unobserved;
+    }
 }
 
 // Gathers kGroup entries from `entry` on (zeros after the row's last one) into place `at` of scratch.
-template <class T>
-void gather_group(const Side<T>& side, const Row<T>& row, const Scratch<T>& scratch, std::int64_t entry,
-                  std::int64_t at) {
+template <std::int64_t S, class T>
+ALSATIAN_INLINE void gather_group(const Side<T>& side, const Row<T>& row, const Scratch<T>& scratch,
+                                  std::int64_t entry, std::int64_t at) {
+    const std::int64_t stride = known<S>(side.stride), factors = known<S>(side.factors);
     const std::int64_t left = row.begin + row.n - entry;
-    for (std::int64_t i = 0; i < kGroup; ++i) {
-        T* to = scratch.rows + (at + i) * side.stride;
-        T weight = 0, label = 0;
-        if (i < left) {
-            prefetch_entry(side, row, entry + i + kAhead);
-            copy_row(side.other + side.indices[entry + i] * side.factors, side.factors, side.stride, to);
-            const double value = side.alpha * static_cast<double>(side.data[entry + i]);
-            weight = static_cast<T>(value < 0.0 ? -value : value);
-            label = value > 0.0 ? weight : T(0);
-            scratch.excess[at + i] = static_cast<T>(weight - static_cast<T>(side.unobserved));
-        } else {
-            fill(to, T(0), side.stride);
-            scratch.excess[at + i] = T(0);
+    T* to = scratch.rows + at * stride;
+    if (left >= kGroup && entry + kGroup + kAhead <= row.ahead_end) {
+        for (std::int64_t i = 0; i < kGroup; ++i) prefetch_entry<S>(side, entry + i + kAhead);
+        for (std::int64_t i = 0; i < kGroup; ++i, to += stride) {
+            copy_row(side.other + side.indices[entry + i] * factors, factors, stride, to);
         }
-        scratch.labels[at + i] = label;
+        weigh_group(side, side.data + entry, scratch.labels + at, scratch.excess + at);
+        return;
     }
+    float data[kGroup] = {};
+    for (std::int64_t i = 0; i < kGroup; ++i, to += stride) {
+        if (entry + i + kAhead < row.ahead_end) prefetch_entry<S>(side, entry + i + kAhead);
+        if (i < left) {
+            data[i] = side.data[entry + i];
+            copy_row(side.other + side.indices[entry + i] * factors, factors, stride, to);
+        } else {
+            fill(to, T(0), stride);
+        }
+    }
+    weigh_group(side, data, scratch.labels + at, scratch.excess + at);
+    for (std::int64_t i = left; i < kGroup; ++i) scratch.excess[at + (i < 0 ? 0 : i)] = T(0);
 }
 
 // Gathers up to `limit` entries from `entry` on; returns how many places are filled.
@@ -165,14 +201,16 @@ std::int64_t gather(const Side<T>& side, const Row<T>& row, const Scratch<T>& sc
                     std::int64_t entry, std::int64_t limit) {
     const std::int64_t left = row.begin + row.n - entry;
     const std::int64_t places = padded(left < limit ? left : limit, kGroup);
-    for (std::int64_t at = 0; at < places; at += kGroup) gather_group(side, row, scratch, entry + at, at);
+    for (std::int64_t at = 0; at < places; at += kGroup) {
+        gather_group<0>(side, row, scratch, entry + at, at);
+    }
     return places;
 }
 
 // ---- passes over gathered rows, eight at a time --------------------------------------------------
 
 template <class T>
-void dots8(const T* rows, std::int64_t stride, const T* v, T* dots) {
+ALSATIAN_INLINE void dots8(const T* rows, std::int64_t stride, const T* v, T* dots) {
     Lanes<T> sum[kGroup] = {};
     for (std::int64_t k = 0; k < stride; k += kWidth<T>) {
         const Lanes<T> part = load(v + k);
@@ -182,7 +220,10 @@ void dots8(const T* rows, std::int64_t stride, const T* v, T* dots) {
 }
 
 template <class T>
-void add_rows8(const T* rows, std::int64_t stride, const T* scale, T* out) {
+ALSATIAN_INLINE void add_rows8(const T* rows, std::int64_t stride, const T* scale, T* out) {
+    // Have the compiler read the scales from memory: spreading from there costs nothing, spreading
+    // from a register competes with the multiplications.
+    asm volatile("" : : "r"(scale) : "memory");
     Lanes<T> s[kGroup];
     for (std::int64_t i = 0; i < kGroup; ++i) s[i] = spread<T>(scale[i]);
     for (std::int64_t k = 0; k < stride; k += kWidth<T>) {
@@ -197,8 +238,8 @@ void add_rows8(const T* rows, std::int64_t stride, const T* scale, T* out) {
 
 // out += sum_i (labels_i - excess_i (row_i . v)) row_i over one group
 template <class T>
-void add_residual8(const T* rows, std::int64_t stride, const T* labels, const T* excess, const T* v,
-                   T* out) {
+ALSATIAN_INLINE void add_residual8(const T* rows, std::int64_t stride, const T* labels,
+                                   const T* excess, const T* v, T* out) {
     T scale[kGroup];
     dots8(rows, stride, v, scale);
     for (std::int64_t i = 0; i < kGroup; ++i) scale[i] = labels[i] - excess[i] * scale[i];
@@ -206,23 +247,27 @@ void add_residual8(const T* rows, std::int64_t stride, const T* labels, const T*
 }
 
 // out += sum_i excess_i (row_i . v) row_i
-template <class T>
-void add_product(const T* rows, std::int64_t stride, std::int64_t places, const T* excess, const T* v,
-                 T* out) {
-    T scale[kGroup];
-    for (std::int64_t at = 0; at < places; at += kGroup) {
-        dots8(rows + at * stride, stride, v, scale);
+template <std::int64_t S, class T>
+ALSATIAN_INLINE void add_product(const T* rows, std::int64_t any_stride, std::int64_t places,
+                                 const T* excess, const T* v, T* out) {
+    const std::int64_t stride = known<S>(any_stride);
+    for (std::int64_t at = 0; at < places; at += kGroup, rows += kGroup * stride) {
+        T scale[kGroup];
+        dots8(rows, stride, v, scale);
         for (std::int64_t i = 0; i < kGroup; ++i) scale[i] *= excess[at + i];
-        add_rows8(rows + at * stride, stride, scale, out);
+        add_rows8(rows, stride, scale, out);
     }
 }
 
 // sum_i excess_i (row_i . v)^2
-template <class T>
-T quadratic(const T* rows, std::int64_t stride, std::int64_t places, const T* excess, const T* v) {
-    T dots[kGroup], sum[kGroup] = {};
-    for (std::int64_t at = 0; at < places; at += kGroup) {
-        dots8(rows + at * stride, stride, v, dots);
+template <std::int64_t S, class T>
+ALSATIAN_INLINE T quadratic(const T* rows, std::int64_t any_stride, std::int64_t places,
+                            const T* excess, const T* v) {
+    const std::int64_t stride = known<S>(any_stride);
+    T sum[kGroup] = {};
+    for (std::int64_t at = 0; at < places; at += kGroup, rows += kGroup * stride) {
+        T dots[kGroup];
+        dots8(rows, stride, v, dots);
         for (std::int64_t i = 0; i < kGroup; ++i) sum[i] += excess[at + i] * dots[i] * dots[i];
     }
     return ((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
@@ -308,9 +353,9 @@ void mirror(T* matrix, std::int64_t stride) {
 enum class Form { gathered, streamed, dense };
 
 // r <- b - A x. Leaves the row gathered, or the matrix built. False when told to stop.
-template <class T>
+template <std::int64_t S, class T>
 bool residual(const Side<T>& side, const Row<T>& row, const Scratch<T>& scratch, Form form) {
-    const std::int64_t stride = side.stride;
+    const std::int64_t stride = known<S>(side.stride);
     if (form == Form::dense) {
         if (!normal_equations(side, row, scratch)) return false;
         mirror(scratch.matrix, stride);
@@ -324,7 +369,7 @@ bool residual(const Side<T>& side, const Row<T>& row, const Scratch<T>& scratch,
     for (std::int64_t done = 0; done < row.n; done += kGroup) {
         const std::int64_t at = form == Form::gathered ? done : 0;
         if (form == Form::streamed && done % kBlockRows == 0 && side.stopping()) return false;
-        gather_group(side, row, scratch, row.begin + done, at);
+        gather_group<S>(side, row, scratch, row.begin + done, at);
         add_residual8(scratch.rows + at * stride, stride, scratch.labels + at, scratch.excess + at,
                       scratch.x, scratch.r);
     }
@@ -333,10 +378,10 @@ bool residual(const Side<T>& side, const Row<T>& row, const Scratch<T>& scratch,
 
 // Returns p'Ap, and leaves q = A p where `need_product`. The last step wants the number alone, which
 // saves half a pass. `stopped` is set when told to stop.
-template <class T>
+template <std::int64_t S, class T>
 T multiply(const Side<T>& side, const Row<T>& row, const Scratch<T>& scratch, Form form,
            bool need_product, bool& stopped) {
-    const std::int64_t stride = side.stride;
+    const std::int64_t stride = known<S>(side.stride);
     if (form == Form::dense) {
         multiply_symmetric(scratch.matrix, stride, scratch.p, scratch.q);
         return dot(scratch.p, scratch.q, stride);
@@ -355,23 +400,23 @@ T multiply(const Side<T>& side, const Row<T>& row, const Scratch<T>& scratch, Fo
             places = gather(side, row, scratch, row.begin + done, kBlockRows);
         }
         if (need_product) {
-            add_product(scratch.rows, stride, places, scratch.excess, scratch.p, scratch.q);
+            add_product<S>(scratch.rows, stride, places, scratch.excess, scratch.p, scratch.q);
         } else {
-            sum += quadratic(scratch.rows, stride, places, scratch.excess, scratch.p);
+            sum += quadratic<S>(scratch.rows, stride, places, scratch.excess, scratch.p);
         }
     }
     return need_product ? dot(scratch.p, scratch.q, stride) : sum;
 }
 
 // Conjugate gradients on scratch.x, which holds where to start.
-template <class T>
+template <std::int64_t S, class T>
 Outcome iterate_cg(const Side<T>& side, const Row<T>& row, const Scratch<T>& scratch) {
-    const std::int64_t stride = side.stride;
+    const std::int64_t stride = known<S>(side.stride);
     const Form form = row.n <= side.capacity ? Form::gathered
                       : side.dense_long_rows ? Form::dense
                                              : Form::streamed;
-    if (!residual(side, row, scratch, form)) return Outcome::stopped;
-    copy_row(scratch.r, stride, stride, scratch.p);
+    if (!residual<S>(side, row, scratch, form)) return Outcome::stopped;
+    copy(scratch.r, stride, scratch.p);
     T error = dot(scratch.r, scratch.r, stride), steepest = 0;
     const T rounding = kEpsilon<T> * kEpsilon<T> * error;
     if (!finite(error)) return Outcome::not_finite;
@@ -379,7 +424,7 @@ Outcome iterate_cg(const Side<T>& side, const Row<T>& row, const Scratch<T>& scr
     for (int step = 0; step < side.cg_steps; ++step) {
         if (static_cast<double>(error) < kSolved || error <= rounding) break;
         const bool last = step + 1 == side.cg_steps;
-        const T curvature = multiply(side, row, scratch, form, !last, stopped);
+        const T curvature = multiply<S>(side, row, scratch, form, !last, stopped);
         if (stopped) return Outcome::stopped;
         if (!finite(curvature)) return Outcome::not_finite;
         // Where A is singular, a direction without curvature has some by rounding: going along it
@@ -410,8 +455,8 @@ bool write_back(const Side<T>& side, std::int64_t row, const T* x) {
     return true;
 }
 
-template <class T>
-Progress solve_cg(const Side<T>& side, std::int64_t begin, std::int64_t end, const Scratch<T>& scratch) {
+template <std::int64_t S, class T>
+Progress solve_cg_with(const Side<T>& side, std::int64_t begin, std::int64_t end, const Scratch<T>& scratch) {
     for (std::int64_t u = begin; u < end; ++u) {
         if (side.stopping()) return {Outcome::stopped, u};
         const Row<T> row = row_of(side, u, end);
@@ -420,11 +465,19 @@ Progress solve_cg(const Side<T>& side, std::int64_t begin, std::int64_t end, con
             continue;
         }
         copy_row(side.target + u * side.factors, side.factors, side.stride, scratch.x);
-        const Outcome outcome = iterate_cg(side, row, scratch);
+        const Outcome outcome = iterate_cg<S>(side, row, scratch);
         if (outcome != Outcome::done) return {outcome, u};
         if (!write_back(side, u, scratch.x)) return {Outcome::not_finite, u};
     }
     return {Outcome::done, end};
+}
+
+template <class T>
+Progress solve_cg(const Side<T>& side, std::int64_t begin, std::int64_t end, const Scratch<T>& scratch) {
+    if (side.factors == 32) return solve_cg_with<32>(side, begin, end, scratch);
+    if (side.factors == 64) return solve_cg_with<64>(side, begin, end, scratch);
+    if (side.factors == 128) return solve_cg_with<128>(side, begin, end, scratch);
+    return solve_cg_with<0>(side, begin, end, scratch);
 }
 
 // ---- Cholesky ------------------------------------------------------------------------------------
@@ -511,7 +564,7 @@ double observed_loss(const Side<T>& side, std::int64_t begin, std::int64_t end,
         copy_row(side.target + u * side.factors, side.factors, side.stride, scratch.x);
         for (std::int64_t done = 0; done < row.n; done += kGroup) {
             T dots[kGroup];
-            gather_group(side, row, scratch, row.begin + done, 0);
+            gather_group<0>(side, row, scratch, row.begin + done, 0);
             dots8(scratch.rows, side.stride, scratch.x, dots);
             const std::int64_t left = row.n - done;
             for (std::int64_t i = 0; i < (left < kGroup ? left : kGroup); ++i) {
