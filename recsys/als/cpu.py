@@ -115,13 +115,12 @@ def canonical_csr(matrix: Any, name: str) -> csr_matrix:
     try:
         if matrix.format == "csr":
             matrix.check_format(full_check=True)
-        csr = matrix.tocsr()
+        with np.errstate(over="ignore"):  # an overflow is infinite, and refused as such
+            # Before duplicates are summed: small integers would wrap around.
+            csr = matrix.astype(np.float32, copy=False).tocsr()
         if not csr.has_canonical_format:
             csr = csr.copy()
             csr.sum_duplicates()
-        if csr.dtype != np.float32:
-            with np.errstate(over="ignore"):
-                csr = csr.astype(np.float32)
     except ValueError as error:
         raise InvalidInputError(f"{name} is not a sound sparse matrix: {error}") from error
     return csr_matrix(csr)

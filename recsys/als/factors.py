@@ -198,7 +198,7 @@ class FactorStore:
 
         Returns
         -------
-        ids : ndarray of int32, shape (N,) for one user, else (len(userid), N)
+        ids : ndarray of int32 (int64 with `items`), shape (N,) for one user, else (len(userid), N)
             Best first. Where fewer items remain, -1 after the last true one. With `items`, N is at
             most their number.
         scores : ndarray of the model's dtype, same shape
@@ -211,6 +211,7 @@ class FactorStore:
         NotFittedError
             There are no factors.
         """
+        wanted = whole_number("N", N, 1)
         known, single = self._ids(userid, "user_factors", "userid", exists=not recalculate_user)
         seen = None
         if filter_already_liked_items or recalculate_user:
@@ -223,7 +224,7 @@ class FactorStore:
             self._index("item_factors", unit=False),
             self._checked("item_factors"),
             queries,
-            whole_number("N", N, 1) if items is None else min(N, max(1, np.size(items))),
+            wanted if items is None else min(wanted, max(1, np.size(items))),
             exclude=seen if filter_already_liked_items else None,
             only=items,
             without=filter_items,

@@ -7,13 +7,8 @@ from pathlib import Path
 
 from recsys.errors import CapacityError
 
-_CGROUP_FILES = (
-    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
-    (
-        "/sys/fs/cgroup/memory/memory.limit_in_bytes",
-        "/sys/fs/cgroup/memory/memory.usage_in_bytes",
-    ),
-)
+_CGROUP_ROOT = Path("/sys/fs/cgroup")
+_OWN_GROUPS = Path("/proc/self/cgroup")
 _INDEX_BYTES = 4
 _VALUE_BYTES = 4
 _POINTER_BYTES = 8
@@ -41,15 +36,48 @@ def _system_bytes() -> int | None:
         return None
 
 
-def _cgroup_bytes() -> int | None:
-    for limit_file, used_file in _CGROUP_FILES:
+def _cgroup_bytes(root: Path = _CGROUP_ROOT, own: Path = _OWN_GROUPS) -> int | None:
+    """What the limits of this process's control group and of those above it leave.
+
+    Page cache that the kernel would drop first counts as free: after reading a large file it fills
+    the group, and training would be refused for nothing.
+    """
+    try:
+        lines = own.read_text("ascii").splitlines()
+    except OSError:  # not Linux
+        return None
+    left: list[int] = []
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if controllers == "":
+            left += _group_bytes(root, path, _VERSION_2)
+        elif "memory" in controllers.split(","):
+            left += _group_bytes(root / "memory", path, _VERSION_1)
+    return min(left, default=None)
+
+
+# Files of a memory group: its limit, its use, and the field of memory.stat that can be dropped.
+_VERSION_2 = ("memory.max", "memory.current", "inactive_file")
+_VERSION_1 = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+
+
+def _group_bytes(root: Path, path: str, names: tuple[str, str, str]) -> list[int]:
+    """What is left in the group `path` below `root` and in each above it, where limited."""
+    group = root / path.strip("/")
+    left = []
+    for folder in (group, *group.parents):
+        if folder != root and root not in folder.parents:
+            break
         try:
-            limit = int(Path(limit_file).read_text("ascii"))
-            used = int(Path(used_file).read_text("ascii"))
-        except (OSError, ValueError):  # no such group, or "max"
+            limit = int((folder / names[0]).read_text("ascii"))
+            used = int((folder / names[1]).read_text("ascii"))
+            statistics = dict(
+                line.split() for line in (folder / "memory.stat").read_text("ascii").splitlines()
+            )
+        except (OSError, ValueError):  # no such group here, or the limit is "max"
             continue
-        return max(0, limit - used)
-    return None
+        left.append(max(0, limit - used + int(statistics.get(names[2], 0))))
+    return left
 
 
 def training_bytes(

@@ -17,7 +17,7 @@ from recsys.errors import InvalidInputError
 from recsys.retrieval import ExactIndex
 
 Floats: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
-Ranked: TypeAlias = tuple[NDArray[np.int32], NDArray[Any]]
+Ranked: TypeAlias = tuple[NDArray[Any], NDArray[Any]]
 
 
 def rows_of(values: ArrayLike, size: int, name: str) -> NDArray[np.int64]:
@@ -37,7 +37,10 @@ def rows_of(values: ArrayLike, size: int, name: str) -> NDArray[np.int64]:
     InvalidInputError
         Not whole numbers within ``[0, size)``.
     """
-    rows = np.atleast_1d(np.asarray(values))
+    try:
+        rows = np.atleast_1d(np.asarray(values))
+    except ValueError as error:
+        raise InvalidInputError(f"{name} is {values!r}, expected whole numbers") from error
     if rows.ndim != 1 or (rows.size and rows.dtype.kind not in "iu"):
         raise InvalidInputError(
             f"{name} is an array of {rows.dtype} with {rows.ndim} dimensions, expected one "
@@ -93,7 +96,7 @@ def best_rows(
 
     Returns
     -------
-    ids : ndarray of int32, shape (q, n)
+    ids : ndarray of int32 (with `only` int64), shape (q, n)
         Best first; -1 after the last true row.
     scores : ndarray of the model's dtype, shape (q, n)
         Falling; -inf after the last true row.
@@ -116,12 +119,14 @@ def best_rows(
     hits = index.search(
         queries, n, exclude=exclude, allow=allow, deny=deny, num_threads=num_threads
     )
-    if exact.dtype == np.float32:
-        return hits.ids, hits.scores
-    return _rescored(hits.ids, exact, queries)
+    ids, scores = hits.ids, hits.scores
+    if exact.dtype != np.float32:
+        ids, scores = _rescored(ids, exact, queries)
+    # implicit answers with entries of the list that it was given: those are int64
+    return (ids if only is None else ids.astype(np.int64)), scores
 
 
-def _rescored(ids: NDArray[np.int32], exact: Floats, queries: Floats) -> Ranked:
+def _rescored(ids: NDArray[Any], exact: Floats, queries: Floats) -> Ranked:
     """Compute the scores of found rows in the dtype of `exact`, and order by them."""
     scores = np.full(ids.shape, -np.inf, dtype=exact.dtype)
     for line, (found, query) in enumerate(zip(ids, queries, strict=True)):

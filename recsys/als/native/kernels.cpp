@@ -456,7 +456,8 @@ bool write_back(const Side<T>& side, std::int64_t row, const T* x) {
 }
 
 template <std::int64_t S, class T>
-Progress solve_cg_with(const Side<T>& side, std::int64_t begin, std::int64_t end, const Scratch<T>& scratch) {
+Progress solve_cg_with(const Side<T>& side, std::int64_t begin, std::int64_t end,
+                       const Scratch<T>& scratch) {
     for (std::int64_t u = begin; u < end; ++u) {
         if (side.stopping()) return {Outcome::stopped, u};
         const Row<T> row = row_of(side, u, end);

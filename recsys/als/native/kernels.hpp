@@ -19,7 +19,9 @@ constexpr std::int64_t kGroup = 8;
 // and 32-bit sums run over no more than this many products before they are added to the total.
 constexpr std::int64_t kBlockRows = 128;
 
-static constexpr inline std::int64_t padded(std::int64_t n, std::int64_t unit) { return (n + unit - 1) / unit * unit; }
+static constexpr inline std::int64_t padded(std::int64_t n, std::int64_t unit) {
+    return (n + unit - 1) / unit * unit;
+}
 
 // One side of the alternation: solve rows of `target` given all rows of `other`.
 template <class T>
