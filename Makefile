@@ -38,7 +38,9 @@ clean:
 	rm -rf build out $(VENV)
 
 # torch first and pinned: an unpinned one brings gigabytes of CUDA libraries.
-$(VENV)/.ready: pyproject.toml constraints.txt CMakeLists.txt
+NATIVE := $(wildcard CMakeLists.txt recsys/native/* recsys/*/native/*)
+
+$(VENV)/.ready: pyproject.toml constraints.txt $(NATIVE)
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) torch==2.13.0
 	$(PIP) $(INSTALL_FLAGS) -e ".[llm,plots]"

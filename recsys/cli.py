@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from recsys.errors import AlsatianError, InvalidInputError, JobConflictError
+from recsys.errors import AlsatianError, InvalidInputError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -44,6 +44,7 @@ ItemColumn = Annotated[str, typer.Option(help="Column of item ids.")]
 WeightColumn = Annotated[str | None, typer.Option(help="Column of weights; 1 each without it.")]
 TimeColumn = Annotated[str | None, typer.Option(help="Column of times.")]
 Duplicates = Annotated[str, typer.Option(help="Repeated pairs: sum, max or last.")]
+StringIds = Annotated[bool, typer.Option("--string-ids", help="Keep ids of a CSV as written.")]
 Factors = Annotated[int, typer.Option(help="Number of factors.")]
 Regularization = Annotated[float, typer.Option(help="Strength of regularization, λ.")]
 Alpha = Annotated[float, typer.Option(help="Confidence of an event of weight 1.")]
@@ -51,7 +52,7 @@ Unobserved = Annotated[float, typer.Option(help="Weight of unobserved pairs, α0
 Exponent = Annotated[float, typer.Option(help="Scaling of λ with the row's size, ν.")]
 Iterations = Annotated[int, typer.Option(help="Sweeps over users and items.")]
 Solver = Annotated[str, typer.Option(help="cg or cholesky.")]
-Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random.")]
 Threads = Annotated[int, typer.Option(help="Threads; 0 means all cores.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 
@@ -91,6 +92,7 @@ def fit(
     weight_column: WeightColumn = None,
     timestamp_column: TimeColumn = None,
     duplicates: Duplicates = "sum",
+    string_ids: StringIds = False,
     factors: Factors = 64,
     regularization: Regularization = 0.01,
     alpha: Alpha = 1.0,
@@ -108,6 +110,7 @@ def fit(
     Example: alsatian fit events.parquet --items items.parquet --item-text title --out model
     """
     from recsys.als import AlternatingLeastSquares
+    from recsys.model_folder import check_target
     from recsys.recommender import Recommender
     from recsys.tables import read_events, read_table
 
@@ -122,7 +125,7 @@ def fit(
         num_threads=threads,
         random_state=seed,
     )
-    _check_model_folder(out)
+    check_target(out)
     interactions = read_events(
         events,
         user=user_column,
@@ -130,6 +133,7 @@ def fit(
         weight=weight_column,
         timestamp=timestamp_column,
         duplicates=duplicates,
+        string_ids=string_ids,
     )
     table = read_table(items, "item table") if items is not None else None
     begin = time.perf_counter()
@@ -163,6 +167,7 @@ def evaluate(
     weight_column: WeightColumn = None,
     timestamp_column: TimeColumn = None,
     duplicates: Duplicates = "sum",
+    string_ids: StringIds = False,
     split: Annotated[str, typer.Option(help="random, or last (needs times).")] = "random",
     k: Annotated[list[int] | None, typer.Option(help="List length; may be repeated.")] = None,
     factors: Factors = 64,
@@ -194,6 +199,7 @@ def evaluate(
         weight=weight_column,
         timestamp=timestamp_column,
         duplicates=duplicates,
+        string_ids=string_ids,
     )
     report = evaluate_recommenders(
         interactions,
@@ -211,9 +217,9 @@ def evaluate(
         seed=seed,
         num_threads=threads,
     )
+    _say(report.to_markdown(), report.to_dict(), as_json)
     if plot is not None:
         report.plot(plot)
-    _say(report.to_markdown(), report.to_dict(), as_json)
 
 
 @app.command()
@@ -304,14 +310,6 @@ def _rivals(unobserved_weight: float, exponent: float) -> tuple[str, ...]:
     return ("alsatian", "popularity")
 
 
-def _check_model_folder(out: Path) -> None:
-    """Refuse, before the work, a folder that holds something else than a model."""
-    if out.is_file():
-        raise JobConflictError(f"{out} is a file; give a folder to write the model into")
-    if out.is_dir() and any(out.iterdir()) and not (out / "manifest.json").is_file():
-        raise JobConflictError(f"{out} holds files that are no model; give another folder")
-
-
 def _say(text: str, facts: dict[str, Any], as_json: bool) -> None:
     typer.echo(json.dumps(facts, ensure_ascii=False) if as_json else text)
 
@@ -379,11 +377,23 @@ def run(arguments: list[str]) -> int:
     except (KeyboardInterrupt, typer.Abort) as error:
         return _fail("interrupted", error, 130)
     except BrokenPipeError:
-        sys.stderr.close()  # whoever read our output has left; Python would complain at exit
-        return 0
+        return _nobody_reads()
+    except SystemExit as error:  # typer's own answer to a broken pipe
+        if isinstance(error.__context__, BrokenPipeError):
+            return _nobody_reads()
+        raise
+    except OSError as error:  # writing to our own output
+        return _fail(f"cannot write the output: {error.strerror or error}", error, 2)
     except Exception as error:
         hint = "" if _state["debug"] else "; run 'alsatian --debug ...' for the traceback"
         return _fail(f"internal error: {type(error).__name__}: {error}{hint}", error, 1)
+
+
+def _nobody_reads() -> int:
+    """Whoever read our output has left: no error, and nothing more to say."""
+    # Python flushes at exit and would complain.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
 
 
 def _fail(message: str, error: BaseException, status: int) -> int:

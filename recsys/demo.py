@@ -7,7 +7,6 @@ The conversation at the end comes from whichever package offers it through the e
 from __future__ import annotations
 
 import resource
-import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -38,7 +37,7 @@ def run_demo(out: Path, *, llm: str = "embedded", seed: int = 7) -> None:
     Parameters
     ----------
     out : Path
-        Receives ``model``, ``lists`` and ``quality.png``.
+        Receives ``model``, ``lists-*`` and ``quality.png``.
     llm : str
         ``embedded``, or ``none`` for templates only.
     seed : int
@@ -124,13 +123,11 @@ def _write_lists(console: Console, recommender: Recommender, out: Path) -> None:
     _heading(console, "4. Lists for everyone")
     recommender.save(out / "model")
     recommender = Recommender.load(out / "model")
-    if (out / "lists" / "manifest.json").is_file():  # of an earlier demo
-        shutil.rmtree(out / "lists")
-    plan = plan_job(recommender, out / "lists", n=LISTED)
+    lists = out / f"lists-{recommender.fingerprint[:8]}"
+    plan = plan_job(recommender, lists, n=LISTED, resume=True)
     console.print(plan.describe())
-    result = run_job(plan)
-    console.print(result.describe())
-    console.print(f"Parquet parts and their manifest: {out / 'lists'}")
+    console.print(run_job(plan, resume=True).describe())
+    console.print(f"Parquet parts and their manifest: {lists}")
 
 
 def _a_user(recommender: Recommender, seed: int) -> int:

@@ -68,7 +68,9 @@ class FoldIn:
         self._base = self._unobserved * (factors.T @ factors)
         self._n_items = factors.shape[0]
 
-    def system(self, liked: npt.ArrayLike, weights: npt.ArrayLike) -> UserSystem:
+    def system(
+        self, liked: npt.ArrayLike, weights: npt.ArrayLike, learned: npt.ArrayLike = True
+    ) -> UserSystem:
         """The system of a user who likes items with these factors.
 
         Parameters
@@ -77,6 +79,9 @@ class FoldIn:
             Factors of the liked items.
         weights : array, shape (n_liked,)
             Their weights as in the interactions (``alpha`` is applied here), each > 0.
+        learned : bool array, shape (n_liked,)
+            Which of them are the model's own items. A cold item is not in the sum over all items,
+            so its unobserved part is not to be taken out of it.
 
         Raises
         ------
@@ -88,7 +93,8 @@ class FoldIn:
         strength = float(self._model.regularization) * (
             len(w) + self._unobserved * self._n_items
         ) ** float(self._model.regularization_exponent)
-        matrix = self._base + (y.T * (w - self._unobserved)) @ y
+        excess = w - np.where(learned, self._unobserved, 0.0)
+        matrix = self._base + (y.T * excess) @ y
         matrix[np.diag_indices_from(matrix)] += strength
         try:
             factorized = scipy.linalg.cho_factor(matrix, lower=True, check_finite=True)

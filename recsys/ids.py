@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Any, TypeAlias
@@ -17,6 +18,7 @@ Ids: TypeAlias = "Sequence[Any] | npt.NDArray[Any] | pa.Array | pa.ChunkedArray"
 
 # Up to this many strings are looked up one by one; beyond it a hash table pays for itself.
 _FEW = 256
+_SPELLED = re.compile(r"-?[0-9]{1,20}")
 
 
 def is_id_type(kind: pa.DataType) -> bool:
@@ -160,8 +162,8 @@ def _strictly_rising(ids: pa.Array) -> bool:
 
 
 def _to_list(ids: Ids) -> list[Any]:
-    if isinstance(ids, str | bytes):
-        raise InvalidInputError(f"expected a list of ids, found the single text {ids!r}; wrap it")
+    if isinstance(ids, str | bytes) or not hasattr(ids, "__iter__"):
+        raise InvalidInputError(f"expected a list of ids, found {ids!r} alone; wrap it: [{ids!r}]")
     if isinstance(ids, pa.Array | pa.ChunkedArray):
         return list(ids.to_pylist())
     if isinstance(ids, np.ndarray):
@@ -198,8 +200,5 @@ def _integer(value: object) -> int | None:
     if isinstance(value, int | np.integer):
         return int(value)
     if isinstance(value, str):
-        try:
-            return int(value)
-        except ValueError:
-            return None
+        return int(value) if _SPELLED.fullmatch(value) else None
     return None

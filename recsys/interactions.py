@@ -17,9 +17,10 @@ from typing import Any, Literal, Self, TypeAlias
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import scipy.sparse as sp
 
-from recsys.errors import InputNotFoundError, InvalidInputError
+from recsys.errors import AlsatianError, InputNotFoundError, InvalidInputError
 from recsys.ids import IdMap, Ids, is_id_type
 
 Duplicates: TypeAlias = Literal["sum", "max", "last"]
@@ -227,7 +228,7 @@ class Interactions:
         user_column = _IdColumn(columns.user, source)
         item_column = _IdColumn(columns.item, source)
         weights: list[npt.NDArray[np.float32]] = []
-        times: list[npt.NDArray[np.int64]] = []
+        times = _TimeColumn(columns.timestamp or "", source)
         row = 0
         for batch in batches:
             if not batch.num_rows:
@@ -238,8 +239,7 @@ class Interactions:
                 column = batch.column(columns.weight)
                 weights.append(_weights(column, row, source, columns.weight))
             if columns.timestamp is not None:
-                column = batch.column(columns.timestamp)
-                times.append(_times(column, row, source, columns.timestamp))
+                times.add(batch.column(columns.timestamp), row)
             row += batch.num_rows
         if row == 0:
             raise InvalidInputError(f"{source} has no rows; expected at least one event")
@@ -249,7 +249,7 @@ class Interactions:
             user_rows,
             item_rows,
             np.concatenate(weights) if columns.weight is not None else None,
-            np.concatenate(times) if columns.timestamp is not None else None,
+            np.concatenate(times.parts) if columns.timestamp is not None else None,
         )
         return cls._build(users, items, gathered, duplicates, source)
 
@@ -330,19 +330,49 @@ class _IdColumn:
             )
         if not pa.types.is_integer(column.type):
             column = column.cast(pa.large_string())
+            self._refuse_empty(column, first_row)
         encoded = column.dictionary_encode()
-        self.type = encoded.type.value_type
+        self._agree(encoded.type.value_type, first_row)
         self.dictionaries.append(encoded.dictionary)
         self.codes.append(encoded.indices.to_numpy().astype(np.int32, copy=False))
 
+    def _refuse_empty(self, column: pa.Array, first_row: int) -> None:
+        empty = np.asarray(pc.equal(column, ""))
+        if empty.any():
+            at = first_row + int(np.flatnonzero(empty)[0]) + 1
+            raise InvalidInputError(
+                f"{self.source}, column {self.name!r}, row {at}: the id is missing; "
+                "drop or fill that row"
+            )
+
+    def _agree(self, kind: pa.DataType, first_row: int) -> None:
+        """Files of one folder may differ in the width of their integers, not in kind."""
+        if self.type is None or self.type == kind:
+            self.type = kind
+            return
+        if not (pa.types.is_integer(self.type) and pa.types.is_integer(kind)):
+            raise InvalidInputError(
+                f"{self.source}, column {self.name!r}: ids are {kind} from row {first_row + 1} on, "
+                f"{self.type} before; cast them to one type"
+            )
+        self.type = pa.int64()
+
     def finish(self, kind: str) -> tuple[IdMap, npt.NDArray[np.int32]]:
         """The id map in rising order, and each event's row; frees what was gathered."""
-        known = pa.chunked_array(self.dictionaries, self.type).unique()
-        ids = known.take(pa.compute.sort_indices(known))
+        try:
+            same = [dictionary.cast(self.type) for dictionary in self.dictionaries]
+        except pa.ArrowInvalid as error:
+            raise InvalidInputError(
+                f"{self.source}, column {self.name!r}: ids of several integer types, some beyond "
+                "int64; cast them to one type"
+            ) from error
+        self.dictionaries = same
+        known = pa.chunked_array(same, self.type).unique()
+        ids = known.take(pc.sort_indices(known))
         rows = np.empty(sum(part.size for part in self.codes), np.int32)
         end = 0
         for dictionary, codes in zip(self.dictionaries, self.codes, strict=True):
-            renumber = pa.compute.index_in(dictionary, ids).to_numpy().astype(np.int32)
+            renumber = pc.index_in(dictionary, ids).to_numpy().astype(np.int32)
             rows[end : end + codes.size] = renumber[codes]
             end += codes.size
         self.dictionaries.clear()
@@ -351,7 +381,7 @@ class _IdColumn:
 
 
 def _merge(events: _Gathered, n_items: int, duplicates: Duplicates) -> _Gathered:
-    """Sort by (user, item) and make one of each pair's events; weights of 0 are dropped.
+    """Sort by (user, item) and make one of each pair's events; pairs of weight 0 are dropped.
 
     Empties `events` as it goes: at tens of millions of rows each array counts.
     """
@@ -361,7 +391,7 @@ def _merge(events: _Gathered, n_items: int, duplicates: Duplicates) -> _Gathered
     events.users = events.items = np.empty(0, np.int32)
     weights, times = events.weights, events.times
     events.weights = events.times = None
-    if weights is not None and not weights.all():
+    if weights is not None and duplicates != "last" and not weights.all():
         keep = weights != 0
         key, weights = key[keep], weights[keep]
         times = times[keep] if times is not None else None
@@ -381,6 +411,10 @@ def _merge(events: _Gathered, n_items: int, duplicates: Duplicates) -> _Gathered
         key = key[starts]
     if weights is None:
         weights = np.ones(key.size, np.float32)
+    if not weights.all():  # the last word on a pair may be that it is none
+        keep = weights != 0
+        key, weights = key[keep], weights[keep]
+        times = times[keep] if times is not None else None
     users = (key // n_items).astype(np.int32)
     key %= n_items
     return _Gathered(users, key.astype(np.int32), weights, times)
@@ -431,28 +465,47 @@ def _check_weights(values: npt.NDArray[Any], row: int, source: str, name: str) -
         )
 
 
-def _times(column: pa.Array, row: int, source: str, name: str) -> npt.NDArray[np.int64]:
-    if column.null_count:
-        at = row + int(np.flatnonzero(np.asarray(column.is_null()))[0]) + 1
-        raise InvalidInputError(
-            f"{source}, column {name!r}, row {at}: the time is missing; drop or fill that row"
-        )
-    if pa.types.is_floating(column.type):
-        values = column.to_numpy(zero_copy_only=False)
-        if not (np.abs(values) < 2.0**63).all():  # NaN fails the comparison too
-            at = row + int(np.flatnonzero(~(np.abs(values) < 2.0**63))[0]) + 1
-            raise InvalidInputError(
-                f"{source}, column {name!r}, row {at}: not a finite time; correct that row"
+@dataclass
+class _TimeColumn:
+    """Times of one column, as integers in the unit of the first batch."""
+
+    name: str
+    source: str
+    parts: list[npt.NDArray[np.int64]] = field(default_factory=list)
+    type: pa.DataType | None = None
+
+    def add(self, column: pa.Array, row: int) -> None:
+        if column.null_count:
+            at = row + int(np.flatnonzero(np.asarray(column.is_null()))[0]) + 1
+            raise self._fault(f", row {at}: the time is missing; drop or fill that row")
+        if pa.types.is_date(column.type):
+            column = column.cast(pa.timestamp("s"))
+        if pa.types.is_floating(column.type):
+            self.parts.append(self._whole(column.to_numpy(zero_copy_only=False), row))
+            return
+        moment = pa.types.is_timestamp(column.type)
+        if not (moment or pa.types.is_integer(column.type)):
+            raise self._fault(
+                f" is of type {column.type}, expected integers or timestamps; cast it"
             )
+        self.type = self.type or column.type
+        if moment != pa.types.is_timestamp(self.type):
+            raise self._fault(f": {column.type} and {self.type} are mixed; cast them to one type")
+        try:
+            same = column.cast(self.type, safe=False) if moment else column
+            self.parts.append(np.asarray(same.cast(pa.int64()).to_numpy(zero_copy_only=False)))
+        except pa.ArrowInvalid as error:
+            raise self._fault(": a time is beyond int64; correct that row") from error
+
+    def _whole(self, values: npt.NDArray[Any], row: int) -> npt.NDArray[np.int64]:
+        bad = ~(np.abs(values) < 2.0**63)  # NaN fails the comparison too
+        if bad.any():
+            at = row + int(np.flatnonzero(bad)[0]) + 1
+            raise self._fault(f", row {at}: not a finite time; correct that row")
         return np.asarray(values, np.int64)
-    if pa.types.is_date(column.type):
-        column = column.cast(pa.timestamp("s"))
-    if not (pa.types.is_integer(column.type) or pa.types.is_timestamp(column.type)):
-        raise InvalidInputError(
-            f"{source}, column {name!r} is of type {column.type}, expected integers or timestamps;"
-            " cast it"
-        )
-    return np.asarray(column.cast(pa.int64()).to_numpy(zero_copy_only=False), np.int64)
+
+    def _fault(self, rest: str) -> InvalidInputError:
+        return InvalidInputError(f"{self.source}, column {self.name!r}{rest}")
 
 
 def _ids_or_range(ids: Ids | None, count: int, kind: str) -> pa.Array:
@@ -469,6 +522,10 @@ def _require(columns: _Columns, present: list[str], source: str) -> None:
         if name not in present:
             raise InvalidInputError(
                 f"{source} has no column {name!r}; its columns are: {', '.join(present)}"
+            )
+        if present.count(name) > 1:
+            raise InvalidInputError(
+                f"{source} has {present.count(name)} columns {name!r}; keep one"
             )
 
 
@@ -500,6 +557,8 @@ def _parquet_batches(path: Path, columns: _Columns) -> Iterator[pa.RecordBatch]:
                 _require(columns, parquet.schema_arrow.names, str(file))
                 yield from parquet.iter_batches(_BATCH_ROWS, columns=columns.names)
         except (pa.ArrowException, OSError) as error:
+            if isinstance(error, AlsatianError):
+                raise
             raise InvalidInputError(
                 f"{file} cannot be read as Parquet ({_one_line(error)}); write it again"
             ) from error
@@ -517,6 +576,8 @@ def _csv_batches(
     if len(delimiter) != 1:
         raise InvalidInputError(f"delimiter is {delimiter!r}, expected one character")
     types = {columns.user: pa.string(), columns.item: pa.string()} if string_ids else {}
+    if columns.weight is not None:  # a column of 4, 5, 3.5 is not one of integers
+        types[columns.weight] = pa.float64()
     try:
         with csv.open_csv(
             path,
@@ -528,10 +589,11 @@ def _csv_batches(
             for batch in reader:
                 yield batch.select(columns.names)
     except pa.ArrowException as error:
-        raise InvalidInputError(
-            f"{path} cannot be read as CSV ({_one_line(error)}); "
-            "if ids are of mixed kinds, pass string_ids=True"
-        ) from error
+        reason = _one_line(error)
+        mend = "correct that line"
+        if "conversion error to int64" in reason:
+            mend = "if that is an id, read ids as text (string_ids=True, --string-ids)"
+        raise InvalidInputError(f"{path} cannot be read as CSV ({reason}); {mend}") from error
 
 
 def _one_line(error: BaseException) -> str:

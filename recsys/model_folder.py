@@ -24,9 +24,10 @@ import scipy.sparse as sp
 from recsys.als import AlternatingLeastSquares
 from recsys.catalogue import Catalogue
 from recsys.content import Content, ContentEncoder
-from recsys.errors import JobConflictError, ModelFormatError
+from recsys.errors import AlsatianError, JobConflictError, ModelFormatError
 from recsys.ids import IdMap
 from recsys.interactions import Interactions
+from recsys.lock import folder_lock
 from recsys.retrieval import load_index
 from recsys.storage import (
     atomic_write,
@@ -44,8 +45,11 @@ if TYPE_CHECKING:
 KIND = "alsatian-recommender"
 VERSION = 1
 MANIFEST = "manifest.json"
+_TRIES = 10
 _REBUILT = ("exact", "flat")  # made from the factors in no time, so not written
-_OURS = re.compile(r"^(factors|interactions|content|users|items|catalogue|index)-[0-9a-f]{8}\b")
+_OURS = re.compile(
+    r"^(factors|interactions|content|users|items|catalogue|index)-[0-9a-f]{8}\b|^\.lock$"
+)
 
 
 def save(recommender: Recommender, folder: Path) -> str:
@@ -58,8 +62,13 @@ def save(recommender: Recommender, folder: Path) -> str:
     StorageError
         The disk refuses.
     """
-    _check_target(folder)
+    check_target(folder)
     make_folder(folder)
+    with folder_lock(folder):
+        return _write(recommender, folder)
+
+
+def _write(recommender: Recommender, folder: Path) -> str:
     token = secrets.token_hex(4)
     names = {part: f"{part}-{token}.{ending}" for part, ending in _parts(recommender).items()}
     model, events = recommender.model, recommender.interactions
@@ -110,11 +119,35 @@ def fingerprint(manifest: dict[str, Any]) -> str:
 
 
 def load(kind: type[Recommender], folder: Path, *, mmap: bool, verify: bool) -> Recommender:
-    """Open `folder`; see :meth:`Recommender.load`."""
+    """Open `folder`; see :meth:`Recommender.load`.
+
+    Another process may replace the model between the manifest and the files that it names; then
+    the manifest has changed, and the new model is opened.
+    """
+    for _ in range(_TRIES):
+        before = _manifest_text(folder)
+        try:
+            return _open(kind, folder, mmap, verify)
+        except (AlsatianError, FileNotFoundError):
+            if _manifest_text(folder) == before:
+                raise
+    return _open(kind, folder, mmap, verify)
+
+
+def _manifest_text(folder: Path) -> str:
+    try:
+        return (folder / MANIFEST).read_text("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+def _open(kind: type[Recommender], folder: Path, mmap: bool, verify: bool) -> Recommender:
     manifest = read_manifest(folder, kind=KIND, version=VERSION, verify=verify)
     try:
         return _assemble(kind, folder, manifest, mmap)
-    except (KeyError, TypeError, pa.ArrowException) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, pa.ArrowException) as error:
+        if isinstance(error, AlsatianError):
+            raise
         reason = " ".join(str(error).split())
         raise ModelFormatError(
             f"model {folder} is damaged ({type(error).__name__}: {reason}); refit the model"
@@ -189,10 +222,28 @@ def _read_ids(path: Path, mmap: bool) -> pa.Array:
     return pq.read_table(path, memory_map=mmap).column("id").combine_chunks()
 
 
-def _check_target(folder: Path) -> None:
+def check_target(folder: Path) -> None:
+    """Refuse a folder that holds anything but a model of ours.
+
+    Raises
+    ------
+    JobConflictError
+        It is a file, or holds files of something else.
+    """
     if folder.is_file():
         raise JobConflictError(f"{folder} is a file; give a folder to write the model into")
-    if not folder.is_dir() or (folder / MANIFEST).is_file():
+    if not folder.is_dir():
+        return
+    if (folder / MANIFEST).is_file():
+        try:
+            kind = read_json(folder / MANIFEST, "manifest").get("kind")
+        except ModelFormatError:
+            kind = None
+        if kind != KIND:
+            raise JobConflictError(
+                f"{folder} holds a {kind or 'manifest of something else'}, which is no model; "
+                "give another folder"
+            )
         return
     foreign = [entry.name for entry in folder.iterdir() if not _OURS.match(entry.name)]
     if foreign:
@@ -204,7 +255,7 @@ def _check_target(folder: Path) -> None:
 def _sweep(folder: Path, token: str) -> None:
     """Remove files of earlier saves, finished or not; those of others stay."""
     for entry in folder.iterdir():
-        if _OURS.match(entry.name) and token not in entry.name:
+        if _OURS.match(entry.name) and token not in entry.name and entry.name != ".lock":
             if entry.is_dir():
                 shutil.rmtree(entry, ignore_errors=True)
             else:

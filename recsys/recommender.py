@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -161,6 +161,10 @@ class Recommender:
         """
         if items is None and item_text:
             raise InvalidInputError("item_text is given without items; pass the item table too")
+        if index not in get_args(IndexKind):
+            raise InvalidInputError(
+                f"index kind is {index!r}, expected one of {', '.join(get_args(IndexKind))}"
+            )
         model = model if model is not None else AlternatingLeastSquares()
         catalogue = None
         everything = events.items
@@ -170,7 +174,7 @@ class Recommender:
                 table, everything = table.slice(0, events.n_items), events.items
             catalogue = Catalogue(table, item_id, roles=roles, text=item_text)
         model.fit(events.matrix, show_progress=show_progress)
-        model.user_factors = model.recalculate_user(np.arange(events.n_users), events.matrix)
+        model.refine_users(events.matrix)
         content = None
         cold = np.empty((0, model.item_factors.shape[1]), np.float32)
         if catalogue is not None and item_text:
@@ -261,7 +265,7 @@ class Recommender:
         vectors : float32 array, shape (q, f) or (f,)
             User vectors, steered ones too.
         n : int
-            At most so many for each, >= 1.
+            At most so many for each, >= 1; the hits are min(n, n_items) wide.
         exclude : sequence of q lists of item ids, optional
             Items to leave out for each vector.
         rules : sequence of Allow, Deny, Where
@@ -295,9 +299,9 @@ class Recommender:
             raise InvalidInputError("this model has no content vectors; fit with item_text=[...]")
         index = self._factor_directions if by == "factors" else self._content_directions
         own = _csr_of([np.array([row])], len(self.items))
-        return self._listed(index.search(index.vectors[row : row + 1], _positive(n), exclude=own))[
-            1
-        ]
+        n = min(_positive(n), len(self.items))
+        hits = index.search(index.vectors[row : row + 1], n, exclude=own)
+        return self._listed(hits)[1]
 
     def explain(self, user: Any, item: Any, n: int = 10) -> Explanation:
         """What each item of a user's history contributes to the score of `item`.
@@ -407,7 +411,8 @@ class Recommender:
         self, queries: Floats, n: int, excluded: sp.csr_matrix | None, rules: Sequence[Rule]
     ) -> Hits:
         allow, deny = resolve(rules, self)
-        return self.index.search(queries, _positive(n), exclude=excluded, allow=allow, deny=deny)
+        n = min(_positive(n), len(self.items))
+        return self.index.search(queries, n, exclude=excluded, allow=allow, deny=deny)
 
     def _wide(self, matrix: sp.csr_matrix) -> sp.csr_matrix:
         """Interactions widened by the cold items, so that their columns are item rows."""
@@ -438,7 +443,10 @@ class Recommender:
         rows = self.items.rows(items)
         if not rows.size:
             raise InvalidInputError("no item to fold in; give at least one that the visitor likes")
-        given = np.ones(rows.size) if weights is None else np.asarray(weights, np.float64)
+        try:
+            given = np.ones(rows.size) if weights is None else np.asarray(weights, np.float64)
+        except (TypeError, ValueError) as error:
+            raise InvalidInputError(f"weights {weights!r} are no numbers") from error
         if given.shape != rows.shape or not (np.isfinite(given) & (given > 0)).all():
             raise InvalidInputError(
                 f"weights must be {rows.size} finite numbers > 0, one for each item; "
@@ -449,7 +457,8 @@ class Recommender:
         return unique, summed
 
     def _system(self, rows: Rows, weights: Floats) -> UserSystem:
-        return self._fold.system(self.item_factors[rows], weights)
+        learned = rows < self.interactions.n_items
+        return self._fold.system(self.item_factors[rows], weights, learned)
 
     def _explain(
         self, user: Any, item: Any, system: UserSystem, rows: Rows, weights: Floats, n: int

@@ -78,6 +78,8 @@ def resolve(rules: Sequence[Rule], shelf: _Shelf) -> tuple[Rows | None, Rows | N
     InvalidInputError
         A Where without an item table, or whose expression does not fit it.
     """
+    if isinstance(rules, Allow | Deny | Where):
+        raise InvalidInputError(f"rules is the single rule {rules!r}; put it into a list")
     allow: Rows | None = None
     deny: Rows | None = None
     for rule in rules:

@@ -23,6 +23,7 @@ import numpy as np
 from recsys.errors import AlsatianError, InputNotFoundError, ModelFormatError, StorageError
 
 _REASONS = {
+    errno.ENOENT: "its folder does not exist; make the folder first",
     errno.ENOSPC: "the disk is full; free some space",
     errno.EDQUOT: "the disk quota is used up; free some space",
     errno.EROFS: "the file system is read-only; choose another folder",
@@ -177,6 +178,8 @@ def read_manifest(folder: Path, *, kind: str, version: int, verify: bool = True)
     ModelFormatError
         Another kind, a newer version, a missing, truncated or altered file.
     """
+    if folder.is_file():
+        raise InputNotFoundError(f"{folder} is a file; give the folder of the model")
     if not folder.is_dir():
         raise InputNotFoundError(
             f"model folder {folder} does not exist; write one with 'alsatian fit --out {folder}'"
@@ -202,6 +205,10 @@ def _check_files(folder: Path, manifest: dict[str, Any], verify: bool) -> None:
         raise ModelFormatError(f"{folder}/manifest.json lists no files; restore or refit the model")
     for name, expected in files.items():
         file = folder / name
+        if not isinstance(expected, dict):
+            raise ModelFormatError(
+                f"{folder}/manifest.json says nothing of {name}; refit the model"
+            )
         if Path(name).name != name:
             raise ModelFormatError(f"{folder}/manifest.json names {name!r} outside its own folder")
         if not file.is_file():

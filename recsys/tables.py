@@ -14,19 +14,21 @@ from recsys.storage import existing_file
 _TEXT_DELIMITERS = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
 
 
-def read_events(path: Path, **columns: Any) -> Interactions:
+def read_events(path: Path, *, string_ids: bool = False, **columns: Any) -> Interactions:
     """Interactions from a Parquet file or folder, or from a CSV or TSV file with a header.
 
     Parameters
     ----------
     path : Path
         Told apart by its ending; a folder holds Parquet files.
+    string_ids : bool
+        Keep ids as written, in a CSV or TSV file; Parquet says itself what they are.
     **columns
         As for :meth:`Interactions.from_parquet`.
     """
     delimiter = _TEXT_DELIMITERS.get(path.suffix.lower())
     if delimiter is not None:
-        return Interactions.from_csv(path, delimiter=delimiter, **columns)
+        return Interactions.from_csv(path, delimiter=delimiter, string_ids=string_ids, **columns)
     return Interactions.from_parquet(path, **columns)
 
 

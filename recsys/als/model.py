@@ -212,6 +212,7 @@ class AlternatingLeastSquares(FactorStore):
                 f"user_items has shape {csr.shape}, expected {(len(users), len(items))}"
             )
         gramian = self._gramian("item_factors")
+        users = self._user_factors = np.require(users, None, ["W"])  # mapped ones are read-only
         try:
             rows = cpu.sparse_rows(csr, "user_items")
             cpu.solve(rows, users, items, self.config, solver="cholesky", gramian=gramian)

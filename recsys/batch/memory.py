@@ -113,7 +113,7 @@ def user_bytes(recommender: Any, rows: NDArray[np.int64], n: int, seen: bool) ->
     factors = int(recommender.item_factors.shape[1])
     listed = min(n, len(recommender.items))
     # Ids are held once as found, once as written; a query once as sliced, once as packed.
-    costs = np.full(len(rows), n * 8 + listed * (_ROW_BYTES + 2 * ids) + factors * 8, np.int64)
+    costs = np.full(len(rows), listed * (8 + _ROW_BYTES + 2 * ids) + factors * 8, np.int64)
     if seen:
         indptr = recommender.interactions.matrix.indptr
         costs += _SEEN_BYTES * (indptr[rows + 1] - indptr[rows]).astype(np.int64)

@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias
 
 from recsys.batch.local import Engine, run_local
-from recsys.batch.lock import folder_lock
 from recsys.batch.manifest import Manifest, check_folder, sweep, whole_parts
 from recsys.batch.plan import JobPlan
+from recsys.lock import folder_lock
 from recsys.storage import make_folder
 
 #: Called after each part with parts done, parts in all, users per second of this run.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from recsys.als.randomness import generator
 from recsys.errors import InvalidInputError
 
 __all__ = ["Estimate", "bootstrap_means", "estimate", "paired_difference"]
@@ -73,7 +74,7 @@ def bootstrap_means(
     if samples < 1:
         raise InvalidInputError(f"samples: found {samples}, expected at least 1")
     users = table.shape[0]
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     block = max(1, min(samples, _BLOCK_BYTES // (8 * users)))
     means = np.empty((samples, table.shape[1]))
     for start in range(0, samples, block):

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from recsys.als.randomness import generator
 from recsys.errors import InvalidInputError
 from recsys.interactions import Interactions
 
@@ -86,7 +87,7 @@ def random_split(
             f"test_fraction: found {test_fraction}, expected a share above 0 and below 1"
         )
     matrix = interactions.matrix
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     if per_user:
         held_per_user = np.floor(test_fraction * np.diff(matrix.indptr)).astype(np.int64)
         held = _last_of_each_row(matrix, rng.random(matrix.nnz), held_per_user, rng)
@@ -146,7 +147,7 @@ def leave_last_out(
     matrix = interactions.matrix
     counts = np.diff(matrix.indptr)
     held_per_user = np.where(counts >= n + min_history, n, 0)
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     held = _last_of_each_row(matrix, interactions.timestamps, held_per_user, rng)
     what = "last pair" if n == 1 else f"last {n} pairs"
     return _divide(interactions, held, f"each user's {what} by time held out", seed)

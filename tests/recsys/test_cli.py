@@ -226,6 +226,7 @@ def test_a_folder_that_holds_another_job(model: Path, tmp_path: Path, capsys: Ca
     _refused([*lists, "--n", "3"], "--resume", capsys)
     after = {file.name: file.read_bytes() for file in (tmp_path / "lists").iterdir()}
     assert after == before
+    _refused(["fit", str(model / "nothing"), "--out", str(tmp_path / "lists")], "no model", capsys)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.tex").touch()
     fit = ["fit", str(model / "nothing.parquet"), "--out", str(tmp_path / "mine")]
@@ -250,3 +251,28 @@ def test_a_crash_of_our_own_exits_1(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment
     )
     assert "Traceback" in done.stderr
+
+
+def test_a_reader_that_leaves_is_no_error(model: Path) -> None:
+    command = f"{sys.executable} -m recsys.cli similar {model} 3 --n 30"
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command} | true"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    done = subprocess.run(
+        ["bash", "-c", f"{command} > /dev/full"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+
+
+def test_string_ids_of_a_csv(tmp_path: Path, capsys: Captured) -> None:
+    (tmp_path / "e.csv").write_text("user_id,item_id\n007,1\n7,1\n7,2\n")
+    arguments = ["fit", str(tmp_path / "e.csv"), "--factors", "2", "--json"]
+    assert run([*arguments, "--out", str(tmp_path / "a")]) == 0
+    assert json.loads(capsys.readouterr().out)["users"] == 1
+    assert run([*arguments, "--out", str(tmp_path / "b"), "--string-ids"]) == 0
+    assert json.loads(capsys.readouterr().out)["users"] == 2

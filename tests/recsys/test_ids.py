@@ -33,7 +33,8 @@ def test_integers_in_any_order(ids: list[int], data: st.DataObject) -> None:
 
 def test_numbers_typed_on_a_command_line() -> None:
     assert IdMap(pa.array([5, 7]), "user").rows(["7"]).tolist() == [1]
-    assert IdMap(pa.array([5, 7]), "user").find(["x", True, 7.0]).tolist() == [-1, -1, -1]
+    odd = ["x", True, 7.0, "0_5", "٧", " 7"]
+    assert IdMap(pa.array([5, 7]), "user").find(odd).tolist() == [-1] * 6
 
 
 def test_numpy_and_arrow_queries() -> None:
@@ -56,5 +57,7 @@ def test_what_cannot_be_a_map() -> None:
         IdMap(pa.array([1, None]), "item")
     with pytest.raises(InvalidInputError, match="of type double"):
         IdMap(pa.array([1.0]), "item")
-    with pytest.raises(InvalidInputError, match="single text"):
+    with pytest.raises(InvalidInputError, match="alone; wrap it"):
         IdMap(pa.array(["ab"]), "item").rows("ab")
+    with pytest.raises(InvalidInputError, match=r"wrap it: \[5\]"):
+        IdMap(pa.array([5]), "item").rows(5)  # type: ignore[arg-type]

@@ -242,3 +242,65 @@ def test_movielens(ml1m: Path) -> None:
     one = table.filter(pa.compute.field("user_id") == 17)["item_id"].to_pylist()
     row = read.users.rows([17])[0]
     assert sorted(one) == read.items.take(read.matrix[row].indices).to_pylist()
+
+
+def test_a_weight_of_zero_withdraws_what_was_there_before() -> None:
+    events = pa.table(
+        {"user_id": [1, 1, 2], "item_id": [7, 7, 7], "w": [5.0, 0.0, 1.0], "t": [10, 20, 5]}
+    )
+    read = Interactions.from_frame(events, weight="w", timestamp="t", duplicates="last")
+    assert read.to_table().to_pylist() == [
+        {"user_id": 2, "item_id": 7, "weight": 1.0, "timestamp": 5}
+    ]
+
+
+def test_files_of_one_folder_may_differ_in_width_but_not_in_kind(tmp_path: Path) -> None:
+    def write(name: str, ids: pa.Array) -> None:
+        pq.write_table(pa.table({"user_id": ids, "item_id": ids}), tmp_path / name)
+
+    write("a.parquet", pa.array([1, 2], pa.int32()))
+    write("b.parquet", pa.array([2, 2**40], pa.int64()))
+    assert Interactions.from_parquet(tmp_path).users.ids.to_pylist() == [1, 2, 2**40]
+    write("c.parquet", pa.array(["x"]))
+    with pytest.raises(InvalidInputError, match="ids are large_string from row 5 on, int64 before"):
+        Interactions.from_parquet(tmp_path)
+    write("c.parquet", pa.array([2**63], pa.uint64()))
+    with pytest.raises(InvalidInputError, match="some beyond int64"):
+        Interactions.from_parquet(tmp_path)
+
+
+def test_time_units_are_made_one(tmp_path: Path) -> None:
+    for name, unit, year in (("a", "ms", "2024"), ("b", "us", "2023")):
+        at = pa.array([f"{year}-01-01"]).cast(pa.timestamp(unit))
+        table = pa.table({"user_id": [1], "item_id": [int(year)], "at": at})
+        pq.write_table(table, tmp_path / f"{name}.parquet")
+    read = Interactions.from_parquet(tmp_path, timestamp="at")
+    assert read.timestamps is not None
+    assert read.timestamps[1] > read.timestamps[0]
+    pq.write_table(pa.table({"user_id": [1], "item_id": [1], "at": [5]}), tmp_path / "c.parquet")
+    with pytest.raises(InvalidInputError, match="are mixed; cast them"):
+        Interactions.from_parquet(tmp_path, timestamp="at")
+
+
+def test_csv_ratings_that_begin_as_integers(tmp_path: Path) -> None:
+    rows = "".join(f"{k},1,4\n" for k in range(600_000)) + "0,2,3.5\n"
+    (tmp_path / "e.csv").write_text("user_id,item_id,stars\n" + rows)
+    read = Interactions.from_csv(tmp_path / "e.csv", weight="stars")
+    assert read.matrix[0, 1] == 3.5
+
+
+def test_more_bad_tables(tmp_path: Path) -> None:
+    (tmp_path / "e.csv").write_text("user_id,item_id\na,x\nb,\n")
+    with pytest.raises(InvalidInputError, match="'item_id', row 2: the id is missing"):
+        Interactions.from_csv(tmp_path / "e.csv")
+    (tmp_path / "e.csv").write_text("user_id,user_id,item_id\n1,2,3\n")
+    with pytest.raises(InvalidInputError, match="2 columns 'user_id'"):
+        Interactions.from_csv(tmp_path / "e.csv")
+    times = pa.array([2**63], pa.uint64())
+    with pytest.raises(InvalidInputError, match="beyond int64"):
+        Interactions.from_frame(
+            pa.table({"user_id": [1], "item_id": [1], "at": times}), timestamp="at"
+        )
+    (tmp_path / "e.csv").write_text("user_id,item_id\n1,2\n3\n")
+    with pytest.raises(InvalidInputError, match="correct that line"):
+        Interactions.from_csv(tmp_path / "e.csv")

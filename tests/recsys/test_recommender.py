@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+import scipy.sparse as sp
 
 from recsys import Allow, AlternatingLeastSquares, Deny, Interactions, Recommender, Where
 from recsys.content import Content, ContentEncoder, encode_items, predict_factors
@@ -21,6 +24,7 @@ from recsys.errors import (
     ModelFormatError,
     UnknownIdError,
 )
+from recsys.lock import folder_lock
 
 COLD = [1, 50, 181]  # taken out of the events: in the item table only
 
@@ -328,3 +332,65 @@ def test_cold_items_beat_chance_with_real_sentence_vectors(ml100k: Path) -> None
     liked = [truth[user, got[user]].astype(bool).sum() / 10 for user in range(events.n_users)]
     chance = truth.nnz / (truth.shape[0] * truth.shape[1])
     assert np.mean(liked) > 1.5 * chance, (np.mean(liked), chance)
+
+
+def test_visitors_who_like_only_cold_items() -> None:
+    """The system stays positive definite, and what is liked scores near its label of 1."""
+    random = np.random.default_rng(0)
+    events = Interactions.from_csr(
+        sp.csr_matrix((random.random((40, 15)) < 0.3).astype(np.float32))
+    )
+    names = [" ".join(random.choice(list("abcdefgh"), 3)) for _ in range(115)]
+    items = pa.table({"item_id": np.arange(115), "title": names})
+    for alpha in (0.1, 1.0):
+        made = Recommender.fit(
+            events,
+            items=items,
+            item_text=["title"],
+            model=AlternatingLeastSquares(8, 0.01, alpha, random_state=0),
+            encoder=HashedWords(),
+        )
+        for count in (5, 60, 100):
+            liked = np.arange(15, 15 + count)
+            scores = made.item_factors[liked] @ made.fold_in(liked)
+            assert 0 < scores.mean() < 1.5, (alpha, count)
+
+
+def test_asking_for_more_than_there_is_costs_no_memory(fitted: Recommender) -> None:
+    assert fitted.similar_items(172, n=10**15).num_rows == len(fitted.items) - 1
+    assert fitted.recommend([7], n=10**15).num_rows > 1000
+
+
+def test_a_model_never_overwrites_another_manifest(fitted: Recommender, tmp_path: Path) -> None:
+    for text in ('{"kind": "alsatian-recommendations"}', '{"name": "a web app"}', "no JSON"):
+        (tmp_path / "manifest.json").write_text(text)
+        with pytest.raises(JobConflictError, match="which is no model"):
+            fitted.save(tmp_path)
+        assert (tmp_path / "manifest.json").read_text() == text
+
+
+def test_loading_while_another_process_saves(fitted: Recommender, tmp_path: Path) -> None:
+    """Whoever opens the folder finds the old model or the new one, each whole."""
+    fitted.save(tmp_path / "m")
+    code = (
+        "import sys; from recsys import Recommender\n"
+        "r = Recommender.load(sys.argv[1], mmap=False)\n"
+        "for _ in range(25): r.save(sys.argv[1])"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "m")]
+    with subprocess.Popen(command) as saving:
+        opened = 0
+        while saving.poll() is None:
+            assert Recommender.load(tmp_path / "m").fingerprint == fitted.fingerprint
+            opened += 1
+    assert saving.returncode == 0
+    assert opened > 3
+
+
+def test_only_one_process_saves_at_a_time(fitted: Recommender, tmp_path: Path) -> None:
+    (tmp_path / "m").mkdir()
+    with (
+        folder_lock(tmp_path / "m"),
+        pytest.raises(JobConflictError, match="being written by another process"),
+    ):
+        fitted.save(tmp_path / "m")

@@ -9,9 +9,9 @@ import logging
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from scipy.sparse import csr_matrix
+from scipy.sparse import coo_matrix, csr_matrix
 
-from recsys.als import AlternatingLeastSquares, memory
+from recsys.als import AlternatingLeastSquares, cpu, memory
 from recsys.als.config import ALSConfig
 from recsys.errors import (
     AlsatianError,
@@ -498,12 +498,59 @@ def test_what_does_not_fit_is_refused_before_it_is_allocated():
         AlternatingLeastSquares(4096).fit(huge, show_progress=False)
 
 
+def write_group(folder, *, limit, used, droppable):
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "memory.max").write_text(f"{limit}\n")
+    (folder / "memory.current").write_text(f"{used}\n")
+    (folder / "memory.stat").write_text(f"anon 5\ninactive_file {droppable}\n")
+
+
 def test_available_memory_is_the_least_of_system_and_container(monkeypatch, tmp_path):
     assert memory.available_bytes() > 1 << 20
-    limit, used = tmp_path / "limit", tmp_path / "used"
-    limit.write_text("5000\n")
-    used.write_text("2000\n")
-    monkeypatch.setattr(memory, "_CGROUP_FILES", ((str(limit), str(used)),))
+    monkeypatch.setattr(memory, "_cgroup_bytes", lambda: 3000)
     assert memory.available_bytes() == 3000
-    limit.write_text("max\n")
+    monkeypatch.setattr(memory, "_cgroup_bytes", lambda: None)
     assert memory.available_bytes() > 1 << 20
+
+
+def test_the_limit_of_a_nested_group_counts_and_dropped_cache_does_not(tmp_path):
+    own = tmp_path / "own"
+    own.write_text("0::/service/job\n")
+    root = tmp_path / "cgroup"
+    write_group(root / "service" / "job", limit="max", used=500, droppable=0)
+    assert memory._cgroup_bytes(root, own) is None
+    write_group(root / "service", limit=10_000, used=9_000, droppable=4_000)
+    assert memory._cgroup_bytes(root, own) == 5_000
+    write_group(root / "service" / "job", limit=2_000, used=500, droppable=0)
+    assert memory._cgroup_bytes(root, own) == 1_500
+
+
+def test_the_first_version_of_groups(tmp_path):
+    own = tmp_path / "own"
+    own.write_text("3:cpu,memory:/job\n1:name=x:/\n")
+    folder = tmp_path / "cgroup" / "memory" / "job"
+    folder.mkdir(parents=True)
+    (folder / "memory.limit_in_bytes").write_text("7000")
+    (folder / "memory.usage_in_bytes").write_text("6000")
+    (folder / "memory.stat").write_text("total_inactive_file 300\n")
+    assert memory._cgroup_bytes(tmp_path / "cgroup", own) == 1_300
+    assert memory._cgroup_bytes(tmp_path / "cgroup", tmp_path / "none") is None
+
+
+def test_small_integers_do_not_wrap_around():
+    for dtype in (np.int8, np.uint8, np.int16):
+        many = coo_matrix((np.ones(300, dtype), (np.zeros(300, int), np.zeros(300, int))))
+        assert cpu.canonical_csr(many, "matrix").toarray().tolist() == [[300.0]]
+
+
+def test_refined_users_are_exact_and_in_place():
+    matrix = random_matrix(80, 50, 0.2, seed=3)
+    model = AlternatingLeastSquares(12, 0.1, iterations=2, random_state=1)
+    model.fit(matrix, show_progress=False)
+    before = model.user_factors
+    model.refine_users(matrix)
+    assert model.user_factors is before
+    exact = model.recalculate_user(np.arange(80), matrix)
+    np.testing.assert_array_equal(model.user_factors, exact)
+    with pytest.raises(InvalidInputError, match="expected"):
+        model.refine_users(matrix[:5])

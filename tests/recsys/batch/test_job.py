@@ -12,7 +12,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from recsys.batch import Manifest, parse_memory, plan_job, run_job
-from recsys.batch.lock import folder_lock
 from recsys.batch.memory import fixed_bytes
 from recsys.errors import (
     CapacityError,
@@ -22,6 +21,7 @@ from recsys.errors import (
     ModelFormatError,
     UnknownIdError,
 )
+from recsys.lock import folder_lock
 from recsys.recommender import Recommender
 from recsys.rules import Allow, Deny
 from recsys.storage import sha256_file
