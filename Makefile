@@ -57,6 +57,9 @@ $(VENV)/.ready-lint: $(VENV)/.ready-test
 	$(PIP) $(call extra,lint) $(call extra,docs)
 	touch $@
 
+# cmfrec's own build takes a NumPy that it then cannot be imported with; built with Cython 3 it
+# takes the GIL for every BLAS call. So: against the NumPy that is here, with Cython 0.29.
 $(VENV)/.ready-bench: $(VENV)/.ready-test
-	$(PIP) $(call extra,bench)
+	$(PIP) "cython<3" setuptools wheel findblas
+	$(PIP) --no-build-isolation --no-binary cmfrec $(call extra,bench)
 	touch $@
