@@ -90,12 +90,15 @@ class Known:
         Rows of items recommended earlier in the conversation.
     said : tuple of str
         The visitor's messages.
+    examples : frozenset of int or None
+        Those of `named` that they asked for more like; None for all of them.
     """
 
     history: frozenset[int] = frozenset()
     named: frozenset[int] = frozenset()
     shown: frozenset[int] = frozenset()
     said: tuple[str, ...] = ()
+    examples: frozenset[int] | None = None
 
 
 @dataclass

@@ -163,14 +163,20 @@ class Conversation:
             state.take(request, concierge.facts)
             profile = concierge.profile(self.visitor, request.language)
         plan = self._plan(request, profile, watch)
-        named = {*state.like, *state.unlike, *request.like}
+        named = {*state.like, *state.unlike, *request.seen, *request.about}
         if self.visitor.user is None:
             named |= set(self.visitor.history)
         past = () if self.visitor.user is None else self.visitor.history
-        known = Known(frozenset(past), frozenset(named), frozenset(state.shown), tuple(state.said))
+        known = Known(
+            history=frozenset(past),
+            named=frozenset(named),
+            shown=frozenset(state.shown),
+            said=tuple(state.said),
+            examples=frozenset(state.like),
+        )
         draft = concierge._writer.write(plan, known)
         if plan.kind == "offer":
-            state.recommended(offer.row for offer in plan.offers)
+            state.recommended((offer.row for offer in plan.offers), plan.given_up)
         timings = watch.timings(write=draft.write, check=draft.check)
         return Reply(
             text=draft.text,
@@ -190,7 +196,7 @@ class Conversation:
                 return planner.small_talk(request.act, request, state)
         if request.act == "profile":
             with watch.stage("plan"):
-                return planner.profile(profile, request, state)
+                return planner.profile(profile, request, state, self.visitor)
         if request.act in ("why", "fact"):
             with watch.stage("plan"):
                 return planner.about(request, state, self.visitor)

@@ -37,6 +37,10 @@ class Constraints:
         Comparable forms of names; an item needs all of them.
     all_genres : bool
         See `genres`.
+    no_years : tuple of (int or None, int or None)
+        Spans of years not wanted, never given up. An item of unknown year does not fit.
+    no_people : tuple of str
+        As `people`, not wanted, never given up.
     """
 
     genres: tuple[str, ...] = ()
@@ -45,6 +49,8 @@ class Constraints:
     relative: Relative = None
     people: tuple[str, ...] = ()
     all_genres: bool = True
+    no_years: tuple[Years, ...] = ()
+    no_people: tuple[str, ...] = ()
 
     def mask(self, facts: ItemFacts) -> npt.NDArray[np.bool_]:
         """Which items fit: bool, shape (n_items,)."""
@@ -54,14 +60,14 @@ class Constraints:
             fits &= choose(self.genres)
         if self.no_genres:
             fits &= ~facts.with_genres(self.no_genres)
-        first, last = self.years
-        if first is not None or last is not None:
-            known = facts.years > 0
-            fits &= known & (facts.years >= (first or 0)) & (facts.years <= (last or 9999))
+        if self.years != (None, None):
+            fits &= _within(self.years, facts)
+        for span in self.no_years:
+            fits &= (facts.years > 0) & ~_within(span, facts)
         for person in self.people:
-            theirs = np.zeros(len(facts), np.bool_)
-            theirs[list(facts.person_rows.get(person, ()))] = True
-            fits &= theirs
+            fits &= _with_person(person, facts)
+        for person in self.no_people:
+            fits &= ~_with_person(person, facts)
         return fits
 
     def limits(self) -> tuple[Limit, ...]:
@@ -92,6 +98,18 @@ class Constraints:
         return changed
 
 
+def _within(years: Years, facts: ItemFacts) -> npt.NDArray[np.bool_]:
+    first, last = years
+    known = facts.years > 0
+    return np.asarray(known & (facts.years >= (first or 0)) & (facts.years <= (last or 9999)))
+
+
+def _with_person(person: str, facts: ItemFacts) -> npt.NDArray[np.bool_]:
+    theirs = np.zeros(len(facts), np.bool_)
+    theirs[list(facts.person_rows.get(person, ()))] = True
+    return theirs
+
+
 @dataclass
 class State:
     """What a conversation remembers. Rows are item rows of the recommender.
@@ -112,6 +130,8 @@ class State:
         Turned down or already known to the visitor.
     last : tuple of int
         Recommended last, in order.
+    set_aside : dict of int to tuple of str
+        For each item shown, the limits that were given up when it was recommended.
     said : list of str
         The visitor's messages.
     language : {"en", "zh"}
@@ -126,6 +146,7 @@ class State:
     shown: list[int] = field(default_factory=list)
     refused: set[int] = field(default_factory=set)
     last: tuple[int, ...] = ()
+    set_aside: dict[int, tuple[Limit, ...]] = field(default_factory=dict)
     said: list[str] = field(default_factory=list)
     language: Language = "en"
 
@@ -135,11 +156,17 @@ class State:
         return self.last[at] if 0 <= at < len(self.last) else None
 
     def take(self, request: Request, facts: ItemFacts) -> None:
-        """Bring in a message: later words outweigh earlier ones, what they leave open stays."""
+        """Bring in a message: later words outweigh earlier ones, what they leave open stays.
+
+        A question changes nothing but what is known of the visitor.
+        """
         self.said.append(request.text)
         self.language = request.language
         if request.act == "reset":
             self._forget()
+        self._take_known(request)
+        if request.act not in ("recommend", "more", "fewer", "reset"):
+            return
         self._take_examples(request)
         self.constraints = self._merged(request, facts)
         self.mood = request.mood or self.mood
@@ -148,29 +175,30 @@ class State:
         elif request.act == "fewer":
             self.count = max(1, self.count - 1 if self.count <= 3 else self.count // 2)
 
-    def recommended(self, rows: Iterable[int]) -> None:
-        """Note what a reply recommends."""
+    def recommended(self, rows: Iterable[int], given_up: tuple[Limit, ...] = ()) -> None:
+        """Note what a reply recommends, and what it had to leave out."""
         self.last = tuple(rows)
         self.shown += [row for row in self.last if row not in self.shown]
+        self.set_aside.update(dict.fromkeys(self.last, given_up))
 
     def _forget(self) -> None:
         self.constraints = Constraints()
         self.like, self.unlike, self.mood, self.count = [], [], "", DEFAULT_COUNT
 
+    def _take_known(self, request: Request) -> None:
+        """Items that the visitor has seen or does not want."""
+        turned_down = [self.item_at(place) for place in request.refused]
+        unlike = [*request.unlike, *(row for row in turned_down if row is not None)]
+        self.refused.update(request.seen, unlike)
+        self.unlike += [row for row in dict.fromkeys(unlike) if row not in self.unlike]
+        self.like = [row for row in self.like if row not in self.unlike]
+
     def _take_examples(self, request: Request) -> None:
         pointed = [self.item_at(place) for place in request.places]
-        if request.act not in ("recommend", "more"):  # a question about an item is no wish
-            pointed = []
         like = [*request.like, *(row for row in pointed if row is not None)]
-        for row in like:
-            if row not in self.like:
-                self.like.append(row)
-        self.unlike = [row for row in self.unlike if row not in like]
-        turned_down = [self.item_at(place) for place in request.refused]
-        for row in (*request.unlike, *(row for row in turned_down if row is not None)):
-            self.refused.add(row)
-            if row not in self.unlike:
-                self.unlike.append(row)
+        self.like += [row for row in dict.fromkeys(like) if row not in self.like]
+        unlike = [row for row in self.unlike if row not in like or row in request.unlike]
+        self.unlike = unlike
         self.like = [row for row in self.like if row not in self.unlike]
 
     def _merged(self, request: Request, facts: ItemFacts) -> Constraints:
@@ -195,8 +223,20 @@ class State:
         elif relative is not None and request.genres and not request.extends:
             # Older than what? Than a list of another kind, which is done with.
             years, relative = (None, None), None
+        if any(_covers(span, years) for span in request.no_years):
+            years, relative = (None, None), None
+        old = [span for span in now.no_years if not _covers(span, request.years or (None, None))]
+        people = request.people or now.people
+        no_people = [person for person in now.no_people if person not in request.people]
         return Constraints(
-            genres, no_genres, years, relative, request.people or now.people, all_genres
+            genres,
+            no_genres,
+            years,
+            relative,
+            tuple(person for person in people if person not in request.no_people),
+            all_genres,
+            tuple(dict.fromkeys((*old, *request.no_years))),
+            tuple(dict.fromkeys((*no_people, *request.no_people))),
         )
 
     def _compared(self, relative: Relative, facts: ItemFacts) -> Years:
@@ -210,3 +250,11 @@ class State:
         if relative == "older":
             return None, min(shown) - 1
         return max(shown) + 1, None
+
+
+def _covers(span: Years, years: Years) -> bool:
+    """Whether all of `years` lies within `span`; neither has an open end."""
+    (first, last), (begin, end) = span, years
+    if first is None or last is None or begin is None or end is None:
+        return False
+    return first <= begin and end <= last

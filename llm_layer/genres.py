@@ -85,8 +85,8 @@ class GenreWords:
         return genre if has_chinese(genre) else genre.lower()
 
     def plural(self, genres: Sequence[str], *, either: bool = False) -> str:
-        """Several items of all (or any) of `genres`: "westerns", "war and crime films"."""
+        """Several items of all (or any) of `genres`: "westerns", "war and crime titles"."""
         if len(genres) == 1 and genres[0] in self._plurals:
             return self._plurals[genres[0]]
         names = [self.name(genre, "en") for genre in genres]
-        return f"{(' or ' if either else ' and ').join(names)} films" if names else ""
+        return f"{(' or ' if either else ' and ').join(names)} titles" if names else ""

@@ -31,7 +31,7 @@ from llm_layer.claims import Grounding, Known, Named, Reading
 from llm_layer.facts import ItemFacts
 from llm_layer.genres import GenreWords
 from llm_layer.lexicon import load_words
-from llm_layer.phrases import read_years
+from llm_layer.phrases import read_no_years, read_years
 from llm_layer.text import Language, has_chinese, quoted_parts, words
 
 # Plain words that are written with a capital anywhere.
@@ -240,8 +240,8 @@ class GroundingChecker:
     def _numbers(self, reading: Reading, said: Sequence[str]) -> None:
         asked = {number for message in said for number in _NUMBER.findall(message)}
         for message in said:
-            years, _ = read_years(message)
-            asked |= {str(year) for year in years or () if year is not None}
+            spans = [read_years(message)[0] or (), *read_no_years(message)]
+            asked |= {str(year) for years in spans for year in years if year is not None}
         for match in list(_NUMBER.finditer(reading.left)):
             near = reading.neighbours(match.start(), match.end())
             stated = any(str(self._facts.year(row)) == match.group() for row in near)

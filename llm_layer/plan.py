@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from llm_layer.dialogue import Constraints, Limit, State
+from llm_layer.dialogue import MOST, Constraints, Limit, State
 from llm_layer.facts import ItemFacts
 from llm_layer.profile import UserProfile
 from llm_layer.text import Language
@@ -19,11 +19,22 @@ from recsys.recommender import Recommender
 
 Role: TypeAlias = Literal["recommended", "reason", "asked"]
 PlanKind: TypeAlias = Literal[
-    "offer", "nothing", "why", "fact", "profile", "greet", "thanks", "bye", "reset"
+    "offer",
+    "nothing",
+    "why",
+    "fact",
+    "unknown",
+    "profile",
+    "greet",
+    "thanks",
+    "bye",
+    "reset",
 ]
 
 # So many of the largest contributions are looked through for a reason that shares something.
 _DEEP = 15
+# A visitor watches "often" what so many items of their history are.
+_OFTEN = 3
 
 
 @dataclass(frozen=True)
@@ -65,7 +76,7 @@ class Plan:
     language : {"en", "zh"}
         Language of the words.
     offers : tuple of Offer
-        Items it recommends or, for ``"why"`` and ``"fact"``, speaks about.
+        Items it recommends or, for ``"why"``, ``"fact"`` and ``"unknown"``, speaks about.
     constraints : Constraints
         What was asked for and kept.
     given_up : tuple of str
@@ -86,6 +97,15 @@ class Plan:
         For ``"profile"``: usual genres, and rows of the history.
     turn : int
         Counts replies from 0, so that wordings vary.
+    too_many : bool
+        More items were asked for than one reply holds.
+    no_place : int or None
+        For ``"unknown"``: the place that was asked about and is not in the list; 0 where there is
+        no list at all.
+    is_visitor : bool
+        They are no user of the model: what is known of them is what they named.
+    is_stranger : bool
+        Nothing is known of them at all.
     """
 
     kind: PlanKind
@@ -102,6 +122,10 @@ class Plan:
     genres: tuple[str, ...] = ()
     examples: tuple[int, ...] = ()
     turn: int = 0
+    too_many: bool = False
+    no_place: int | None = None
+    is_visitor: bool = False
+    is_stranger: bool = False
 
 
 @dataclass(frozen=True)
@@ -150,36 +174,59 @@ class Planner:
             unstated=request.unstated,
             unweighed=self._rec.content is None and request.is_mood_only,
             turn=len(state.said) - 1,
+            too_many=request.count is not None and request.count > MOST,
         )
 
     def about(self, request: Request, state: State, visitor: Visitor) -> Plan:
-        """Plan to answer a question about an item that was shown or named."""
-        rows = [state.item_at(place) for place in request.places] or [*request.like[:1]]
-        if not any(row is not None for row in rows):
+        """Plan to answer a question about an item that was shown or named.
+
+        Without a place or a title the question is about the first item shown. Where it gives one
+        that leads nowhere, the reply says so and speaks of no other item.
+        """
+        rows = [state.item_at(place) for place in request.places or request.refused]
+        rows = rows or [*request.about[:1]]
+        if not rows and not request.no_title:
             rows = [state.item_at(1)]
         asked = [row for row in rows if row is not None][:1]
-        kind: PlanKind = "why" if request.act == "why" else "fact"
+        is_why = request.act == "why"
+        kind: PlanKind = "why" if is_why else "fact"
+        no_place: int | None = None
+        if not asked:
+            kind = "unknown"
+            if not request.no_title:
+                no_place = request.places[0] if request.places and state.last else 0
+        elif is_why and asked[0] not in state.shown:
+            kind = "unknown"  # there is no "why" to what was not recommended
         return Plan(
-            kind=kind if asked else "nothing",
+            kind=kind,
             language=request.language,
             offers=tuple(Offer(row, self.reasons(visitor, row, state.like, 3)) for row in asked),
+            given_up=state.set_aside.get(asked[0], ()) if asked and is_why else (),
             topic=request.topic or "all",
             no_title=request.no_title,
+            unstated=request.unstated,
             turn=len(state.said) - 1,
+            no_place=no_place,
+            is_stranger=not visitor.history,
         )
 
     def small_talk(self, kind: PlanKind, request: Request, state: State) -> Plan:
         """Plan for a turn that is about no item."""
         return Plan(kind=kind, language=request.language, turn=len(state.said) - 1)
 
-    def profile(self, profile: UserProfile, request: Request, state: State) -> Plan:
+    def profile(
+        self, profile: UserProfile, request: Request, state: State, visitor: Visitor
+    ) -> Plan:
         """Plan to say what is known about the visitor."""
+        usual = [trait.value for trait in profile.genres if len(trait.evidence) >= _OFTEN]
+        is_visitor = visitor.user is None
         return Plan(
             kind="profile",
             language=request.language,
-            genres=tuple(trait.value for trait in profile.genres[:2]),
+            genres=() if is_visitor else tuple(usual[:2]),
             examples=profile.history[:2],
             turn=len(state.said) - 1,
+            is_visitor=is_visitor,
         )
 
     def reasons(

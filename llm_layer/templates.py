@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from llm_layer.dialogue import MOST, Constraints
+from llm_layer.dialogue import Constraints
 from llm_layer.facts import ItemFacts
 from llm_layer.genres import GenreWords
+from llm_layer.phrases import Years
 from llm_layer.plan import Offer, Plan, Reason
 from llm_layer.text import Language
 
@@ -103,6 +104,8 @@ class Wording:
         """Sentences about what could not be done, each of them true."""
         zh = plan.language == "zh"
         found = [_UNSTATED[plan.language][name] for name in plan.unstated]
+        if plan.too_many:
+            found.append(_TOO_MANY[plan.language])
         if plan.unweighed:
             found.append(
                 "目录里没有可以和你的描述比较的内容，所以我只参考了你的历史记录。"
@@ -113,16 +116,25 @@ class Wording:
             found.append(
                 "目录里没有找到这个片名。" if zh else "I did not find that title in the catalogue."
             )
+        if plan.kind == "offer" and (left_out := self._left_out(plan.constraints, plan.language)):
+            found.append(f"没有列出{left_out}的。" if zh else f"I left out {left_out}.")
         if plan.given_up and plan.offers:
             names = _joined([_LIMITS[plan.language][name] for name in plan.given_up], plan.language)
             found.append(
-                f"没有找到符合所有要求的电影，所以先放宽了{names}。"
+                f"没有找到符合所有要求的，所以先放宽了{names}。"
                 if zh
                 else f"I found nothing left that fits everything, so I set aside {names}."
             )
         if plan.fewer_than and plan.offers and not plan.given_up:
             found.append("符合要求的只有这些。" if zh else "These are the only ones left that fit.")
         return found
+
+    def _left_out(self, constraints: Constraints, language: Language) -> str:
+        """People and years that were not wanted; empty where there are none."""
+        zh = language == "zh"
+        names = [self._facts.person_names[person] for person in constraints.no_people]
+        people = [f"有{name}" if zh else name for name in names]
+        return _joined([*people, *(_span(years, zh) for years in constraints.no_years)], language)
 
 
 class Templates:
@@ -139,6 +151,7 @@ class Templates:
             "why": self._why,
             "fact": self._fact,
             "profile": self._profile,
+            "unknown": self._unknown,
         }
         if plan.kind in writers:
             return writers[plan.kind](plan)
@@ -184,18 +197,35 @@ class Templates:
         return ("，" if zh else ", ").join(parts) + ("。" if zh else ".")
 
     def _why(self, plan: Plan) -> str:
-        offer = plan.offers[0]
+        offer, zh = plan.offers[0], plan.language == "zh"
         title = self._wording.title(offer.row, plan.language)
+        notes = self._wording.notes(plan)
         verbs = _VERBS[plan.language]
         parts = []
         for kind, (before, after) in verbs.items():
             rows = [reason.row for reason in offer.reasons if reason.kind == kind]
             if rows:
                 parts.append(f"{before}{self._wording.titles(rows, plan.language)}{after}")
-        if plan.language == "zh":
-            return f"推荐{title}，因为" + ("，".join(parts) or "它符合你的要求") + "。"
-        reasons = ", and ".join(parts)
-        return f"I chose {title} because {reasons or 'it fits what you asked for'}."
+        if parts and zh:
+            sentence = f"推荐{title}，因为{'，'.join(parts)}。"
+        elif parts:
+            sentence = f"I chose {title} because {', and '.join(parts)}."
+        elif plan.is_stranger:
+            sentence = _NO_TASTE[plan.language].format(title=title)
+        else:
+            sentence = _BY_SCORE[plan.language].format(title=title)
+        return ("" if zh else " ").join([*notes, sentence])
+
+    def _unknown(self, plan: Plan) -> str:
+        """What a question is about is not there."""
+        zh = plan.language == "zh"
+        sentences = self._wording.notes(plan)
+        if plan.offers:
+            title = self._wording.title(plan.offers[0].row, plan.language)
+            sentences.append(f"{title}不在名单里。" if zh else f"{title} is not in my list.")
+        elif plan.no_place is not None:
+            sentences.append(_no_place(plan.no_place, zh))
+        return ("" if zh else " ").join(sentences)
 
     def _fact(self, plan: Plan) -> str:
         row, language = plan.offers[0].row, plan.language
@@ -211,11 +241,10 @@ class Templates:
         topics = ("genre", "director", "actor") if plan.topic == "all" else (plan.topic,)
         sentences = [_fact_sentence(topic, title, known[topic], zh) for topic in topics]
         stated = [sentence for sentence in sentences if sentence]
-        if stated:
-            return ("" if zh else " ").join(stated)
-        return (
-            f"目录里没有{title}的这个信息。" if zh else f"The catalogue does not say, for {title}."
-        )
+        if not stated:
+            unstated = f"目录里没有{title}的这个信息。"
+            stated = [unstated if zh else f"The catalogue does not say, for {title}."]
+        return ("" if zh else " ").join([*self._wording.notes(plan), *stated])
 
     def _profile(self, plan: Plan) -> str:
         zh = plan.language == "zh"
@@ -223,6 +252,8 @@ class Templates:
             return "目前还没有你的记录。" if zh else "I know nothing of your taste so far."
         genres = self._wording.genres(plan.genres, plan.language)
         examples = self._wording.titles(plan.examples, plan.language)
+        if plan.is_visitor:
+            return f"你提到{examples}。" if zh else f"You named {examples}."
         if zh:
             return (f"你常看{genres}。" if genres else "") + f"记录里有{examples}。"
         habit = f"You often watch {genres}. " if genres else ""
@@ -238,20 +269,36 @@ _LIMITS = {
     },
     "zh": {"all_genres": "同时具备所有类型", "years": "年份", "people": "名字", "genres": "类型"},
 }
+_TOO_MANY = {
+    "en": "I could not list that many at a time, so these are fewer.",
+    "zh": "一次列不了这么多，先推荐这些。",
+}
+_BY_SCORE = {
+    "en": "I chose {title} because it has a good score for your taste.",
+    "zh": "推荐{title}，因为根据你的口味，它的得分不错。",
+}
+_NO_TASTE = {
+    "en": "I know nothing of your taste so far, so I chose {title} by what is usual.",
+    "zh": "目前还没有你的记录，所以先推荐{title}。",
+}
+_PLACES = {
+    "en": ("first", "second", "third", "fourth", "fifth"),
+    "zh": ("一", "二", "三", "四", "五"),
+}
 _FIXED = {
     "en": {
         "nothing": "I have nothing left to recommend there. Shall I look for something different?",
-        "greet": "Hello! What would you like to watch tonight?",
+        "greet": "Hello! What would you like tonight?",
         "thanks": "You are welcome. Shall I look for something else?",
         "bye": "Goodbye, and enjoy the evening.",
-        "reset": "All right, we start fresh. What would you like to watch?",
+        "reset": "All right, we start fresh. What would you like?",
     },
     "zh": {
-        "nothing": "没有找到可以推荐的电影，要不要换一个类型？",
-        "greet": "你好！今晚想看什么电影？",
+        "nothing": "没有找到可以推荐的，要不要换一个类型？",
+        "greet": "你好！今晚想看什么？",
         "thanks": "不客气。要不要再看看别的？",
         "bye": "再见，欢迎随时回来。",
-        "reset": "好的，重新开始。想看什么电影？",
+        "reset": "好的，重新开始。想看什么？",
     },
 }
 
@@ -264,7 +311,7 @@ def _fact_sentence(topic: str, title: str, value: str, zh: bool) -> str:
             "director": f"{title}的导演是 {value}。",
             "actor": f"{title}的主演是 {value}。",
             "genre": f"{title}的类型是{value}。",
-            "year": f"{title}是{value}年的电影。",
+            "year": f"{title}是{value}年的。",
         }[topic]
     return {
         "director": f"{title} was directed by {value}.",
@@ -281,18 +328,33 @@ def _years(constraints: Constraints, language: Language) -> str:
         return "更早的" if zh else "older"
     if constraints.relative == "newer":
         return "更新的" if zh else "newer"
-    first, last = constraints.years
+    return _span(constraints.years, zh, "from ")
+
+
+def _span(years: Years, zh: bool, at: str = "") -> str:
+    """First and last year in words; `at` stands before those that begin with a year."""
+    first, last = years
     if first is not None and last is not None:
         if first % 10 == 0 and last == first + 9:
-            return f"{first}年代" if zh else f"from the {first}s"
+            return f"{first}年代" if zh else f"{at}the {first}s"
         if first == last:
-            return f"{first}年" if zh else f"from {first}"
-        return f"{first}年到{last}年" if zh else f"from {first} to {last}"
+            return f"{first}年" if zh else f"{at}{first}"
+        return f"{first}年到{last}年" if zh else f"{at}{first} to {last}"
     if first is not None:
         return f"{first}年起" if zh else f"from {first} on"
     if last is not None:
         return f"不晚于{last}年" if zh else f"up to {last}"
     return ""
+
+
+def _no_place(place: int, zh: bool) -> str:
+    """What is said to someone who points at a place that the list does not have."""
+    if not place:
+        return "还没有名单。" if zh else "There is no list yet."
+    if place < 0:
+        return "名单里没有这一部。" if zh else "There is no such place in the list."
+    name = _PLACES["zh" if zh else "en"][place - 1]
+    return f"名单里没有第{name}部。" if zh else f"There is no {name} one in the list."
 
 
 def _joined(parts: Sequence[str], language: Language) -> str:
@@ -302,8 +364,3 @@ def _joined(parts: Sequence[str], language: Language) -> str:
     if len(parts) < 2:
         return "".join(parts)
     return f"{', '.join(parts[:-1])} and {parts[-1]}"
-
-
-def most_at_once(language: Language) -> str:
-    """What is said to someone who asks for more items than one reply holds."""
-    return f"一次最多推荐{MOST}部。" if language == "zh" else f"I give at most {MOST} at a time."

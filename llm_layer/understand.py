@@ -7,7 +7,7 @@ typed can talk the system into anything but a filter, a direction, or a question
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from llm_layer import phrases
@@ -19,6 +19,8 @@ from llm_layer.text import Language, detect_language, has_chinese, quoted_parts,
 Act: TypeAlias = Literal[
     "recommend", "more", "why", "fact", "profile", "fewer", "reset", "greet", "thanks", "bye"
 ]
+
+_TitleRole: TypeAlias = Literal["like", "unlike", "seen", "about", ""]
 
 # What people often ask for and few catalogues state: the words, and the columns that would do.
 _UNSTATED = {
@@ -47,7 +49,11 @@ class Request:
     relative : {"older", "newer"} or None
         Against what was shown last.
     like, unlike : tuple of int
-        Item rows that were named, by what was said of them.
+        Item rows named as examples and counter-examples of what is wanted.
+    seen : tuple of int
+        Item rows that the visitor says they know already.
+    about : tuple of int
+        Item rows that a question is about.
     refused : tuple of int
         Places (from 1, -1 the last) in the last list of items that are not wanted.
     places : tuple of int
@@ -66,6 +72,10 @@ class Request:
         What was asked for that the catalogue does not state (length, rating, place).
     topic : str
         For questions about a fact: ``"director"``, ``"actor"``, ``"year"``, ``"genre"``, ``"all"``.
+    no_years : tuple of (int or None, int or None)
+        Spans of years not wanted.
+    no_people : tuple of str
+        As `people`, not wanted.
     """
 
     text: str
@@ -77,6 +87,8 @@ class Request:
     relative: Literal["older", "newer"] | None = None
     like: tuple[int, ...] = ()
     unlike: tuple[int, ...] = ()
+    seen: tuple[int, ...] = ()
+    about: tuple[int, ...] = ()
     refused: tuple[int, ...] = ()
     places: tuple[int, ...] = ()
     people: tuple[str, ...] = ()
@@ -86,13 +98,17 @@ class Request:
     no_title: tuple[str, ...] = ()
     unstated: tuple[str, ...] = ()
     topic: str = ""
+    no_years: tuple[phrases.Years, ...] = ()
+    no_people: tuple[str, ...] = ()
 
     @property
     def is_mood_only(self) -> bool:
         """Whether nothing was understood but free words."""
         wishes = (self.genres, self.no_genres, self.years, self.relative, self.like, self.unlike)
         others = (self.refused, self.places, self.people, self.count, self.no_title)
-        return bool(self.mood) and not any((*wishes, *others)) and self.act == "recommend"
+        denied = (self.no_years, self.no_people, self.seen)
+        is_rest_empty = not any((*wishes, *others, *denied))
+        return bool(self.mood) and is_rest_empty and self.act == "recommend"
 
 
 @dataclass
@@ -103,6 +119,21 @@ class _Page:
 
     def take(self, start: int, end: int) -> None:
         self.text = self.text[:start] + " " * (end - start) + self.text[end:]
+
+
+@dataclass
+class _Titles:
+    """Item rows by what is said of them."""
+
+    like: list[int] = field(default_factory=list)
+    unlike: list[int] = field(default_factory=list)
+    seen: list[int] = field(default_factory=list)
+    about: list[int] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+
+    def add(self, role: _TitleRole, row: int) -> None:
+        if role and row not in getattr(self, role):
+            getattr(self, role).append(row)
 
 
 class Understanding:
@@ -129,73 +160,122 @@ class Understanding:
         """What `text` asks for; never raises."""
         language = detect_language(text, default_language)
         page = _Page(text)
-        like, unlike, no_title = self._titles(page)
-        people = self._people(page)
+        titles = self._titles(page)
+        without_titles = page.text
+        people, no_people = self._people(page)
         about, refused = _places(page)
         years, relative = phrases.read_years(page.text)
+        no_years = phrases.read_no_years(page.text)
         count = phrases.read_count(page.text)
         topic = phrases.read_topic(page.text)
         genres, no_genres = self._genres(page)
-        wishes = (genres, years, like, people, unlike, no_genres, no_title)
-        act = _act(page.text, any(wishes))
+        mood = _mood(page.text)
+        kinds = (genres, no_genres, years, no_years, people, no_people)
+        named = (titles.like, titles.unlike, titles.seen, titles.missing)
+        points = (relative, count, about, refused, phrases.ASKING.search(text))
+        act = _act(page.text, wish=(*kinds, *named), asked=points, mood=mood)
+        items = (*titles.about, *titles.like, *about, *refused)
+        if act in ("recommend", "more"):
+            is_about = titles.about and not any((*kinds, titles.like))
+            if topic == "all" and any(kinds) and not items:
+                topic = ""  # "tell me about some good comedies" asks for comedies
+            if topic or is_about:
+                act, topic = "fact", topic or "all"
+        missing = tuple(titles.missing)
+        if act == "fact" and not (items or missing):
+            missing = self._asked_in_vain(without_titles)
+        # A title in a question is what it is about, not an example of what is wanted.
+        is_question = act not in ("recommend", "more", "reset")
         return Request(
             text=text,
             language=language,
-            act="fact" if topic and act in ("recommend", "more") else act,
+            act=act,
             genres=genres,
             no_genres=no_genres,
             years=years,
             relative=relative,
-            like=like,
-            unlike=unlike,
+            like=() if is_question else tuple(titles.like),
+            unlike=tuple(row for row in titles.unlike if row not in titles.like),
+            seen=tuple(titles.seen),
+            about=tuple((*titles.about, *titles.like) if is_question else titles.about),
             refused=refused,
             places=about,
             people=people,
             count=count,
-            mood=_mood(page.text),
+            mood=mood,
             extends=phrases.ALSO.search(text) is not None,
-            no_title=no_title,
+            no_title=missing,
             unstated=self._unstated(text),
-            topic=topic,
+            topic=topic if act == "fact" else "",
+            no_years=no_years,
+            no_people=no_people,
         )
 
-    def _titles(self, page: _Page) -> tuple[tuple[int, ...], tuple[int, ...], tuple[str, ...]]:
-        """Items named, liked or not, and quoted or compared titles that do not exist."""
-        found: list[tuple[int, bool]] = []
-        missing: list[str] = []
+    def _titles(self, page: _Page) -> _Titles:
+        """Items named, with what is said of each, and quoted titles that do not exist."""
+        found = _Titles()
         for inner, start, end in quoted_parts(page.text):
             row = self._facts.titles.link(inner)
             if row is None:
-                missing.append(inner.strip())
+                found.missing.append(inner.strip())
             else:
-                found.append((row, phrases.negated(page.text, start)))
+                found.add(_said_of(page.text, start, end), row)
             page.take(start, end)
-        found += self._compared(page)
+        self._compared(page, found)
         for mention in self._facts.titles.find(page.text):
             if self._distinctive(page.text[mention.start : mention.end]):
                 row = self._facts.titles.best(mention.rows)
-                found.append((row, phrases.negated(page.text, mention.start)))
+                found.add(_said_of(page.text, mention.start, mention.end), row)
                 page.take(mention.start, mention.end)
-        like = tuple(dict.fromkeys(row for row, negative in found if not negative))
-        unlike = tuple(dict.fromkeys(row for row, negative in found if negative))
-        return like, unlike, tuple(missing)
-
-    def _compared(self, page: _Page) -> list[tuple[int, bool]]:
-        """Titles behind "like", "similar to", "loved": there a single plain word may be one."""
-        found: list[tuple[int, bool]] = []
-        compared = [(match, True) for match in phrases.COMPARED.finditer(page.text)]
-        asked = [(match, False) for match in phrases.ASKED_ABOUT.finditer(page.text)]
-        for match, freely in (*compared, *asked):
-            start, end = match.span("title")
-            listed = [word for word in words(page.text) if start <= word.start and word.end <= end]
-            for length in range(len(listed), 0, -1):
-                part = page.text[listed[0].start : listed[length - 1].end]
-                row = self._linked(part, whole=freely and length == len(listed))
-                if row is not None:
-                    found.append((row, phrases.negated(page.text, start)))
-                    page.take(listed[0].start, listed[length - 1].end)
-                    break
         return found
+
+    def _compared(self, page: _Page, found: _Titles) -> None:
+        """Titles behind "like", "loved", "who directed": there a single plain word may be one."""
+        text = page.text
+        for pattern in (phrases.COMPARED, phrases.DECLINED, phrases.ASKED_ABOUT):
+            for match in pattern.finditer(text):
+                group = "title" if match["title"] else "zhtitle"
+                freely = pattern is phrases.COMPARED or bool(match.groupdict().get("freely"))
+                linked = self._listed_titles(page, *match.span(group), freely=freely)
+                for row, start, end in linked:
+                    role = _said_of(text, start, end, match.start(group))
+                    is_asked = pattern is phrases.ASKED_ABOUT and role != "unlike"
+                    found.add("about" if is_asked else role, row)
+                    page.take(start, end)
+
+    def _listed_titles(
+        self, page: _Page, begin: int, stop: int, *, freely: bool
+    ) -> list[tuple[int, int, int]]:
+        """Titles one after the other, with "and" between: row, start, end of each."""
+        listed = [word for word in words(page.text) if begin <= word.start and word.end <= stop]
+        found: list[tuple[int, int, int]] = []
+        at = 0
+        while at < len(listed):
+            for length in range(len(listed) - at, 0, -1):
+                start, end = listed[at].start, listed[at + length - 1].end
+                whole = freely and at + length == len(listed)
+                row = self._linked(page.text[start:end], whole=whole)
+                if row is not None:
+                    found.append((row, start, end))
+                    break
+            else:
+                break
+            at += length
+            if at < len(listed) and listed[at].form not in ("and", "or"):
+                break
+            at += 1
+        return found
+
+    def _asked_in_vain(self, text: str) -> tuple[str, ...]:
+        """What a question is about as though it were a title, where no title comes near."""
+        for match in phrases.ASKED_ABOUT.finditer(text):
+            part = (match["title"] or match["zhtitle"]).strip()
+            listed = words(part)
+            points = phrases.NOT_A_TITLE.match(part) or phrases.POINTING.match(part)
+            named = self._genre_words.find(part) and len(listed) <= 2
+            if listed and not (points or named or phrases.PLACE_IN_LIST.search(part)):
+                return (part,)
+        return ()
 
     def _linked(self, part: str, *, whole: bool) -> int | None:
         """Item named by the words behind "like": exactly, or nearly where all of them are meant."""
@@ -220,19 +300,22 @@ class Understanding:
             return False
         return bool(content) and (part[:1].isupper() or len(listed) >= 3 or len(content) >= 2)
 
-    def _people(self, page: _Page) -> tuple[str, ...]:
-        """People of the catalogue whose full name stands in the message."""
+    def _people(self, page: _Page) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """People of the catalogue whose full name stands in the message: wanted and not wanted."""
         listed = words(page.text)
-        found: dict[str, None] = {}
+        found: dict[str, tuple[bool, int, int]] = {}
         for at in range(len(listed)):
             for length in (4, 3, 2):
                 part = listed[at : at + length]
                 name = " ".join(word.form for word in part)
                 if len(part) == length and name in self._facts.person_rows:
-                    found[name] = None
-                    page.take(part[0].start, part[-1].end)
+                    start, end = part[0].start, part[-1].end
+                    found[name] = phrases.negated(page.text, start), start, end
                     break
-        return tuple(found)
+        for _, start, end in found.values():
+            page.take(start, end)
+        wanted = tuple(name for name, (negative, _, _) in found.items() if not negative)
+        return wanted, tuple(name for name in found if name not in wanted)
 
     def _genres(self, page: _Page) -> tuple[tuple[str, ...], tuple[str, ...]]:
         wanted: dict[str, None] = {}
@@ -254,6 +337,15 @@ class Understanding:
         )
 
 
+def _said_of(text: str, start: int, end: int, list_start: int | None = None) -> _TitleRole:
+    """What is said of the title between `start` and `end`, or of the list that it stands in."""
+    begin = start if list_start is None else list_start
+    if phrases.seen(text, begin, end):
+        # "I have not seen it" says neither that they know it nor that they do not want it.
+        return "" if phrases.not_seen(text, begin) else "seen"
+    return "unlike" if phrases.negated(text, begin) else "like"
+
+
 def _places(page: _Page) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Places in the last list that a message is about, and those it turns down."""
     about: list[int] = []
@@ -266,9 +358,11 @@ def _places(page: _Page) -> tuple[tuple[int, ...], tuple[int, ...]]:
     return tuple(dict.fromkeys(about)), tuple(dict.fromkeys(refused))
 
 
-def _act(text: str, has_content: bool) -> Act:
-    for act, pattern, alone in phrases.ACTS:
-        if pattern.search(text) and not (alone and has_content):
+def _act(text: str, *, wish: Sequence[object], asked: Sequence[object], mood: str) -> Act:
+    heavier = {"": False, "wish": any(wish), "asked": any((*wish, *asked))}
+    heavier["any"] = heavier["asked"] or bool(mood)
+    for act, pattern, outweighed in phrases.ACTS:
+        if pattern.search(text) and not heavier[outweighed]:
             return act
     return "recommend"
 

@@ -115,6 +115,130 @@ def test_every_turn_is_grounded_and_timed(concierge: Concierge, message: str) ->
     json.dumps(as_dict(reply), default=str)
 
 
+@pytest.mark.parametrize(
+    "question",
+    ["who directed Titanic?", "I've already seen Titanic", "what did I watch last?",
+     "do you have Titanic?", "谁导演了《Titanic》？"],
+)  # fmt: skip
+def test_nobody_is_told_that_they_asked_for_what_they_did_not(
+    concierge: Concierge, question: str
+) -> None:
+    talk = concierge.open(2)
+    talk.say(question)
+    reply = talk.say("a drama")
+    assert reply.recommended
+    assert "asked for more like" not in reply.text
+    assert "类似" not in reply.text
+    assert not any(item.role == "asked" for item in reply.items)
+
+
+def test_what_is_not_wanted_is_left_out_and_said(concierge: Concierge, rec: Recommender) -> None:
+    talk = concierge.open(2)
+    reply = talk.say("nothing from the 90s")
+    assert reply.recommended
+    assert not any(1990 <= year <= 1999 for year in years(reply, rec))
+    assert "I left out the 1990s." in reply.text
+    assert reply.grounding.ok, reply.grounding.violations
+    reply = talk.say("a comedy without Tom Hanks")
+    assert not {12, 26} & set(reply.recommended)
+    assert "I left out Tom Hanks and the 1990s." in reply.text
+    assert reply.grounding.ok, reply.grounding.violations
+    assert "没有列出1980年代的。" in concierge.open(2).say("不要80年代的电影").text
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("who directed Inception?", "I did not find that title in the catalogue."),
+        ("盗梦空间的导演是谁？", "目录里没有找到这个片名。"),
+        ("tell me about the fifth one", "There is no fifth one in the list."),
+        ("why the fifth one?", "There is no fifth one in the list."),
+        ("第五部的导演是谁？", "名单里没有第五部。"),
+        ("why Nowhere Place?", "“Nowhere Place” is not in my list."),
+    ],
+)
+def test_no_answer_is_about_another_item(
+    concierge: Concierge, question: str, expected: str
+) -> None:
+    talk = concierge.open(1)
+    assert len(talk.say("a comedy").recommended) == 3
+    reply = talk.say(question)
+    assert reply.text == expected
+    assert reply.grounding.ok, reply.grounding.violations
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("who directed Charlie's Angels?", "I did not find that title in the catalogue."),
+        ("why?", "There is no list yet."),
+        ("who directed it?", "There is no list yet."),
+        ("为什么？", "还没有名单。"),
+    ],
+)
+def test_questions_on_the_first_turn(concierge: Concierge, question: str, expected: str) -> None:
+    reply = concierge.open(1).say(question)
+    assert reply.text == expected
+    assert reply.grounding.ok, reply.grounding.violations
+
+
+def test_why_repeats_what_was_set_aside(concierge: Concierge) -> None:
+    talk = concierge.open(2)
+    talk.say("a western from 1930")
+    talk.say("who directed the first one?")
+    reply = talk.say("why the first one?")
+    assert "set aside the years" in reply.text
+    assert "fits what you asked for" not in reply.text
+    assert reply.grounding.ok, reply.grounding.violations
+
+
+def test_why_to_a_stranger_claims_no_wish(concierge: Concierge) -> None:
+    for opening, question, expected in (
+        ("anything", "why?", "I know nothing of your taste so far"),
+        ("随便推荐一部", "为什么？", "目前还没有你的记录"),
+    ):
+        talk = concierge.open()
+        assert talk.say(opening).recommended
+        reply = talk.say(question)
+        assert expected in reply.text
+        assert reply.grounding.ok, reply.grounding.violations
+
+
+@pytest.mark.parametrize(
+    ("wish", "expected"),
+    [
+        ("20 films", "I could not list that many at a time"),
+        ("推荐二十部电影", "一次列不了这么多"),
+    ],
+)
+def test_more_than_a_reply_holds(concierge: Concierge, wish: str, expected: str) -> None:
+    reply = concierge.open(1).say(wish)
+    assert expected in reply.text
+    assert len(reply.recommended) == 10
+    assert reply.grounding.ok, reply.grounding.violations
+    assert "at a time" not in concierge.open(1).say("10 films").text
+
+
+def test_a_habit_takes_three_items(concierge: Concierge, rec: Recommender) -> None:
+    for user in rec.users.ids.to_pylist()[:20]:
+        reply = concierge.open(user).say("what do you know about me")
+        assert reply.grounding.ok, reply.grounding.violations
+        history = rec.items.rows(rec.history(user).column("item_id")).tolist()
+        often = [
+            genre
+            for genre in concierge.facts.genre_names
+            if sum(genre in concierge.facts.genres(row) for row in history) >= 3
+        ]
+        assert ("You often watch" in reply.text) == bool(often)
+
+
+def test_what_a_visitor_named_is_no_history(concierge: Concierge) -> None:
+    reply = concierge.open(likes=[10, 13, 14, 12]).say("what do you know about me")
+    assert reply.text == "You named “Heat” (1995) and “Fargo” (1996)."
+    assert reply.grounding.ok, reply.grounding.violations
+    assert concierge.open(likes=[10]).say("我的口味").text == "你提到《Heat》（1995）。"
+
+
 def test_a_visitor_is_folded_in(concierge: Concierge) -> None:
     reply = concierge.open(likes=[10, 13]).say("what should I watch?")
     assert not {10, 13} & set(reply.recommended)

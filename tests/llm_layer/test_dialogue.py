@@ -82,6 +82,45 @@ def test_pointing(understanding: Understanding, facts: ItemFacts) -> None:
     assert after(understanding, facts, "hi", "more like the third one").like == []
 
 
+@pytest.mark.parametrize(
+    "message",
+    ["who directed Titanic?", "do you have Heat?", "I've already seen Titanic", "why Casablanca?",
+     "what did I watch last?", "who stars in the first one?"],
+)  # fmt: skip
+def test_only_wishes_make_examples(
+    understanding: Understanding, facts: ItemFacts, message: str
+) -> None:
+    state = after(understanding, facts, "a comedy", message, "another")
+    assert state.like == []
+    assert state.unlike == []
+    assert state.constraints == Constraints(("Comedy",))
+    assert state.mood == ""
+
+
+def test_what_they_have_seen_is_not_offered_and_not_held_against_it(
+    understanding: Understanding, facts: ItemFacts
+) -> None:
+    state = after(understanding, facts, "I have already seen Titanic")
+    assert state.refused == {row_of(20)}
+    assert (state.like, state.unlike) == ([], [])
+
+
+def test_what_is_not_wanted_gathers_until_it_is(
+    understanding: Understanding, facts: ItemFacts
+) -> None:
+    nothing = after(understanding, facts, "nothing from the 90s", "without Tom Hanks", "a comedy")
+    assert nothing.constraints.no_years == ((1990, 1999),)
+    assert nothing.constraints.no_people == ("tom hanks",)
+    back = after(understanding, facts, "nothing from the 90s", "well, from the 90s then")
+    assert (back.constraints.years, back.constraints.no_years) == ((1990, 1999), ())
+    away = after(understanding, facts, "from the 90s", "nothing from the 90s")
+    assert away.constraints.years == (None, None)
+    person = after(understanding, facts, "without Tom Hanks", "with Tom Hanks")
+    assert (person.constraints.people, person.constraints.no_people) == (("tom hanks",), ())
+    no_more = after(understanding, facts, "with Tom Hanks", "without Tom Hanks")
+    assert (no_more.constraints.people, no_more.constraints.no_people) == ((), ("tom hanks",))
+
+
 def test_fewer_and_reset(understanding: Understanding, facts: ItemFacts) -> None:
     assert after(understanding, facts, "five films", "shorter list").count == 2
     state = after(understanding, facts, "a comedy like Heat", "start over")
@@ -102,6 +141,9 @@ def test_fewer_and_reset(understanding: Understanding, facts: ItemFacts) -> None
         (Constraints(people=("ridley scott",)), {15, 16}),
         (Constraints(people=("tom hanks", "ron howard")), {26}),
         (Constraints(people=("nobody",)), set()),
+        (Constraints(("Western",), no_years=((1990, 1999),)), {17}),
+        (Constraints(("Comedy", "Romance"), no_people=("tom hanks",)), {21, 22}),
+        (Constraints(no_years=((1900, 1994), (1996, 1999))), {10, 12, 21}),
     ],
 )
 def test_the_mask_is_the_constraint(
@@ -139,6 +181,13 @@ def test_what_is_not_wanted_is_never_given_up(rec: Recommender, facts: ItemFacts
     state = State(Constraints(no_genres=facts.genre_names, years=(1990, 1999)))
     found = fetch(rec, facts, state)
     assert set(facts.items(found.rows)) <= {29}
+    everything_else = Constraints(
+        ("Western",), no_years=((1900, 1989),), no_people=("clint eastwood",)
+    )
+    found = fetch(rec, facts, State(everything_else))
+    assert found.given_up == ("genres",)
+    assert (facts.years[found.rows] >= 1990).all()
+    assert row_of(18) not in found.rows
 
 
 def test_nothing_left(rec: Recommender, facts: ItemFacts) -> None:

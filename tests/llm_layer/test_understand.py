@@ -30,7 +30,7 @@ def said(request: Request, understanding: Understanding) -> dict[str, Any]:
         for name, value in vars(request).items()
         if name not in ("text", "language") and value not in ((), "", None, False)
     }
-    for name in ("like", "unlike"):
+    for name in ("like", "unlike", "seen", "about"):
         if name in filled:
             filled[name] = [title(row) for row in filled[name]]
     if filled["act"] == "recommend":
@@ -81,9 +81,9 @@ def said(request: Request, understanding: Understanding) -> dict[str, Any]:
         ('like "toy storry"', {"like": ["Toy Story"]}),
         (
             "who directed Fargo (1996)?",
-            {"act": "fact", "topic": "director", "like": ["Fargo"]},
+            {"act": "fact", "topic": "director", "about": ["Fargo"]},
         ),
-        ("tell me about Heat", {"act": "fact", "topic": "all", "like": ["Heat"]}),
+        ("tell me about Heat", {"act": "fact", "topic": "all", "about": ["Heat"]}),
         ("something about love", {}),
         ("I have kids", {"genres": ("Children's",)}),
         ("an old western", {"genres": ("Western",), "years": (None, 1969)}),
@@ -111,6 +111,102 @@ def test_what_is_asked_for(
 
 
 @pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        # What a visitor knows, asks about, or does not want is no example of what they want.
+        ("who directed Titanic?", {"act": "fact", "about": ["Titanic"], "topic": "director"}),
+        ("do you have Heat?", {"act": "fact", "about": ["Heat"], "topic": "all"}),
+        ("have you seen Heat?", {"act": "fact", "about": ["Heat"], "topic": "all"}),
+        ("why Heat?", {"act": "why", "about": ["Heat"]}),
+        ("I've already seen Titanic", {"seen": ["Titanic"]}),
+        ("I have seen Heat and Alien", {"seen": ["Heat", "Alien"]}),
+        ("我看过《Titanic》，推荐一部", {"seen": ["Titanic"], "count": 1}),
+        ("I haven't seen Titanic", {}),
+        ("I watched Heat and loved it", {"like": ["Heat"]}),
+        ("something like Heat and Alien", {"like": ["Heat", "Alien"]}),
+        ("what did I watch last?", {"act": "profile"}),
+        ("the last one", {"places": (-1,)}),
+        ("anything but Titanic", {"unlike": ["Titanic"]}),
+        ("anything but titanic", {"unlike": ["Titanic"]}),
+        ("not Alien", {"unlike": ["Alien"]}),
+        # A "no" holds for years and people too.
+        ("nothing from the 90s", {"no_years": ((1990, 1999),)}),
+        ("no 80s movies please", {"no_years": ((1980, 1989),)}),
+        ("the 80s but not 1985", {"years": (1980, 1989), "no_years": ((1985, 1985),)}),
+        ("不要90年代的电影", {"no_years": ((1990, 1999),)}),
+        ("no old movies", {"years": (1970, None)}),
+        ("不早于1990年的喜剧", {"genres": ("Comedy",), "years": (1990, None)}),
+        ("80s or 90s comedies", {"genres": ("Comedy",), "years": (1980, 1999)}),
+        (
+            "a comedy without Tom Hanks",
+            {"genres": ("Comedy",), "no_people": ("tom hanks",)},
+        ),
+        ("anything but Tom Cruise", {"no_people": ("tom cruise",)}),
+        ("Tom Hanks主演的电影", {"people": ("tom hanks",)}),
+        # How far a "no" reaches.
+        ("特别搞笑的电影", {"genres": ("Comedy",)}),
+        ("我特别喜欢科幻片", {"genres": ("Sci-Fi",)}),
+        ("我没有看过科幻片，推荐一部", {"genres": ("Sci-Fi",), "count": 1}),
+        ("别给我恐怖片", {"no_genres": ("Horror",)}),
+        ("不要恐怖片要喜剧", {"genres": ("Comedy",), "no_genres": ("Horror",)}),
+        ("不要太恐怖的喜剧", {"genres": ("Comedy",), "no_genres": ("Horror",)}),
+        ("not too scary comedy", {"genres": ("Comedy",), "no_genres": ("Horror",)}),
+        ("nothing too scary or violent", {"no_genres": ("Horror",)}),
+        (
+            "no horror and something romantic",
+            {"genres": ("Romance",), "no_genres": ("Horror",)},
+        ),
+        ("no horror or war movies", {"no_genres": ("Horror", "War")}),
+        ("no horror and no westerns", {"no_genres": ("Horror", "Western")}),
+        ("nothing but westerns", {"genres": ("Western",)}),
+        ("I don't like horror", {"no_genres": ("Horror",)}),
+        ("I don't mind horror", {"genres": ("Horror",)}),
+        ("I can't get enough of westerns", {"genres": ("Western",)}),
+        ("I've had enough of westerns", {"no_genres": ("Western",)}),
+        ("I haven't seen any westerns yet", {"genres": ("Western",)}),
+        (
+            "forget the comedies, action please",
+            {"genres": ("Action",), "no_genres": ("Comedy",)},
+        ),
+        # Politeness is no reason to pass over a wish.
+        ("what is a great movie for tonight?", {}),
+        ("show me something great", {}),
+        ("a perfect film for a rainy day", {"mood": "rainy"}),
+        ("great!", {"act": "thanks"}),
+        ("that's perfect", {"act": "thanks"}),
+        ("thanks a lot", {"act": "thanks"}),
+        ("good morning", {"act": "greet"}),
+        ("Hi, what should I watch tonight?", {}),
+        ("hello, give me five films", {"count": 5}),
+        ("你好，推荐三部电影", {"count": 3}),
+        ("thanks, something older please", {"relative": "older"}),
+        ("recommend something that fits my taste", {}),
+        ("根据我的口味推荐几部电影", {}),
+        ("what is my taste?", {"act": "profile"}),
+        # A question about what is not there.
+        (
+            "who directed Charlie's Angels?",
+            {
+                "act": "fact",
+                "topic": "director",
+                "no_title": ("Charlie's Angels",),
+                "mood": "charlies angels",
+            },
+        ),
+        ("谁导演了盗梦空间？", {"act": "fact", "topic": "director", "no_title": ("盗梦空间",)}),
+        ("盗梦空间的导演是谁？", {"act": "fact", "topic": "director", "no_title": ("盗梦空间",)}),
+        ("它的导演是谁？", {"act": "fact", "topic": "director"}),
+        ("who directed it?", {"act": "fact", "topic": "director"}),
+        ("tell me about some good comedies", {"genres": ("Comedy",)}),
+    ],
+)
+def test_what_is_meant_and_what_is_not(
+    understanding: Understanding, text: str, expected: dict[str, Any]
+) -> None:
+    assert said(understanding.read(text), understanding) == expected
+
+
+@pytest.mark.parametrize(
     ("text", "years"),
     [
         ("from 1990 to 1995", (1990, 1995)),
@@ -128,6 +224,20 @@ def test_what_is_asked_for(
         ("不晚于1969年", (None, 1969)),
         ("1981年起", (1981, None)),
         ("八十年代", (1980, 1989)),
+        ("八九十年代", (1980, 1999)),
+        ("not older than 1990", (1990, None)),
+        ("no later than 1990", (None, 1990)),
+        ("nothing before 1980", (1980, None)),
+        ("nothing before the 80s", (1980, None)),
+        ("nothing after 1990", (None, 1990)),
+        ("not newer than the 80s", (None, 1989)),
+        ("不早于1990年", (1990, None)),
+        ("不要1980年以前的", (1980, None)),
+        ("the 80s or the 90s", (1980, 1999)),
+        ("80年代或90年代", (1980, 1999)),
+        ("70s, 80s and 90s", (1970, 1999)),
+        ("after 1980 but before 1990", (1981, 1989)),
+        ("not from the 80s or 90s", None),
         ("nothing of the kind", None),
     ],
 )
@@ -142,6 +252,12 @@ def test_years(text: str, years: tuple[int | None, int | None] | None) -> None:
         ("just one", 1),
         ("top 5", 5),
         ("三部", 3),
+        ("推荐十二部喜剧", 12),
+        ("二十部", 20),
+        ("第十二部", None),
+        ("one of the best thrillers ever", None),
+        ("one thriller film", 1),
+        ("20 comedies", 20),
         ("第二部", None),
         ("1990", None),
     ],
