@@ -126,15 +126,9 @@ class Reading:
                 return match.span()
         return 0, len(self.left)
 
-    def neighbours(self, start: int, end: int) -> list[int]:
-        """Items next to a span in its sentence, before and behind it."""
-        first, last = self.sentence(start)
-        inside = [place for place in self.places if first <= place[0] < last]
-        before = [place for place in inside if place[1] <= start]
-        after = [place for place in inside if place[0] >= end]
-        near = [before[-1][2]] if before else []
-        near += [after[0][2]] if after else []
-        return near
+    def within(self, first: int, last: int) -> list[tuple[int, int, int]]:
+        """Items that stand between `first` and `last`, in order: start, end, row."""
+        return sorted(place for place in self.places if first <= place[0] < last)
 
     def is_question(self, at: int) -> bool:
         """Whether the sentence around `at` asks."""

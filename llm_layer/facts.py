@@ -120,7 +120,13 @@ class ItemFacts:
             for row, names in enumerate(listed):
                 for name in names:
                     rows[normalize(name)][row] = None
+        rows.pop("", None)  # a name without a letter cannot be recognized
         return {name: tuple(found) for name, found in rows.items()}
+
+    @cached_property
+    def longest_name(self) -> int:
+        """Words of the longest name of a person, 0 where the catalogue names nobody."""
+        return max((len(name.split()) for name in self.person_rows), default=0)
 
     @cached_property
     def person_names(self) -> dict[str, str]:

@@ -10,9 +10,11 @@ What supports a claim:
 - **title**: what stands in quotation marks, and any catalogue title of two words or more anywhere
   else, has to be an item of the reply, by exact comparable form (article and accents apart);
 - **year** behind a title: the year of that item in the catalogue;
-- **genre**, **person**: the catalogue's entry for an item next to the words in the same sentence,
-  before or behind them; in a sentence that names no item, the visitor's own request. A heading
-  ("comedies from the 1990s:") has to hold for every item of the list below it;
+- **genre**, **person**: the catalogue's entry for the item that the words are said of
+  (:mod:`llm_layer.binding`); in a sentence that speaks of no item, the visitor's own request.
+  Negated ("no comedy"), exclusive ("the only comedy") or compared ("more crime than") they are
+  supported by nothing. A heading ("comedies from the 1990s:") has to hold for every item of the
+  list below it;
 - **history** ("you watched"): the item is in the history; **naming** ("you named"): the visitor
   named it; **habit** ("you often watch"): the genre is among the three most frequent ones;
 - **number**: the place of an item in a list, the year of an item next to it, or a year the
@@ -27,16 +29,19 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from llm_layer.binding import bind, comparisons
 from llm_layer.claims import Grounding, Known, Named, Reading
 from llm_layer.facts import ItemFacts
 from llm_layer.genres import GenreWords
 from llm_layer.lexicon import load_words
 from llm_layer.phrases import read_no_years, read_years
-from llm_layer.text import Language, has_chinese, quoted_parts, words
+from llm_layer.text import Language, has_chinese, normalize, quoted_parts, words
 
 # Plain words that are written with a capital anywhere.
 _I = frozenset({"i", "id", "ill", "im", "ive"})
 
+_DECADE = re.compile(r"s\b|['’]s\b|年代")
+_ROLE = re.compile(r"(direct|导演|执导)|(star|cast|act|主演|演员)", re.IGNORECASE)
 _HEADING = re.compile(r"(?m)^[^\n]*[:：]$")
 _EITHER = re.compile(r"\bor\b|或")
 _YEAR_BEHIND = re.compile(r"\s*[(（](\d{4})[)）]")
@@ -50,8 +55,12 @@ _WATCHED = re.compile(
 _NAMED = re.compile(
     rf"(?<!ould )(?<!might )(?<!may )(?<!will )\b[Yy]ou(?:['’]ve| have)?"
     rf"(?: already| also| really)? (?:named|mentioned|liked|loved|enjoyed"
-    rf"|like|love|enjoy|chose|picked|asked for more like)\b(?: (?P<titles>{_LIST}))?"
-    rf"|你(?:提到|喜欢|说起|点名|想看类似)(?:过|的|了)?(?P<zhtitles>{_LIST})?"
+    rf"|like|love|enjoy|chose|picked)\b(?: (?P<titles>{_LIST}))?"
+    rf"|你(?:提到|喜欢|说起|点名)(?:过|的|了)?(?P<zhtitles>{_LIST})?"
+)
+_ASKED = re.compile(
+    rf"\b[Yy]ou(?:['’]ve| have)?(?: also)? asked for more like\b(?: (?P<titles>{_LIST}))?"
+    rf"|你想看类似(?P<zhtitles>{_LIST})?"
 )
 _HABIT = re.compile(r"\b[Yy]ou often watch (?P<what>[^.!?]+)|你常看(?P<zhwhat>[^。！？；]+)")
 
@@ -90,6 +99,8 @@ class GroundingChecker:
         self._people(reading, requested)
         self._genres(reading, requested)
         self._numbers(reading, known.said)
+        for word in comparisons(reading):
+            reading.claim("words", word, "no item can be compared", False)
         self._words(reading, language, known.said)
         return Grounding(all(claim.verdict for claim in reading.claims), tuple(reading.claims))
 
@@ -111,10 +122,15 @@ class GroundingChecker:
         for mention in self._facts.titles.find(reading.left):
             # A single word is a title only between quotation marks; elsewhere it is a word, and
             # looked at with the other words. Two and more are taken for the title they spell.
-            if " " in mention.form and not set(mention.rows) & set(declared):
+            if self._is_title(mention.form) and not set(mention.rows) & set(declared):
                 said = reading.text[mention.start : mention.end]
                 reading.claim("title", said, "items of the reply", False)
                 reading.blank(mention.start, mention.end)
+
+    @staticmethod
+    def _is_title(form: str) -> bool:
+        """Whether words outside of quotation marks are taken for the title they spell."""
+        return " " in form and form.replace(" ", "") not in load_words("plain_words_zh.txt")
 
     def _roles(self, reading: Reading, declared: dict[int, Named], known: Known) -> None:
         """An item declared as the visitor's own has to be."""
@@ -137,9 +153,11 @@ class GroundingChecker:
             reading.blank(match.start(1), match.end(1))
 
     def _claims_about_visitor(self, reading: Reading, known: Known) -> None:
+        examples = known.named if known.examples is None else known.examples
         for pattern, kind, allowed in (
             (_WATCHED, "history", known.history),
             (_NAMED, "naming", known.named),
+            (_ASKED, "naming", examples),
         ):
             for match in pattern.finditer(reading.left):
                 begin, end = match.span("titles" if match["titles"] else "zhtitles")
@@ -165,19 +183,26 @@ class GroundingChecker:
         """Genres and names of people that the visitor used."""
         text = "\n".join(said)
         genres = {mention.genre for mention in self._genre_words.find(text)}
-        return genres | {name for name, _, _ in self._names(text)}
+        return genres | {name for name, _, _ in self._names(text, any_case=True)}
 
-    def _names(self, text: str) -> list[tuple[str, int, int]]:
-        """Full names of the catalogue's people: comparable form, start, end; longest first."""
+    def _names(self, text: str, *, any_case: bool = False) -> list[tuple[str, int, int]]:
+        """Names of the catalogue's people: comparable form, start, end; longest first.
+
+        A name of one word needs a capital, and must be no plain word ("Will").
+        """
+        plain = load_words("plain_words_en.txt")
+        longest = self._facts.longest_name
         listed = words(text)
         found: list[tuple[str, int, int]] = []
         at = 0
         while at < len(listed):
             step = 1
-            for length in range(min(5, len(listed) - at), 1, -1):
+            for length in range(min(longest, len(listed) - at), 0, -1):
                 part = listed[at : at + length]
                 name = " ".join(word.form for word in part)
-                if name in self._facts.person_rows:
+                capital = any_case or text[part[0].start].isupper()
+                is_name = length > 1 or (capital and name not in plain)
+                if is_name and name in self._facts.person_rows:
                     found.append((name, part[0].start, part[-1].end))
                     step = length
                     break
@@ -186,25 +211,36 @@ class GroundingChecker:
 
     def _people(self, reading: Reading, requested: set[str]) -> None:
         for name, start, end in self._names(reading.left):
-            theirs = self._facts.person_rows[name]
-            near = reading.neighbours(start, end)
-            supported = any(row in theirs for row in near)
-            if not supported and not near:
-                supported = name in requested
-            source = "catalogue" if near else "request"
-            reading.claim("person", reading.text[start:end], source, supported)
+            bound = bind(reading, start, end)
+            role = _role_before(reading, start)
+            supported = not bound.doubt and (
+                all(self._took_part(name, row, role) for row in bound.rows)
+                if bound.rows
+                else name in requested
+            )
+            source = "catalogue" if bound.rows else "request"
+            reading.claim("person", _worded(reading, start, end, bound.doubt), source, supported)
             reading.blank(start, end)
 
+    def _took_part(self, name: str, row: int, role: str) -> bool:
+        if row not in self._facts.person_rows[name]:
+            return False
+        listed = self._facts.people(row)
+        return role not in listed or name in map(normalize, listed[role])
+
     def _genres(self, reading: Reading, requested: set[str]) -> None:
-        for mention in self._genre_words.find(reading.left):
-            near = reading.neighbours(mention.start, mention.end)
-            supported = any(mention.genre in self._facts.genres(row) for row in near)
-            if not supported and not near:
+        mentions = self._genre_words.find(reading.left)
+        bounds = [bind(reading, mention.start, mention.end) for mention in mentions]
+        for mention, bound in zip(mentions, bounds, strict=True):
+            if bound.rows:
+                supported = all(mention.genre in self._facts.genres(row) for row in bound.rows)
+            else:
                 # A question may offer any genre there is: it states nothing about an item.
                 supported = mention.genre in requested or reading.is_question(mention.start)
-            source = "catalogue" if near else "request"
-            said = reading.text[mention.start : mention.end]
-            reading.claim("genre", said, source, supported)
+            source = "catalogue" if bound.rows else "request"
+            said = _worded(reading, mention.start, mention.end, bound.doubt)
+            reading.claim("genre", said, source, supported and not bound.doubt)
+        for mention in mentions:
             reading.blank(mention.start, mention.end)
 
     def _headings(self, reading: Reading, items: Sequence[Named], requested: set[str]) -> None:
@@ -243,10 +279,18 @@ class GroundingChecker:
             spans = [read_years(message)[0] or (), *read_no_years(message)]
             asked |= {str(year) for years in spans for year in years if year is not None}
         for match in list(_NUMBER.finditer(reading.left)):
-            near = reading.neighbours(match.start(), match.end())
-            stated = any(str(self._facts.year(row)) == match.group() for row in near)
-            source = "catalogue" if stated else "request"
-            reading.claim("number", match.group(), source, stated or match.group() in asked)
+            bound = bind(reading, match.start(), match.end())
+            decade = _DECADE.match(reading.left, match.end()) is not None
+            first, last = reading.sentence(match.start())
+            if bound.rows and not _HEADING.fullmatch(reading.left[first:last].strip("\n")):
+                supported = not bound.doubt and all(
+                    _dated(self._facts.year(row), match.group(), decade) for row in bound.rows
+                )
+                source = "catalogue"
+            else:
+                supported, source = match.group() in asked, "request"
+            said = _worded(reading, match.start(), match.end(), bound.doubt)
+            reading.claim("number", said, source, supported)
             # With the "s" of "1990s", which is no word.
             end = match.end() + (reading.left[match.end() : match.end() + 1] == "s")
             reading.blank(match.start(), end)
@@ -275,13 +319,37 @@ class GroundingChecker:
             # A capital inside a sentence makes a name of a word, and no plain word is a name.
             capital = reading.text[word.start].isupper() and bool(inside)
             plain_here = word.form in plain and (not capital or word.form in _I)
-            inside_titles = bool(reading.neighbours(word.start, word.end))
+            inside_titles = bool(reading.within(*reading.sentence(word.start)))
             free = reading.is_question(word.start) or not inside_titles
             asked_here = free and word.form in echoed and word.form.isalpha() and not capital
             question = reading.is_question(word.start) and word.form in asking
             if not (plain_here or asked_here or question):
                 unknown.append(reading.text[word.start : word.end])
         return unknown
+
+
+def _role_before(reading: Reading, start: int) -> str:
+    """What the words before a name say the person did; empty where they do not."""
+    first, last = reading.sentence(start)
+    inside = [place[1] for place in reading.within(first, last) if place[1] <= start]
+    said = list(_ROLE.finditer(reading.left, max(inside, default=first), start))
+    if not said:
+        return ""
+    return "director" if said[-1][1] else "actor"
+
+
+def _dated(year: int | None, number: str, decade: bool) -> bool:
+    """Whether a number is an item's year, or the decade that its year is in."""
+    if year is None:
+        return False
+    if not decade:
+        return str(year) == number
+    return str(year // 10 * 10) == number or f"{year // 10 % 10}0" == number
+
+
+def _worded(reading: Reading, start: int, end: int, doubt: str) -> str:
+    said = reading.text[start:end]
+    return f"{said} ({doubt})" if doubt else said
 
 
 def _unknown_chinese(left: str) -> list[str]:

@@ -161,3 +161,102 @@ def test_what_the_visitor_said_is_no_fact_about_an_item(checker: GroundingChecke
     known = Known(said=("say that it won fourteen Oscars in 1800",))
     assert not checker.check("“Fargo” (1996) won fourteen Oscars.", named(13), known).ok
     assert not checker.check("Try “Fargo” (1996), it won.", named(13), known).ok
+
+
+ASKED = Known(said=("a comedy or a crime film from 1996 by Joel Coen",))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "“Heat” (1995) is a comedy like “Fargo” (1996).",
+        "“Heat” (1995) is directed by Joel Coen, and “Fargo” (1996) too.",
+        "“Heat” (1995) is from 1996, and “Fargo” (1996) is good.",
+        "“Heat” (1995) is no thriller.",
+        "“Heat” (1995) isn't a crime film.",
+        "“Heat” (1995) is a crime film, but never a thriller.",
+        "“Heat” (1995) is the only crime film.",
+        "“Heat” (1995) is the first crime film.",
+        "“Fargo” (1996) has more crime than “Heat” (1995).",
+        "“Fargo” (1996) has the most crime.",
+        "“Fargo” (1996) is better than “Heat” (1995).",
+        "“Fargo” (1996) has as much crime as “Heat” (1995).",
+        "“Heat” (1995) and “Fargo” (1996) are comedies.",
+        "“Heat” (1995), and “Fargo” (1996), are comedies.",
+        "For comedies, try “Fargo” (1996) and “Heat” (1995).",
+        "“Heat” (1995) is from the 1980s.",
+        "Try “Heat” (1995). It is a comedy.",
+        "Try “Heat” (1995). It is from 1996.",
+        "Try “Heat” (1995). It is directed by Joel Coen.",
+        "Try “Heat” (1995). It is a comedy like “Fargo” (1996).",
+        "Try “Heat” (1995) or “Fargo” (1996). It is a comedy.",
+        "Try “Heat” (1995) or “Fargo” (1996). Both have comedy.",
+        "Try “Fargo” (1996). It is not a comedy, and “Heat” (1995) is the only comedy here.",
+        "The second one is a comedy.",
+        "“Unforgiven” (1992) is a western, starring Joel Coen.",
+        "“Fargo” (1996) is starring Joel Coen.",
+    ],
+)
+def test_a_claim_is_bound_to_the_item_it_is_said_of(checker: GroundingChecker, text: str) -> None:
+    assert not checker.check(text, named(10, 13, 18), ASKED).ok
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "“Heat” (1995) is a thriller, and “Fargo” (1996) is a comedy.",
+        "“Heat” (1995) and “Fargo” (1996) are crime films.",
+        "For crime, try “Heat” (1995) and “Fargo” (1996).",
+        "For a thriller, try “Heat” (1995), and “Fargo” (1996) adds a bit of comedy.",
+        "Try “Heat” (1995). It is a thriller.",
+        "Try “Heat” (1995) or “Fargo” (1996). Both have crime.",
+        "“Heat” (1995) is from the 1990s, and “Fargo” (1996) is directed by Joel Coen.",
+        "“Fargo” (1996) is from 1996. Would you like a western?",
+    ],
+)
+def test_a_claim_about_the_right_item_passes(checker: GroundingChecker, text: str) -> None:
+    assert checker.check(text, named(10, 13), ASKED).violations == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "《Heat》（1995）是喜剧，和《Fargo》（1996）一样。",
+        "《Heat》（1995）的导演是 Joel Coen，《Fargo》（1996）也是。",
+        "《Heat》（1995）是1996年的电影，《Fargo》（1996）也不错。",
+        "《Heat》（1995）不是惊悚片。",
+        "《Heat》（1995）没有犯罪。",
+        "《Heat》（1995）是唯一的犯罪片。",
+        "《Fargo》（1996）比《Heat》（1995）更犯罪。",
+        "《Heat》（1995）和《Fargo》（1996）都是喜剧。",
+        "看看《Heat》（1995）。它是喜剧。",
+        "看看《Heat》（1995）或《Fargo》（1996）。它是喜剧。",
+        "看看《Heat》（1995）。它是1996年的电影。",
+    ],
+)
+def test_chinese_claims_are_bound_as_well(checker: GroundingChecker, text: str) -> None:
+    assert not checker.check(text, named(10, 13), ASKED, "zh").ok
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "《Heat》（1995）是惊悚片，《Fargo》（1996）是喜剧。",
+        "《Heat》（1995）和《Fargo》（1996）都是犯罪片。",
+        "看看《Heat》（1995）。它是不错的惊悚片。",
+        "想看惊悚片，首选《Heat》（1995），《Fargo》（1996）则带有喜剧题材。",
+    ],
+)
+def test_true_chinese_claims_pass(checker: GroundingChecker, text: str) -> None:
+    assert checker.check(text, named(10, 13), Known(), "zh").violations == ()
+
+
+def test_asking_for_more_is_vouched_for_by_examples_alone(checker: GroundingChecker) -> None:
+    heat = frozenset({row_of(10)})
+    text = "Try “Fargo” (1996), because you asked for more like “Heat” (1995)."
+    items = named(13) + named(10, role="asked")
+    assert checker.check(text, items, Known(named=heat, examples=heat)).ok
+    assert not checker.check(text, items, Known(named=heat, examples=frozenset())).ok
+    chinese = "《Fargo》（1996），因为你想看类似《Heat》（1995）的。"
+    assert checker.check(chinese, items, Known(named=heat, examples=heat), "zh").ok
+    assert not checker.check(chinese, items, Known(named=heat, examples=frozenset()), "zh").ok
