@@ -1,10 +1,12 @@
-"""Patterns of requests in English and Chinese: years, numbers, negation, turns of conversation."""
+"""Patterns of requests in English and Chinese: titles, years, numbers, turns of conversation."""
 # ruff: noqa: E501 - an alternative reads best on one line; Chinese signs count double
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Literal
+
+from llm_layer.negation import negated
 
 if TYPE_CHECKING:
     from llm_layer.understand import Act
@@ -13,41 +15,6 @@ Years = tuple[int | None, int | None]
 Relative = Literal["older", "newer"] | None
 
 _I = re.IGNORECASE
-_CLAUSE_END = re.compile(
-    r"[,.;:!?，。；：！？、\n]|(?<!anything )(?<!everything )\bbut\b|但是?|不过|\bmaybe\b|\brather\b"
-    r"|\band (?=(?:some|any)thing\b|some\b|an?\b|give\b|show\b|i\b|with\b|make\b|more\b|then\b)"
-    r"|(?<!not )(?<!n['’]t )\b(?:just|only|instead)\b|只要|只看|而是|(?<![不想需主重])要",
-    _I,
-)
-_NEGATION = re.compile(
-    r"\b(?:no|not|non|never|without|nothing|none|except|besides|avoid|hate[ds]?|dislike[ds]?|skip"
-    r"|cannot|\w+n['’]t|dont|didnt|cant|isnt|anything but|everything but|other than"
-    r"|tired of|sick of|fed up with|enough|forget(?: about)?)\b"
-    r"|不要|不想|不看|不喜欢|不爱|不是|不像|不用|没有|除了|讨厌|避开"
-    r"|(?<![特类告区分个级差性派鉴])别(?![的人墅致离样])",
-    _I,
-)
-# "not too scary": no more than the next word is meant.
-_NARROW_NEGATION = re.compile(
-    r"\b(?:not|nothing|isnt|\w+n['’]t(?: be)?) (?:too|very|so|that|all that|overly|really|particularly)\b"
-    r"|\bless\b|不(?:要|能|是)?太|别太|[没不]那么|不怎么",
-    _I,
-)
-_IN_A_ROW = re.compile(r"\s*(?:[\w'’-]*\s*\b(?:or|and|nor)\s+|[\u4e00-\u9fff]+[或和、])?", _I)
-_NOT_SEEN = (
-    r"\b(?:have(?:n['’]?t| not)|has(?:n['’]?t| not)|had(?:n['’]?t| not)|never|did(?:n['’]?t| not))"
-    r" (?:\w+ )?(?:seen|watched|saw|tried|heard)\b|(?:还|从)?没有?(?:看|见|听)过"
-)
-_NO_NEGATION = re.compile(
-    r"\bnot (?:only|just|bad)\b|\bwhy not\b|\bno (?:matter|problem)\b|有没有|\bwhy don['’]?t\b"
-    r"|\b(?:do|does|did|would)(?:n['’]?t| not) (?:mind|know)\b"
-    r"|\b(?:can(?:['’]?t|not)|could(?:n['’]?t| not)|never)(?: ever)? get enough\b"
-    r"|\b(?:good|funny|long|short|scary|smart|light|dark|old|new|easy) enough\b"
-    r"|特别|" + _NOT_SEEN,
-    _I,
-)
-_NOT_SEEN_BEFORE = re.compile(rf"(?:{_NOT_SEEN})\W*(?:the (?:movie|film)\s+)?$", _I)
-
 # What is compared with: "like X", "similar to X", "I loved X".
 COMPARED = re.compile(
     r"\b(?<!have you )(?:like|similar to|same as|remind(?:s|ed)? me of|in the (?:style|vein|spirit) of|such as"
@@ -69,6 +36,11 @@ ASKED_ABOUT = re.compile(
     r"(?:the (?:movie|film)\s+)?(?P<title>[^,.;!?，。；！？]+?)"
     r"(?=\s*(?:[,.;!?，。；！？]|$|\b(?:from|please|and who|made|released|shot|come out|about)\b))"
     r"|^\s*(?P<zhtitle>[^，。；！？,.;!?]+?)(?:这部(?:电影|片子))?(?:的(?:导演|主演|演员|类型)|是(?:谁导演|谁拍|哪一?年))",
+    _I,
+)
+# What stands before "I have seen it".
+KNOWN_ALREADY = re.compile(
+    r"(?:^|[.;!?]\s*)(?P<title>[^,.;!?]+?)\W+(?:but )?i(?:['’]ve| have)?(?: \w+)? (?:seen|watched|saw) (?:it|that)\b",
     _I,
 )
 _SEEN_BEFORE = re.compile(
@@ -246,20 +218,6 @@ _TOPICS = (
 )  # fmt: skip
 
 
-def negated(text: str, at: int) -> bool:
-    """Whether what stands at `at` lies in the reach of a "no" of its own clause."""
-    begin = max((end.end() for end in _CLAUSE_END.finditer(text[:at])), default=0)
-    clause = _blanked(_NO_NEGATION, text[begin:at])
-    for narrow in _NARROW_NEGATION.finditer(clause):
-        if _IN_A_ROW.fullmatch(clause[narrow.end() :]):
-            return True
-    return _NEGATION.search(_blanked(_NARROW_NEGATION, clause)) is not None
-
-
-def _blanked(pattern: re.Pattern[str], text: str) -> str:
-    return pattern.sub(lambda match: " " * len(match.group()), text)
-
-
 def refused(text: str, start: int, end: int) -> bool:
     """Whether the item pointed at between `start` and `end` is turned down."""
     before, after = text[max(0, start - 40) : start], text[end : end + 40]
@@ -270,11 +228,6 @@ def seen(text: str, start: int, end: int) -> bool:
     """Whether the title between `start` and `end` is said to be known already, and no more."""
     known = _SEEN_BEFORE.search(text[:start]) or _SEEN_AFTER.search(text[end : end + 40])
     return known is not None and _LOVED_IT.search(text[end:]) is None
-
-
-def not_seen(text: str, start: int) -> bool:
-    """Whether the title at `start` is said not to have been seen."""
-    return _NOT_SEEN_BEFORE.search(text[:start]) is not None
 
 
 def place_of(match: re.Match[str]) -> int:
@@ -438,7 +391,7 @@ def _decade(match: re.Match[str], text: str) -> Years:
 def _relative(text: str) -> Relative:
     for pattern, other, name in ((_OLDER, "newer", "older"), (_NEWER, "older", "newer")):
         if match := pattern.search(text):
-            if re.match(r"\s*than (?:the )?(?:18|19|20)\d\d", text[match.end() :]):
+            if re.match(r"\s*than (?:the )?(?:(?:18|19|20)\d\d|\d0['’]?s)", text[match.end() :]):
                 return None
             return other if negated(text, match.start()) else name  # type: ignore[return-value]
     return "newer" if _RECENT.search(text) else None

@@ -14,6 +14,7 @@ from llm_layer import phrases
 from llm_layer.facts import ItemFacts
 from llm_layer.genres import GenreMention, GenreWords
 from llm_layer.lexicon import load, load_words
+from llm_layer.negation import negated, not_seen
 from llm_layer.text import Language, detect_language, has_chinese, quoted_parts, words
 
 Act: TypeAlias = Literal[
@@ -28,6 +29,15 @@ _UNSTATED = {
     "rating": (phrases.RATING, ("rating", "score", "stars", "imdb")),
     "place": (phrases.PLACE, ("platform", "provider", "availability")),
 }
+
+
+# Words that a title stands next to; there a single plain word may be one.
+_TITLE_PATTERNS = (
+    phrases.COMPARED,
+    phrases.DECLINED,
+    phrases.KNOWN_ALREADY,
+    phrases.ASKED_ABOUT,
+)
 
 
 @dataclass(frozen=True)
@@ -232,9 +242,9 @@ class Understanding:
     def _compared(self, page: _Page, found: _Titles) -> None:
         """Titles behind "like", "loved", "who directed": there a single plain word may be one."""
         text = page.text
-        for pattern in (phrases.COMPARED, phrases.DECLINED, phrases.ASKED_ABOUT):
+        for pattern in _TITLE_PATTERNS:
             for match in pattern.finditer(text):
-                group = "title" if match["title"] else "zhtitle"
+                group = "title" if match["title"] else "zhtitle"  # the latter where it is asked
                 freely = pattern is phrases.COMPARED or bool(match.groupdict().get("freely"))
                 linked = self._listed_titles(page, *match.span(group), freely=freely)
                 for row, start, end in linked:
@@ -310,7 +320,7 @@ class Understanding:
                 name = " ".join(word.form for word in part)
                 if len(part) == length and name in self._facts.person_rows:
                     start, end = part[0].start, part[-1].end
-                    found[name] = phrases.negated(page.text, start), start, end
+                    found[name] = negated(page.text, start), start, end
                     break
         for _, start, end in found.values():
             page.take(start, end)
@@ -322,7 +332,7 @@ class Understanding:
         unwanted: dict[str, None] = {}
         found: list[GenreMention] = []
         for mention in self._genre_words.find(page.text):
-            side = unwanted if phrases.negated(page.text, mention.start) else wanted
+            side = unwanted if negated(page.text, mention.start) else wanted
             side[mention.genre] = None
             found.append(mention)
         for mention in found:
@@ -342,8 +352,8 @@ def _said_of(text: str, start: int, end: int, list_start: int | None = None) -> 
     begin = start if list_start is None else list_start
     if phrases.seen(text, begin, end):
         # "I have not seen it" says neither that they know it nor that they do not want it.
-        return "" if phrases.not_seen(text, begin) else "seen"
-    return "unlike" if phrases.negated(text, begin) else "like"
+        return "" if not_seen(text, begin) else "seen"
+    return "unlike" if negated(text, begin) else "like"
 
 
 def _places(page: _Page) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -375,6 +385,6 @@ def _mood(text: str) -> str:
     left = []
     for word in words(text):
         known = word.form in stop or word.form.isdigit() or phrases.YEAR_WORD.match(word.form)
-        if not known and not phrases.negated(text, word.start):
+        if not known and not negated(text, word.start):
             left.append(word.form)
     return " ".join(left)

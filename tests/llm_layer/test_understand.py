@@ -168,6 +168,15 @@ def test_what_is_asked_for(
             "forget the comedies, action please",
             {"genres": ("Action",), "no_genres": ("Comedy",)},
         ),
+        ("我不太喜欢喜剧", {"no_genres": ("Comedy",)}),
+        ("我不怎么看恐怖片", {"no_genres": ("Horror",)}),
+        ("要不要看喜剧", {"genres": ("Comedy",)}),
+        ("恐怖片除外", {"no_genres": ("Horror",)}),
+        (
+            "除了《Titanic》以外的爱情片",
+            {"unlike": ["Titanic"], "genres": ("Romance",)},
+        ),
+        ("Titanic? I've seen it", {"seen": ["Titanic"]}),
         # Politeness is no reason to pass over a wish.
         ("what is a great movie for tonight?", {}),
         ("show me something great", {}),
