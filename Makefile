@@ -61,5 +61,6 @@ $(VENV)/.ready-lint: $(VENV)/.ready-test
 # takes the GIL for every BLAS call. So: against the NumPy that is here, with Cython 0.29.
 $(VENV)/.ready-bench: $(VENV)/.ready-test
 	$(PIP) "cython<3" setuptools wheel findblas
-	$(PIP) --no-build-isolation --no-binary cmfrec $(call extra,bench)
+	$(PIP) --no-build-isolation --no-binary cmfrec --no-cache-dir cmfrec
+	$(PIP) $(call extra,bench)
 	touch $@
