@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from llm_layer.text import normalize
-from llm_layer.titles import TitleIndex
+from llm_layer.titles import TitleIndex, title_forms
 from recsys.recommender import Recommender
 
 # Columns that name people, and what a person in them did.
@@ -26,6 +26,8 @@ PEOPLE_COLUMNS = {
 }
 PLOT_COLUMNS = ("plot", "overview", "description", "summary")
 _NAMES_APART = re.compile(r"\s*[,;|]\s*")
+# What is written "(1995)"; anything else is an error of the catalogue, and unknown.
+_YEARS = range(1000, 3000)
 _NO_NAME = {"", "n a", "na", "none", "unknown", "various"}
 
 
@@ -52,7 +54,7 @@ class ItemFacts:
         self._catalogue = rec.catalogue
         n_items = len(rec.items)
         counts = np.bincount(rec.interactions.matrix.indices, minlength=n_items)
-        self.titles = TitleIndex([self._raw_title(row) for row in range(n_items)], counts)
+        self.titles = TitleIndex([self._callable_title(row) for row in range(n_items)], counts)
         self.years = np.array([self._year(row) for row in range(n_items)], np.int64)
         listed = [self._catalogue.genres(row) if self._catalogue else () for row in range(n_items)]
         totals: dict[str, int] = defaultdict(int)
@@ -160,6 +162,11 @@ class ItemFacts:
             return str(self.item(row))
         return self._catalogue.title(row)
 
+    def _callable_title(self, row: int) -> str:
+        """The catalogue's title; one that nobody could say ("???") is replaced by the id."""
+        title = self._raw_title(row)
+        return title if normalize(title_forms(title).shown) else f"item {self.item(row)}"
+
     def _year(self, row: int) -> int:
         if self._catalogue is None:
             return 0
@@ -167,7 +174,7 @@ class ItemFacts:
         if found is None:
             stated = re.search(r"\((\d{4})\)\s*$", self._raw_title(row))
             found = int(stated[1]) if stated else 0
-        return found
+        return found if found in _YEARS else 0
 
 
 def _names(value: str | Sequence[str] | None) -> tuple[str, ...]:

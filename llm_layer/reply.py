@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from llm_layer import wording
@@ -22,6 +22,35 @@ from recsys.errors import AlsatianError
 _ATTEMPTS = 2
 # High, for variety: the grammar keeps the sentences whole.
 _TEMPERATURE = 0.8
+# For small talk whose words happen to spell a title; the first that passes is said.
+_OTHER_WORDS: Mapping[Language, tuple[str, ...]] = {
+    "en": (
+        "What would you like?",
+        "Shall I look for something?",
+        "Which one?",
+        "Yes.",
+        "Okay.",
+    ),
+    "zh": ("想看什么？", "要不要推荐？", "好的。"),
+}
+_OTHER_SMALL_TALK: Mapping[Language, Mapping[str, tuple[str, ...]]] = {
+    "en": {
+        "greet": ("Hello!", "Welcome!"),
+        "thanks": ("Gladly.", "Happily."),
+        "bye": ("Goodbye.", "Enjoy!"),
+        "reset": ("We start again.", "Forgotten."),
+        "nothing": ("I have nothing left.", "There is nothing left.", "I found none."),
+    },
+    "zh": {
+        "greet": ("你好！", "您好！"),
+        "thanks": ("不客气。", "高兴。"),
+        "bye": ("再见。", "随时欢迎。"),
+        "reset": ("重新开始。", "都忘掉了。"),
+        "nothing": ("没有找到。", "没有了。"),
+    },
+}
+# Says nothing, and so nothing wrong.
+_WORDLESS = "…"
 _LANGUAGES = {"en": "English", "zh": "Chinese"}
 
 
@@ -195,16 +224,59 @@ class Writer:
         text = self._templates.render(plan)
         clock.stop("write")
         clock.start()
-        items = self._named(plan, text, known)
-        grounding = self._checker.check(text, items, known, plan.language)
-        if not grounding.ok and plan.offers:
-            # The fixed words happen to spell some title: say less rather than something doubtful.
-            text = self._templates.bare(plan)
-            reason = f"{reason}; the template was shortened: {_complaint(grounding)}"
-            items = self._named(plan, text, known)
-            grounding = self._checker.check(text, items, known, plan.language)
+        items, grounding = self._checked(plan, text, known)
+        if not grounding.ok:
+            # The fixed words or the catalogue's happen to spell some title: say less instead.
+            fault = f"the template was shortened: {_complaint(grounding)}"
+            reason = f"{reason}; {fault}" if reason else fault
+            for less, text in self._shorter(plan, known):
+                items, grounding = self._checked(less, text, known)
+                if grounding.ok:
+                    break
         clock.stop("check")
         return Draft(text, items, "template", reason, grounding, attempts, clock.write, clock.check)
+
+    def _checked(self, plan: Plan, text: str, known: Known) -> tuple[tuple[Named, ...], Grounding]:
+        items = self._named(plan, text, known)
+        return items, self._checker.check(text, items, known, plan.language)
+
+    def _shorter(self, plan: Plan, known: Known) -> Iterator[tuple[Plan, str]]:
+        """Ever less to say of a plan; the last one passes whatever the catalogue is."""
+        said = [note for note in self._pieces.notes(plan) if self._passes(plan, note, known)]
+        notes = "\n".join(said)
+        # An offer whose title does not pass alone, or is another's, cannot be told from others.
+        titles = {
+            self._pieces.title(offer.row, plan.language): offer for offer in plan.offers[::-1]
+        }
+        clear = [
+            offer
+            for offer in plan.offers
+            if titles[title := self._pieces.title(offer.row, plan.language)] is offer
+            and self._passes(replace(plan, offers=(offer,)), title, known)
+        ]
+        for offers in dict.fromkeys((plan.offers, tuple(clear))):
+            less = replace(plan, offers=offers)
+            if listed := self._bare(less):
+                yield less, f"{notes}\n{listed}" if notes else listed
+                yield less, listed
+        nothing = replace(plan, offers=())
+        kind = "nothing" if plan.kind == "offer" else plan.kind
+        for text in _OTHER_SMALL_TALK[plan.language].get(kind, ()):
+            yield nothing, text
+        if notes:
+            yield nothing, notes
+        for text in (*_OTHER_WORDS[plan.language], _WORDLESS):
+            yield nothing, text
+
+    def _passes(self, plan: Plan, text: str, known: Known) -> bool:
+        return self._checked(plan, text, known)[1].ok
+
+    def _bare(self, plan: Plan) -> str:
+        """Nothing but titles: a numbered list of what is offered, else only what is spoken of."""
+        titles = [self._pieces.title(offer.row, plan.language) for offer in plan.offers]
+        if plan.kind != "offer":
+            return "\n".join(titles)
+        return "\n".join(f"{place}. {title}" for place, title in enumerate(titles, 1))
 
     def _task(self, plan: Plan) -> wording.Task:
         worded = plan.offers[: wording.MOST_WORDED]

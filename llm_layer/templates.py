@@ -160,13 +160,6 @@ class Templates:
             text = " ".join([*self._wording.notes(plan), text])
         return text
 
-    def bare(self, plan: Plan) -> str:
-        """Nothing but the titles, for the case that the words of :meth:`render` spell a title."""
-        return "\n".join(
-            f"{place}. {self._wording.title(offer.row, plan.language)}"
-            for place, offer in enumerate(plan.offers, 1)
-        )
-
     def _offer(self, plan: Plan) -> str:
         zh = plan.language == "zh"
         request = self._wording.request(plan.constraints, plan.like, plan.language)

@@ -16,6 +16,9 @@ _HAN_LETTER = re.compile(f"[{_HAN}]")
 _WORD = re.compile(rf"[{_HAN}]|(?:(?![{_HAN}])[^\W_])+(?:['’`](?:(?![{_HAN}])[^\W_])+)*")
 # What people put around a title.
 QUOTED = re.compile(r"“([^”]+)”|《([^》]+)》|«([^»]+)»|「([^」]+)」|\"([^\"]+)\"")
+_MARKS = re.compile('[“”„‟"＂«»「」『』《》〈〉‹›]')
+# Line ends and other signs that steer a terminal or reorder what is read.
+_UNSEEN = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]+")
 _APOSTROPHES = str.maketrans("", "", "'’`")
 
 
@@ -72,6 +75,17 @@ def normalize(text: str) -> str:
 def _comparable(word: str) -> str:
     folded = unicodedata.normalize("NFKD", word.translate(_APOSTROPHES)).casefold()
     return "".join(sign for sign in unicodedata.normalize("NFKD", folded) if sign.isalnum())
+
+
+def unquoted(text: str) -> str:
+    r"""One line that can stand between quotation marks: none inside, white space collapsed.
+
+    Examples
+    --------
+    >>> unquoted("The “Best”\nFilm")
+    "The 'Best' Film"
+    """
+    return _UNSEEN.sub(" ", _MARKS.sub("'", text)).strip()
 
 
 def has_chinese(text: str) -> bool:

@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from llm_layer.text import Word, normalize, words
+from llm_layer.text import Word, normalize, unquoted, words
 
 _YEAR = re.compile(r"\s*\((\d{4})\)\s*$")
 _BRACKETS = re.compile(r"\s*\(([^()]*)\)")
@@ -33,9 +33,10 @@ class TitleForms:
     Attributes
     ----------
     shown : str
-        As it reads in a sentence: article in front, no year, no second title.
+        As it reads in a sentence: article in front, no year, no second title, no quotation mark.
     forms : tuple of str
-        Every comparable form under which it may be named, the shown one first.
+        Every comparable form under which it may be named, the shown one first; empty where the
+        title has no letter and no digit.
     """
 
     shown: str
@@ -52,6 +53,7 @@ def title_forms(raw: str) -> TitleForms:
     >>> title_forms("Postino, Il (The Postman) (1994)").forms
     ('il postino', 'the postman', 'postman')
     """
+    raw = unquoted(raw)
     body = _YEAR.sub("", raw).strip()
     inner = [_ALSO_KNOWN.sub("", part).strip() for part in _BRACKETS.findall(body)]
     main = _BRACKETS.sub("", body).strip() or body
@@ -61,7 +63,7 @@ def title_forms(raw: str) -> TitleForms:
         forms.append(normalize(_article_in_front(name)))
     forms += [_without_article(form) for form in list(forms)]
     named = tuple(dict.fromkeys(form for form in forms if form))
-    return TitleForms(shown, named or (raw.strip().casefold(),))
+    return TitleForms(shown, named)
 
 
 def _article_in_front(title: str) -> str:

@@ -82,7 +82,8 @@ class Catalogue:
     def title(self, row: int) -> str:
         """Title of an item, its id where the catalogue gives none."""
         value = self._value("title", row)
-        return str(value) if value else str(self.table.column(self.item_id)[row].as_py())
+        title = "" if value is None else str(value).strip()
+        return title or str(self.table.column(self.item_id)[row].as_py())
 
     def year(self, row: int) -> int | None:
         """Year of an item, None where unknown."""

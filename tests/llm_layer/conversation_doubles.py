@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pyarrow as pa
 
@@ -34,10 +35,32 @@ FILMS = [
 ]
 
 
-def film_table() -> pa.Table:
-    columns = list(zip(*FILMS, strict=True))
+def film_table(films: Sequence[tuple[Any, ...]] = FILMS) -> pa.Table:
+    columns = list(zip(*films, strict=True))
     names = ["item_id", "title", "year", "genres", "director", "actors"]
     return pa.table(dict(zip(names, map(list, columns), strict=True)))
+
+
+# Titles, years and names that a catalogue may hold and that no reply may stumble over.
+HOSTILE = [
+    (1, "Night”\n2. “Zulu Dawn", 1990, ["Drama"], "McG", None),
+    (2, "The “Best” Film", 1991, ["Drama"], "", None),
+    (3, "《英雄》特别版", 2002, ["Drama"], "张艺谋", None),
+    (4, "???", 1993, ["Drama"], "Cher", None),
+    (5, "🎬", 1994, ["Drama"], "Maria de los Angeles Garcia Lopez Perez", None),
+    (6, "Minus", -5, ["Comedy"], "Sting", None),
+    (7, "今晚", 1996, ["Comedy"], "", None),
+    (8, "电影", 1997, ["Comedy"], "", None),
+    (9, "You Are Welcome", 1998, ["Comedy"], "", None),
+    (10, "   ", 1999, ["Comedy"], "", None),
+    (11, "Would You Like", 20000, ["Comedy"], "", None),
+    (12, "What would you like tonight?", 1999, [], "", None),
+    (13, "1. “", 1999, [], "", None),
+    (14, "Hello", 1999, ["Comedy"], "Will", None),
+    (15, "Twins", 1988, ["Comedy"], "Cher", None),
+    (16, "Twins", 1988, ["Comedy"], "Cher", None),
+    (17, "\u202eReversed\x1b[31m", 1988, ["Comedy"], "Cher", None),
+]
 
 
 def row_of(item: int) -> int:

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import itertools
 
+import numpy as np
 import pytest
-from conversation_doubles import ScriptedLLM
+import scipy.sparse as sp
+from conversation_doubles import HOSTILE, ScriptedLLM, film_table
 
 from llm_layer import wording
 from llm_layer.claims import Known
@@ -13,6 +15,8 @@ from llm_layer.genres import GenreWords
 from llm_layer.grounding import GroundingChecker
 from llm_layer.llm.base import LLM, LLMMalformedError, LLMRefusedError, LLMTimeoutError
 from llm_layer.reply import Reply
+from recsys.als import AlternatingLeastSquares
+from recsys.interactions import Interactions
 from recsys.recommender import Recommender
 
 GOOD = "For tonight, start with {1}, {why}. You could also try {2}, and {3} is a fine choice too."
@@ -160,3 +164,76 @@ def test_titles_cannot_smuggle_marks_in() -> None:
     task = wording.Task("en", "a wish", (("comedy",),), has_reason=False)
     filled, fault = wording.fill("Try {1}.", task, ["“{why} {1}”"], "")
     assert (filled, fault) == ("Try “{why} {1}”.", "")
+
+
+@pytest.fixture(scope="module")
+def hostile() -> Recommender:
+    """A catalogue whose titles, years and names are written to mislead."""
+    seen = np.random.default_rng(2).random((30, len(HOSTILE))) < 0.25
+    seen[np.arange(30), np.arange(30) % len(HOSTILE)] = True
+    users, items = np.nonzero(seen)
+    matrix = sp.csr_matrix((np.ones(len(users), np.float32), (users, items)), seen.shape)
+    ids = [film[0] for film in HOSTILE]
+    events = Interactions.from_csr(matrix, user_ids=list(range(1, 31)), item_ids=ids)
+    model = AlternatingLeastSquares(factors=4, iterations=4, random_state=3, num_threads=1)
+    return Recommender.fit(events, items=film_table(HOSTILE), model=model)
+
+
+SAID = (
+    "hello",
+    "what should I watch?",
+    "why the first one?",
+    "who directed the first one?",
+    "a comedy",
+    "a western from the 1990s",
+    "another",
+    "who stars in “Minus”?",
+    "what do you know about me?",
+    "start over",
+    "thanks",
+    "你好",
+    "推荐一部喜剧",
+    "推荐西部片",
+    "为什么？",
+    "换一部",
+    "谢谢",
+    "bye",
+)
+
+
+@pytest.mark.parametrize("llm", [None, ScriptedLLM([GOOD])])
+def test_no_title_makes_a_reply_that_is_not_grounded(hostile: Recommender, llm: LLM | None) -> None:
+    concierge = Concierge(hostile, llm)
+    offered = 0
+    for user in (1, 5, 11, 17, 23):
+        talk = concierge.open(user)
+        for text in SAID:
+            reply = talk.say(text)
+            assert reply.grounding.ok, (text, reply.text, reply.grounding.violations)
+            assert reply.text
+            assert {item.id for item in reply.items} >= set(reply.recommended)
+            offered += len(reply.recommended)
+            assert "-5" not in reply.text
+            assert "20000" not in reply.text
+            assert not set("\x1b\u202e") & set(reply.text)
+    assert offered > 40
+
+
+def test_titles_that_say_nothing_are_called_by_their_id(hostile: Recommender) -> None:
+    facts = ItemFacts(hostile)
+    rows = hostile.items.rows([4, 5, 13])
+    assert [facts.title(row) for row in rows] == ["item 4", "item 5", "1. '"]
+    assert facts.year(int(hostile.items.rows([6])[0])) is None
+    assert facts.year(int(hostile.items.rows([11])[0])) is None
+
+
+def test_people_of_one_name_or_many_are_told(hostile: Recommender) -> None:
+    concierge = Concierge(hostile)
+    for title, name in (
+        ("Minus", "Sting"),
+        ("Twins", "Cher"),
+        ("item 5", "Maria de los Angeles Garcia Lopez Perez"),
+    ):
+        reply = concierge.open(1).say(f"who directed “{title}”?")
+        assert reply.grounding.ok
+        assert name in reply.text, reply.text

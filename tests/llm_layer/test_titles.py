@@ -21,6 +21,10 @@ from recsys.recommender import Recommender
         ("L'Ennui (1998)", "L'Ennui"),
         ("(500) Days", "Days"),
         ("Heat", "Heat"),
+        ("Night”\n2. “Zulu Dawn", "Night' 2. 'Zulu Dawn"),
+        ("The “Best”\t Film", "The 'Best' Film"),
+        ("《英雄》特别版", "'英雄'特别版"),
+        ("\u202eReversed\x1b\x00", "Reversed"),
     ],
 )
 def test_a_title_reads_as_in_a_sentence(raw: str, shown: str) -> None:
@@ -75,6 +79,14 @@ def test_every_movielens_title_is_found_as_it_is_shown(ml1m_rec: Recommender) ->
         found = titles.find(f"xyzzy {titles.shown(row)} xyzzy")
         assert len(found) == 1
         assert row in found[0].rows
+
+
+@pytest.mark.parametrize("blank", ["", "   ", "???", "(1995)"])
+def test_a_title_without_a_word_is_found_nowhere(blank: str) -> None:
+    index = TitleIndex([blank, "Heat (1995)"])
+    assert index.rows(blank) == ()
+    assert index.link("heat") == 1
+    assert [mention.rows for mention in index.find("??? heat")] == [(1,)]
 
 
 @given(st.text(max_size=60))
