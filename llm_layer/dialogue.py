@@ -132,6 +132,8 @@ class State:
         Recommended last, in order.
     set_aside : dict of int to tuple of str
         For each item shown, the limits that were given up when it was recommended.
+    fitting : set of int
+        Items shown that met wishes of the visitor, none of which was given up.
     said : list of str
         The visitor's messages.
     language : {"en", "zh"}
@@ -147,6 +149,7 @@ class State:
     refused: set[int] = field(default_factory=set)
     last: tuple[int, ...] = ()
     set_aside: dict[int, tuple[Limit, ...]] = field(default_factory=dict)
+    fitting: set[int] = field(default_factory=set)
     said: list[str] = field(default_factory=list)
     language: Language = "en"
 
@@ -180,6 +183,8 @@ class State:
         self.last = tuple(rows)
         self.shown += [row for row in self.last if row not in self.shown]
         self.set_aside.update(dict.fromkeys(self.last, given_up))
+        if self.constraints != Constraints() and not given_up:
+            self.fitting.update(self.last)
 
     def _forget(self) -> None:
         self.constraints = Constraints()

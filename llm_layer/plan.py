@@ -106,6 +106,8 @@ class Plan:
         They are no user of the model: what is known of them is what they named.
     is_stranger : bool
         Nothing is known of them at all.
+    is_fitting : bool
+        For ``"why"``: the item met every wish there was, and there was one.
     """
 
     kind: PlanKind
@@ -126,6 +128,7 @@ class Plan:
     no_place: int | None = None
     is_visitor: bool = False
     is_stranger: bool = False
+    is_fitting: bool = False
 
 
 @dataclass(frozen=True)
@@ -208,6 +211,7 @@ class Planner:
             turn=len(state.said) - 1,
             no_place=no_place,
             is_stranger=not visitor.history,
+            is_fitting=bool(asked) and asked[0] in state.fitting,
         )
 
     def small_talk(self, kind: PlanKind, request: Request, state: State) -> Plan:

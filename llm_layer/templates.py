@@ -203,6 +203,8 @@ class Templates:
             sentence = f"推荐{title}，因为{'，'.join(parts)}。"
         elif parts:
             sentence = f"I chose {title} because {', and '.join(parts)}."
+        elif plan.is_fitting:
+            sentence = _BY_WISH[plan.language].format(title=title)
         elif plan.is_stranger:
             sentence = _NO_TASTE[plan.language].format(title=title)
         else:
@@ -265,6 +267,10 @@ _LIMITS = {
 _TOO_MANY = {
     "en": "I could not list that many at a time, so these are fewer.",
     "zh": "一次列不了这么多，先推荐这些。",
+}
+_BY_WISH = {
+    "en": "I chose {title} because it fits what you asked for.",
+    "zh": "推荐{title}，因为它符合你的要求。",
 }
 _BY_SCORE = {
     "en": "I chose {title} because it has a good score for your taste.",

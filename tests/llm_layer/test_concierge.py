@@ -192,6 +192,23 @@ def test_why_repeats_what_was_set_aside(concierge: Concierge) -> None:
     assert reply.grounding.ok, reply.grounding.violations
 
 
+def test_why_to_a_stranger_is_their_wish_where_it_was_met(concierge: Concierge) -> None:
+    for opening, question, expected in (
+        ("a western", "why?", "because it fits what you asked for."),
+        ("推荐一部喜剧", "为什么？", "因为它符合你的要求。"),
+    ):
+        talk = concierge.open()
+        assert talk.say(opening).recommended
+        reply = talk.say(question)
+        assert reply.text.endswith(expected)
+        assert reply.grounding.ok, reply.grounding.violations
+    talk = concierge.open()
+    talk.say("a western from 1930")
+    reply = talk.say("why the first one?")
+    assert "set aside the years" in reply.text
+    assert "fits what you asked for" not in reply.text
+
+
 def test_why_to_a_stranger_claims_no_wish(concierge: Concierge) -> None:
     for opening, question, expected in (
         ("anything", "why?", "I know nothing of your taste so far"),
