@@ -222,7 +222,8 @@ class State:
         )
         years, relative = now.years, now.relative
         if request.years is not None:
-            years, relative = request.years, None
+            # With both, the years are those before or after an item that was named.
+            years, relative = request.years, request.relative
         elif request.relative is not None:
             years, relative = self._compared(request.relative, facts), request.relative
         elif relative is not None and request.genres and not request.extends:

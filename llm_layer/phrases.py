@@ -59,6 +59,15 @@ DECLINED = re.compile(
     r"(?=\s*(?:[,.;!?，。；！？]|$|\bplease\b|以外|之外))",
     _I,
 )
+# What is compared by its year: "older than Alien", "比《Heat》更老".
+COMPARED_YEAR = re.compile(
+    r"\b(?:older|newer|earlier|later|more (?:recent|modern)) than\s+(?:the (?:movie|film)\s+)?"
+    r"(?P<title>[^,.;!?，。；！？]+?)(?=\s*(?:[,.;!?，。；！？]|$|\b(?:but|and|please|with)\b))",
+    _I,
+)
+_YEAR_BEFORE = re.compile(r"\bthan\s+(?:the (?:movie|film)\s+)?$|比\s*$", _I)
+# Words that ask for more of what is pointed at.
+MORE_LIKE = re.compile(r"\b(?:like|similar|more|kind|same|another)\b|类似|像|一样|更多|再", _I)
 # What a question points at instead of naming it: "this comedy".
 POINTING = re.compile(r"^(?:this|that|these|those|my|your|its?|his|her)\b|^[这那]", _I)
 _LOVED_IT = re.compile(r"\b(?:loved?|liked|enjoyed|adored?) (?:it|them|both|that)\b", _I)
@@ -105,7 +114,7 @@ _TURNED_DOWN_BEFORE = re.compile(
     _I,
 )
 _TURNED_DOWN_AFTER = re.compile(
-    r"^\s*(?:i (?:have |already )*(?:seen|watched|saw)|is (?:not for me|out|boring)|no\b)"
+    r"^\s*(?:i (?:have |already )*(?:seen|watched|saw)|(?:is|was|looks|sounds) (?:not|too|out|boring|bad|awful|terrible|dull)\b|no\b)"
     r"|^(?:我)?(?:已经)?(?:看过|不要|不喜欢|不行)",
     _I,
 )
@@ -213,7 +222,7 @@ _TOPICS = (
     ("year", re.compile(r"\b(?:what|which) year\b|\bwhen (?:was|did|is)\b|\bhow old is\b|哪一?年|什么时候", _I)),
     ("genre", re.compile(r"\b(?:what|which) (?:genre|kind|type|sort) (?:is|of (?:film|movie) is)\b"
                          r"|什么类型|哪种类型", _I)),
-    ("all", re.compile(r"\btell me (?:more )?about\b|\bwhat is (?:it|that|the \w+ one)(?: about)?\b"
+    ("all", re.compile(r"\btell me (?:more )?about\b|\bwhat(?: is|['’]s) (?:it|that|this|the \w+ one|[^,.;!?]{0,40}about)\b"
                        r"|介绍一下|讲什么|说说", _I)),
 )  # fmt: skip
 
@@ -221,13 +230,19 @@ _TOPICS = (
 def refused(text: str, start: int, end: int) -> bool:
     """Whether the item pointed at between `start` and `end` is turned down."""
     before, after = text[max(0, start - 40) : start], text[end : end + 40]
-    return bool(_TURNED_DOWN_BEFORE.search(before) or _TURNED_DOWN_AFTER.search(after))
+    said = _TURNED_DOWN_BEFORE.search(before) or _TURNED_DOWN_AFTER.search(after)
+    return bool(said) or negated(text, start)
 
 
 def seen(text: str, start: int, end: int) -> bool:
     """Whether the title between `start` and `end` is said to be known already, and no more."""
     known = _SEEN_BEFORE.search(text[:start]) or _SEEN_AFTER.search(text[end : end + 40])
     return known is not None and _LOVED_IT.search(text[end:]) is None
+
+
+def is_compared(text: str, start: int) -> bool:
+    """Whether the title at `start` is something that others are older or newer than."""
+    return _YEAR_BEFORE.search(text[:start]) is not None
 
 
 def place_of(match: re.Match[str]) -> int:

@@ -21,7 +21,7 @@ Act: TypeAlias = Literal[
     "recommend", "more", "why", "fact", "profile", "fewer", "reset", "greet", "thanks", "bye"
 ]
 
-_TitleRole: TypeAlias = Literal["like", "unlike", "seen", "about", ""]
+_TitleRole: TypeAlias = Literal["like", "unlike", "seen", "about", "than", ""]
 
 # What people often ask for and few catalogues state: the words, and the columns that would do.
 _UNSTATED = {
@@ -36,6 +36,7 @@ _TITLE_PATTERNS = (
     phrases.COMPARED,
     phrases.DECLINED,
     phrases.KNOWN_ALREADY,
+    phrases.COMPARED_YEAR,
     phrases.ASKED_ABOUT,
 )
 
@@ -139,6 +140,7 @@ class _Titles:
     unlike: list[int] = field(default_factory=list)
     seen: list[int] = field(default_factory=list)
     about: list[int] = field(default_factory=list)
+    than: list[int] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
 
     def add(self, role: _TitleRole, row: int) -> None:
@@ -176,6 +178,8 @@ class Understanding:
         about, refused = _places(page)
         years, relative = phrases.read_years(page.text)
         no_years = phrases.read_no_years(page.text)
+        if relative and titles.than:
+            years = self._years_against(titles.than[0], relative) or years
         count = phrases.read_count(page.text)
         topic = phrases.read_topic(page.text)
         genres, no_genres = self._genres(page)
@@ -186,7 +190,9 @@ class Understanding:
         act = _act(page.text, wish=(*kinds, *named), asked=points, mood=mood)
         items = (*titles.about, *titles.like, *about, *refused)
         if act in ("recommend", "more"):
-            is_about = titles.about and not any((*kinds, titles.like))
+            is_question = text.rstrip().endswith(("?", "？")) and not phrases.MORE_LIKE.search(text)
+            is_about = titles.about or (about and is_question)
+            is_about = is_about and not any((*kinds, titles.like))
             if topic == "all" and any(kinds) and not items:
                 topic = ""  # "tell me about some good comedies" asks for comedies
             if topic or is_about:
@@ -195,7 +201,7 @@ class Understanding:
         if act == "fact" and not (items or missing):
             missing = self._asked_in_vain(without_titles)
         # A title in a question is what it is about, not an example of what is wanted.
-        is_question = act not in ("recommend", "more", "reset")
+        is_wish = act in ("recommend", "more", "reset")
         return Request(
             text=text,
             language=language,
@@ -204,10 +210,10 @@ class Understanding:
             no_genres=no_genres,
             years=years,
             relative=relative,
-            like=() if is_question else tuple(titles.like),
+            like=tuple(titles.like) if is_wish else (),
             unlike=tuple(row for row in titles.unlike if row not in titles.like),
             seen=tuple(titles.seen),
-            about=tuple((*titles.about, *titles.like) if is_question else titles.about),
+            about=tuple(titles.about if is_wish else (*titles.about, *titles.like)),
             refused=refused,
             places=about,
             people=people,
@@ -275,6 +281,13 @@ class Understanding:
                 break
             at += 1
         return found
+
+    def _years_against(self, row: int, relative: phrases.Relative) -> phrases.Years | None:
+        """Years before or after that of an item; None where it is unknown."""
+        year = self._facts.year(row)
+        if year is None:
+            return None
+        return (None, year - 1) if relative == "older" else (year + 1, None)
 
     def _asked_in_vain(self, text: str) -> tuple[str, ...]:
         """What a question is about as though it were a title, where no title comes near."""
@@ -353,6 +366,8 @@ def _said_of(text: str, start: int, end: int, list_start: int | None = None) -> 
     if phrases.seen(text, begin, end):
         # "I have not seen it" says neither that they know it nor that they do not want it.
         return "" if not_seen(text, begin) else "seen"
+    if phrases.is_compared(text, begin):
+        return "than"
     return "unlike" if negated(text, begin) else "like"
 
 
@@ -360,9 +375,13 @@ def _places(page: _Page) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Places in the last list that a message is about, and those it turns down."""
     about: list[int] = []
     refused: list[int] = []
+    turned_down, end = False, 0
     for match in list(phrases.PLACE_IN_LIST.finditer(page.text)):
         place = phrases.place_of(match)
-        turned_down = phrases.refused(page.text, match.start(), match.end())
+        # "I have seen the first one and the second one": both.
+        joined = page.text[end : match.start()].strip() in ("and", "or", "、", "和", "与")
+        turned_down = (turned_down and joined) or phrases.refused(page.text, *match.span())
+        end = match.end()
         (refused if turned_down else about).append(place)
         page.take(match.start(), match.end())
     return tuple(dict.fromkeys(about)), tuple(dict.fromkeys(refused))
