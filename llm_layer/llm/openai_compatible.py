@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
+import json
+import math
+import threading
 import time
-from collections.abc import Sequence
-from typing import Any
-from urllib.parse import urlsplit
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+from urllib.parse import SplitResult, urlsplit
 
 from llm_layer.llm.base import (
     Completion,
@@ -19,12 +23,16 @@ from llm_layer.llm.base import (
 from recsys.errors import InvalidInputError
 
 _PAUSE_SECONDS = 0.25
+# No answer of a few sentences is longer; a host that sends on and on is stopped here.
+_MOST_BYTES = 1 << 20
+_Result = TypeVar("_Result")
 
 
 class OpenAICompatible:
     """A language model behind an OpenAI-compatible endpoint.
 
-    The only part of Alsatian that sends anything over a network, and only to `base_url`.
+    The only part of Alsatian that sends anything over a network, and only to `base_url`: redirects
+    are refused, and proxies named in the environment are not used.
 
     Parameters
     ----------
@@ -35,8 +43,8 @@ class OpenAICompatible:
     api_key : str, optional
         Its key; hosts without one accept anything.
     timeout : float
-        Longest time for one try, in seconds, > 0. :meth:`complete` never waits longer than its
-        own limit for all of them.
+        Longest time for one try, in seconds, > 0, from the connection to the last byte of the
+        answer. :meth:`complete` never waits longer than its own limit for all of them.
     tries : int
         How often a request is sent at most, >= 1. Only what may pass by itself is tried again:
         a refused connection, a time-out, status 408, 409, 429 and 5xx, an answer that is no JSON.
@@ -62,16 +70,17 @@ class OpenAICompatible:
         languages: frozenset[str] | None = None,
     ) -> None:
         require("openai", "an OpenAI-compatible endpoint")
-        parts = urlsplit(base_url)
-        if parts.scheme not in ("http", "https") or not parts.netloc:
-            raise InvalidInputError(
-                f"base_url is {base_url!r}, expected a URL such as http://localhost:8000/v1"
-            )
+        parts = _taken_apart(base_url)
         if not model:
             raise InvalidInputError("model is empty; name the model that the endpoint serves")
-        if not timeout > 0 or tries < 1:
+        if not (timeout > 0 and math.isfinite(timeout)) or tries < 1:
             raise InvalidInputError(
                 f"timeout is {timeout!r} and tries {tries!r}, expected more than 0 s and at least 1"
+            )
+        if api_key and not (api_key.isascii() and api_key.isprintable() and " " not in api_key):
+            raise InvalidInputError(
+                "the API key has a space, a line end or a sign beyond ASCII, expected what the "
+                "host gave out; check the variable that holds it"
             )
         self.constrained = False
         self.base_url = base_url
@@ -83,6 +92,7 @@ class OpenAICompatible:
         self.name = f"{model} at {parts.hostname}{f':{parts.port}' if parts.port else ''}"
         self._api_key = api_key
         self._client: Any = None
+        self._web: Any = None  # the package that the client is built on: httpx, of late httpx2
 
     def check(self) -> None:
         """Ask for one word, to learn at once whether the endpoint answers.
@@ -135,13 +145,16 @@ class OpenAICompatible:
     def _ask(self, request: dict[str, Any], seconds: float) -> tuple[str, str, Any]:
         """Send once."""
         client, openai = self._opened()
+        deadline = time.perf_counter() + seconds
+        late = _PassingError(
+            LLMTimeoutError, f"{self.name} did not answer within {max(seconds, 0):.3g} s"
+        )
         try:
-            answer = client.with_options(timeout=seconds).chat.completions.create(**request)
-            return self._words(answer)
+            # The client's own limit is for each read: a host that drips would never meet it.
+            body = _within(seconds, lambda: self._read(client, request, seconds, deadline), late)
+            return self._words(json.loads(body))
         except openai.APITimeoutError as error:
-            raise _PassingError(
-                LLMTimeoutError, f"{self.name} did not answer within {seconds:.3g} s"
-            ) from error
+            raise late from error
         except openai.APIConnectionError as error:
             cause = error.__cause__ or error
             raise _PassingError(
@@ -152,14 +165,47 @@ class OpenAICompatible:
         except openai.APIStatusError as error:
             self._turned_down(error)
             raise
-        except (openai.APIResponseValidationError, ValueError) as error:
+        except (openai.OpenAIError, ValueError, RecursionError) as error:
             raise _PassingError(
                 LLMMalformedError, f"{self.name} answered with what is not JSON"
             ) from error
 
+    def _read(self, client: Any, request: dict[str, Any], seconds: float, deadline: float) -> bytes:
+        """The answer's bytes, given up at the deadline or when there are too many."""
+        pieces: list[bytes] = []
+        size = 0
+        asked = client.with_options(timeout=seconds).chat.completions.with_streaming_response
+        try:
+            with asked.create(**request) as answer:
+                for piece in answer.iter_bytes():
+                    pieces.append(piece)
+                    size += len(piece)
+                    if size > _MOST_BYTES:
+                        raise _PassingError(
+                            LLMMalformedError, f"{self.name} answered with over {_MOST_BYTES} bytes"
+                        )
+                    if time.perf_counter() > deadline:
+                        break  # nobody waits any more
+        except self._web.TimeoutException as error:
+            raise _PassingError(
+                LLMTimeoutError, f"{self.name} did not answer within {seconds:.3g} s"
+            ) from error
+        except self._web.HTTPError as error:
+            raise _PassingError(
+                LLMRefusedError,
+                f"{self.name} broke off its answer ({_one_line(str(error))}); try again",
+            ) from error
+        return b"".join(pieces)
+
     def _turned_down(self, error: Any) -> None:
         status = int(error.status_code)
         said = _one_line(str(getattr(error, "message", error)))
+        if 300 <= status < 400:
+            place = _one_line(str(error.response.headers.get("location", "nowhere")))
+            raise LLMRefusedError(
+                f"{self.name} sends requests on to {place} (status {status}), which is not "
+                "followed; give that address as base_url if you trust it"
+            ) from error
         if status in (401, 403):
             raise LLMRefusedError(
                 f"{self.name} does not accept the key (status {status}); check the API key"
@@ -174,24 +220,35 @@ class OpenAICompatible:
 
     def _words(self, answer: Any) -> tuple[str, str, Any]:
         """Text, finish reason and usage; hosts that call themselves compatible send anything."""
-        choices = getattr(answer, "choices", None)
+        choices = answer.get("choices") if isinstance(answer, dict) else None
         choice = choices[0] if isinstance(choices, list) and choices else None
-        message = getattr(choice, "message", None)
-        text = getattr(message, "content", None)
-        if not isinstance(text, str) or not text.strip():
+        message = choice.get("message") if isinstance(choice, dict) else None
+        text = message.get("content") if isinstance(message, dict) else None
+        if choice is None or not isinstance(text, str) or not text.strip():
             raise _PassingError(LLMMalformedError, f"{self.name} answered without any text")
-        finish = getattr(choice, "finish_reason", None)
-        return text.strip(), str(finish or "stop"), getattr(answer, "usage", None)
+        # Half a surrogate pair is legal JSON and can be printed nowhere.
+        text = text.encode("utf-8", "replace").decode()
+        return text.strip(), str(choice.get("finish_reason") or "stop"), answer.get("usage")
 
     def _opened(self) -> tuple[Any, Any]:
         import openai
 
         if self._client is None:
-            self._client = openai.OpenAI(
-                base_url=self.base_url,
-                api_key=self._api_key or "none",
-                max_retries=0,  # ours are bounded in time as well
-            )
+            # What a visitor says goes to the host that was named, and to no other.
+            transport = openai.DefaultHttpxClient(follow_redirects=False, trust_env=False)
+            self._web = importlib.import_module(type(transport).__mro__[1].__module__.split(".")[0])
+            try:
+                self._client = openai.OpenAI(
+                    base_url=self.base_url,
+                    api_key=self._api_key or "none",
+                    max_retries=0,  # ours are bounded in time as well
+                    http_client=transport,
+                )
+            except (self._web.InvalidURL, UnicodeError) as error:
+                raise InvalidInputError(
+                    f"base_url is {self.base_url!r} ({_one_line(str(error))}), "
+                    "expected a URL such as http://localhost:8000/v1"
+                ) from error
         return self._client, openai
 
 
@@ -207,8 +264,43 @@ class _PassingError(Exception):
         return self._kind(f"{self}{times}", tries=tries)
 
 
+def _taken_apart(base_url: str) -> SplitResult:
+    """Parts of a URL of a host, or InvalidInputError."""
+    expected = "expected a URL such as http://localhost:8000/v1"
+    try:
+        parts = urlsplit(base_url)
+        well = bool(parts.hostname) and parts.port != 0  # a port out of range raises here
+    except ValueError as error:
+        raise InvalidInputError(f"base_url is {base_url!r} ({error}), {expected}") from error
+    visible = base_url.isprintable() and " " not in base_url
+    if parts.scheme not in ("http", "https") or not well or not visible:
+        raise InvalidInputError(f"base_url is {base_url!r}, {expected}")
+    return parts
+
+
+def _within(seconds: float, work: Callable[[], _Result], late: Exception) -> _Result:
+    """Result of `work`, or `late` after so many seconds; `work` then ends unobserved."""
+    outcome: list[_Result] = []
+    failure: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            outcome.append(work())
+        except BaseException as error:
+            failure.append(error)
+
+    worker = threading.Thread(target=run, name="alsatian-llm-request", daemon=True)
+    worker.start()
+    worker.join(max(seconds, 0.0))
+    if failure:
+        raise failure[0]
+    if worker.is_alive() or not outcome:
+        raise late
+    return outcome[0]
+
+
 def _count(usage: Any, name: str) -> int:
-    value = getattr(usage, name, 0)
+    value = usage.get(name, 0) if isinstance(usage, dict) else 0
     return value if isinstance(value, int) else 0
 
 

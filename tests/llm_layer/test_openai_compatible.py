@@ -35,10 +35,35 @@ def answer(text: Any) -> bytes:
     return json.dumps({**body, "choices": choices, "usage": usage}).encode()
 
 
+def drip(beginning: bytes) -> Callable[[Any], None]:
+    """Sends `beginning`, then a space every tenth of a second for five seconds."""
+
+    def behave(out: Any) -> None:
+        out.write(beginning)
+        for _ in range(50):
+            out.flush()
+            time.sleep(0.1)
+            out.write(b" ")
+
+    return behave
+
+
+IN_HEADERS = drip(b"HTTP/1.0 200 OK\r\nX-Slow: ")
+IN_BODY = drip(b"HTTP/1.0 200 OK\r\nContent-Type: application/json\r\nContent-Length: 900\r\n\r\n")
+
+
+def endless(out: Any) -> None:
+    out.write(b"HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n")
+    while True:
+        out.write(b" " * 65536)
+
+
 class Endpoint:
     """Serves one behaviour after the other; the last one is repeated."""
 
-    def __init__(self, *behaviours: tuple[int, bytes] | Callable[[], tuple[int, bytes]]) -> None:
+    def __init__(self, *behaviours: Any) -> None:
+        # A status and a body (and headers), a function that returns them, or one that takes the
+        # connection and writes what it wants.
         self.requests: list[dict[str, Any]] = []
         self.keys: list[str | None] = []
         outer = self
@@ -50,9 +75,15 @@ class Endpoint:
                 outer.requests.append(json.loads(self.rfile.read(length)))
                 outer.keys.append(self.headers.get("Authorization"))
                 behaviour = behaviours[place]
-                status, body = behaviour() if callable(behaviour) else behaviour
                 try:
+                    if behaviour in (IN_HEADERS, IN_BODY, endless):
+                        behaviour(self.wfile)
+                        return
+                    given = behaviour() if callable(behaviour) else behaviour
+                    status, body, *headers = given
                     self.send_response(status)
+                    for name, value in dict(*headers).items():
+                        self.send_header(name, value)
                     self.send_header("Content-Type", "application/json")
                     self.send_header("Content-Length", str(len(body)))
                     self.end_headers()
@@ -113,6 +144,9 @@ def test_an_answer_comes_through(serve: Callable[..., Endpoint]) -> None:
         ((200, b"[1, 2]"), LLMMalformedError, 2, ""),
         ((200, b"null"), LLMMalformedError, 2, ""),
         ((200, b""), LLMMalformedError, 2, ""),
+        ((200, b"[" * 200_000), LLMMalformedError, 2, "not JSON"),
+        ((200, b"\xff\xfe"), LLMMalformedError, 2, "not JSON"),
+        ((200, b"1" * 9999), LLMMalformedError, 2, "not JSON"),
         ((200, answer("   ")), LLMMalformedError, 2, "without any text"),
         ((200, answer(None)), LLMMalformedError, 2, "without any text"),
         ((200, answer({"a": 1})), LLMMalformedError, 2, "without any text"),
@@ -154,6 +188,48 @@ def test_a_host_that_hangs_is_left_in_time(serve: Callable[..., Endpoint]) -> No
         OpenAICompatible(endpoint.url, "m").complete(ASK, timeout=0.3)
 
 
+@pytest.mark.parametrize("behaviour", [IN_HEADERS, IN_BODY])
+def test_a_host_that_drips_is_left_in_time(
+    serve: Callable[..., Endpoint], behaviour: Callable[[Any], None]
+) -> None:
+    endpoint = serve(behaviour)
+    begun = time.perf_counter()
+    with pytest.raises(LLMTimeoutError, match="did not answer within"):
+        OpenAICompatible(endpoint.url, "m").complete(ASK, timeout=0.5)
+    assert time.perf_counter() - begun < 1.5
+
+
+def test_a_host_that_never_stops_is_stopped(serve: Callable[..., Endpoint]) -> None:
+    with pytest.raises(LLMMalformedError, match="over 1048576 bytes"):
+        OpenAICompatible(serve(endless).url, "m", tries=1).complete(ASK)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_prompts_are_not_sent_on(serve: Callable[..., Endpoint], status: int) -> None:
+    other = serve((200, answer("Yes.")))
+    endpoint = serve((status, b"", {"Location": f"{other.url}/chat/completions"}))
+    with pytest.raises(LLMRefusedError, match=f"sends requests on to {other.url}"):
+        OpenAICompatible(endpoint.url, "m", "secret").complete(ASK)
+    assert (len(endpoint.requests), other.requests) == (1, [])
+
+
+def test_prompts_do_not_go_through_a_proxy(
+    serve: Callable[..., Endpoint], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy, endpoint = serve((200, answer("proxy"))), serve((200, answer("Yes.")))
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, proxy.url)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    assert OpenAICompatible(endpoint.url, "m").complete(ASK).text == "Yes."
+    assert proxy.requests == []
+
+
+def test_half_a_character_is_replaced(serve: Callable[..., Endpoint]) -> None:
+    found = OpenAICompatible(serve((200, answer("a\ud800b"))).url, "m").complete(ASK)
+    assert found.text == "a?b"
+
+
 def test_nobody_there() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -168,7 +244,15 @@ def test_nobody_there() -> None:
     [
         ({"base_url": "localhost:8000", "model": "m"}, "base_url"),
         ({"base_url": "ftp://x", "model": "m"}, "base_url"),
+        ({"base_url": "http://127.0.0.1:99999", "model": "m"}, "base_url"),
+        ({"base_url": "http://127.0.0.1:x/v1", "model": "m"}, "base_url"),
+        ({"base_url": "http://[bad", "model": "m"}, "base_url"),
+        ({"base_url": "http://:80", "model": "m"}, "base_url"),
+        ({"base_url": "http://a b/v1", "model": "m"}, "base_url"),
         ({"base_url": "http://x", "model": ""}, "model"),
+        ({"base_url": "http://x", "model": "m", "api_key": "clé"}, "API key"),
+        ({"base_url": "http://x", "model": "m", "api_key": "key\n"}, "API key"),
+        ({"base_url": "http://x", "model": "m", "timeout": float("inf")}, "timeout"),
         ({"base_url": "http://x", "model": "m", "timeout": 0}, "timeout"),
         ({"base_url": "http://x", "model": "m", "tries": 0}, "tries"),
     ],
@@ -176,6 +260,13 @@ def test_nobody_there() -> None:
 def test_bad_parameters(arguments: dict[str, Any], names: str) -> None:
     with pytest.raises(InvalidInputError, match=names):
         OpenAICompatible(**arguments)
+
+
+@pytest.mark.parametrize("host", ["a" * 300, "..", "[::g]", "[v1.x]", "\u00ad"])
+def test_a_host_that_cannot_be_is_one_line(host: str) -> None:
+    with pytest.raises(AlsatianError) as raised:
+        OpenAICompatible(f"http://{host}/v1", "m", timeout=1, tries=1).check()
+    assert "\n" not in str(raised.value)
 
 
 def test_the_name_shows_no_secret() -> None:
