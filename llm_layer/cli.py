@@ -60,12 +60,20 @@ def chat(
     talk = Concierge(recommender, writer, timeout=timeout).open(user, likes=liked)
     if language == "zh":
         talk.state.language = "zh"
+    is_refused = False
     for line in _lines(sys.stdin):
-        reply = talk.say(line)
+        try:
+            reply = talk.say(line)
+        except InvalidInputError as error:  # this line only; what was said before stays
+            is_refused = True
+            typer.echo(f"alsatian: {error}", err=True)
+            continue
         if as_json:
             typer.echo(json.dumps(as_dict(reply), ensure_ascii=False, default=str))
         else:
             typer.echo(f"{reply.text}\n{verdict(reply)}\n")
+    if is_refused:
+        raise typer.Exit(2)
 
 
 def language_model(llm: str, model: str, api_key: str | None, timeout: float) -> LLM | None:
@@ -94,6 +102,10 @@ def language_model(llm: str, model: str, api_key: str | None, timeout: float) ->
     if llm == "none":
         return None
     if llm.startswith(("http://", "https://")):
+        if not model:
+            raise InvalidInputError(
+                f"--llm-model is missing; name the model that {llm.split('@')[-1]} serves"
+            )
         endpoint = OpenAICompatible(llm, model, api_key, timeout=timeout)
         endpoint.check()
         return endpoint

@@ -370,7 +370,8 @@ def test_chat_prints_json(chat: Any, saved: Path) -> None:
             AlsatianError,
             "cannot be reached",
         ),
-        (["--llm", "http://127.0.0.1:9/v1"], InvalidInputError, "model is empty"),
+        (["--llm", "http://127.0.0.1:9/v1"], InvalidInputError, "--llm-model"),
+        (["--llm", "http://127.0.0.1:99999", "--llm-model", "m"], InvalidInputError, "base_url"),
         (["--language", "fr"], InvalidInputError, "--language"),
     ],
 )
@@ -381,6 +382,15 @@ def test_chat_refuses_in_one_line(
     assert isinstance(result.exception, error)
     assert names in str(result.exception)
     assert "\n" not in str(result.exception)
+
+
+def test_chat_goes_on_after_a_line_that_is_too_long(chat: Any, saved: Path) -> None:
+    said = f"a comedy\n{'x' * 2001}\nanother\n"
+    result = chat(str(saved), "--user", "1", "--llm", "none", said=said)
+    assert result.exit_code == 2
+    assert result.stdout.count("writer: template") == 2
+    assert result.stderr.count("\n") == 1
+    assert "2001 characters" in result.stderr
 
 
 def test_demo_conversation(rec: Recommender) -> None:
