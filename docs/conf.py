@@ -3,7 +3,7 @@
 from importlib.metadata import version as _version
 
 project = "Alsatian"
-copyright = "2026, the Alsatian developers"  # noqa: A001  # the name that Sphinx reads
+copyright = "2026, the Alsatian developers"  # the name that Sphinx reads
 release = _version("alsatian")
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.mathjax"]
 exclude_patterns = ["_build"]
