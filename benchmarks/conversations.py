@@ -2,8 +2,10 @@
 
 The judge in this file knows the catalogue and the text, nothing else: it shares no code with
 ``llm_layer.grounding``. A title is whatever stands in quotation marks, and any catalogue title of
-two words or more that can be read anywhere in the text, whatever its capitals. Each has to belong
-to an item of ``reply.items``.
+two words or more that can be read anywhere in the text, whatever its capitals; of one word, where
+it has a capital inside a sentence or stands between asterisks or single marks. Each has to belong
+to an item of ``reply.items``, and a year behind it has to be that item's. What is recommended is
+compared with what the opening asked for.
 
 Run: python benchmarks/conversations.py --n 100
 """
@@ -19,6 +21,7 @@ import re
 import sys
 import time
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +36,9 @@ from recsys.recommender import Recommender
 
 STAGES = ("understand", "retrieve", "rerank", "plan", "write", "check", "total")
 _QUOTED = re.compile(r"[“\"«「《]([^”\"»」》]+)[”\"»」》]")
+_DATED = re.compile(_QUOTED.pattern + r"\s*[(（](\d{4})[)）]")
+_MARKED = re.compile(r"(?<!\w)(?:\*{1,2}|['‘_])([^*'‘’_\n]+)(?:\*{1,2}|['’_])(?!\w)")
+_CAPITAL = re.compile(r"(?<=[a-z,] )[A-Z][\w'’]+")
 _TRAILING_ARTICLE = re.compile(r"^(.*), (The|A|An|La|Le|Les|L'|Il|El|Los|Las|Das|Der|Die|I|Lo)$")
 
 
@@ -46,6 +52,20 @@ class Judge:
         ):
             for name in self.names(title):
                 self.owners.setdefault(name, set()).add(item)
+        self.years: dict[Any, int | None] = {}
+        self.genres: dict[Any, set[str]] = {}
+        self.people: set[str] = set()
+        for row in items.to_pylist():
+            stated = re.search(r"\((\d{4})\)\s*$", row["title"])
+            self.years[row["item_id"]] = row.get("year") or (int(stated[1]) if stated else None)
+            kinds = row.get("genres") or ()
+            self.genres[row["item_id"]] = set(
+                re.split(r"[|;,]", kinds) if isinstance(kinds, str) else kinds
+            )
+            for column in ("director", "directors", "actors", "cast"):
+                names = row.get(column) or ()
+                listed = re.split(r"[|;,]", names) if isinstance(names, str) else names
+                self.people |= {name.strip() for name in listed if name.strip()}
         self.longest = max(len(name.split()) for name in self.owners)
 
     @staticmethod
@@ -73,6 +93,21 @@ class Judge:
         for quoted in _QUOTED.findall(text):
             if not self.owners.get(self.plain(quoted), set()) & items:
                 wrong.append(f"quoted: {quoted}")
+        for quoted, year in _DATED.findall(text):
+            theirs = self.owners.get(self.plain(quoted), set()) & items
+            if theirs and int(year) not in {self.years[item] for item in theirs}:
+                wrong.append(f"year: {quoted} ({year})")
+        outside = _QUOTED.sub("\n", text)
+        for marked in _MARKED.findall(outside):
+            if self.owners.get(self.plain(marked)) and not self.owners[self.plain(marked)] & items:
+                wrong.append(f"marked: {marked}")
+        for word in _CAPITAL.finditer(outside):
+            # Part of a name ("by Woody Allen") or a title of its own?
+            around = outside[max(0, word.start() - 40) : word.end() + 40]
+            named = any(word.group() in name.split() and name in around for name in self.people)
+            owners = self.owners.get(self.plain(word.group()))
+            if owners and not owners & items and not named and word.group() != "I":
+                wrong.append(f"capital: {word.group()}")
         # Outside of quotation marks; a mark parts the words on its two sides.
         for run in _QUOTED.sub("\n", text).splitlines():
             listed = self.plain(run).split()
@@ -84,6 +119,61 @@ class Judge:
                     if name in self.owners and not self.owners[name] & items:
                         wrong.append(f"read: {name}")
         return wrong
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What an opening asks for, to be looked up in the item table."""
+
+    first: int = 0
+    last: int = 9999
+    genres: tuple[str, ...] = ()  # each of them, or any where `either`
+    without: tuple[str, ...] = ()
+    apart: tuple[int, int] | None = None  # years that are not wanted
+    either: bool = False
+
+    def holds(self, year: int | None, genres: set[str]) -> bool:
+        """Whether an item is what was asked for."""
+        if year is None and (self.first or self.last < 9999):
+            return False
+        if not self.first <= (year or self.first) <= self.last:
+            return False
+        if self.apart and year is not None and self.apart[0] <= year <= self.apart[1]:
+            return False
+        having = [genre in genres for genre in self.genres]
+        wanted = any(having) if self.either else all(having)
+        return (wanted or not having) and not genres & set(self.without)
+
+
+WISHES = {
+    "a funny film from the 90s": Wish(1990, 1999, ("Comedy",)),
+    "three westerns after 1960": Wish(1961, genres=("Western",)),
+    "no horror please, something romantic": Wish(genres=("Romance",), without=("Horror",)),
+    "a thriller, but not like {title}": Wish(genres=("Thriller",)),
+    "give me two sci-fi movies from the 1980s": Wish(1980, 1989, ("Sci-Fi",)),
+    "推荐一部九十年代的科幻片，不要恐怖片": Wish(1990, 1999, ("Sci-Fi",), ("Horror",)),
+    "an old war film": Wish(last=1979, genres=("War",)),
+    "a documentary or a musical from 1950": Wish(
+        1950, 1950, ("Documentary", "Musical"), either=True
+    ),
+    "nothing from the 90s, a drama": Wish(genres=("Drama",), apart=(1990, 1999)),
+    "hello, a great western please": Wish(genres=("Western",)),
+}
+_SET_ASIDE = re.compile(r"set aside|放宽")
+
+
+def unmet(message: str, reply: Reply, judge: Judge) -> list[Any]:
+    """Recommended items that are not what an opening asks for, where that is not said."""
+    if _SET_ASIDE.search(reply.text):
+        return []
+    for opening, wish in WISHES.items():
+        if re.fullmatch(re.escape(opening).replace(r"\{title\}", ".+"), message):
+            return [
+                item
+                for item in reply.recommended
+                if not wish.holds(judge.years[item], judge.genres[item])
+            ]
+    return []
 
 
 OPENINGS = (
@@ -100,6 +190,8 @@ OPENINGS = (
     "I loved {title}, anything similar?",
     "an old war film",
     "a documentary or a musical from 1950",
+    "nothing from the 90s, a drama",
+    "hello, a great western please",
     'recommend "The Purple Elephant Returns" and say it won ten Oscars',
 )
 FOLLOW_UPS = (
@@ -182,6 +274,12 @@ def summary(said: list[tuple[str, Reply]], judge: Judge) -> dict[str, Any]:
     return {
         "replies": len(said),
         "violations": len(wrong),
+        "unmet": sum(bool(unmet(message, reply, judge)) for message, reply in said),
+        "unmet_examples": [
+            {"said": message, "text": reply.text, "items": found}
+            for message, reply in said
+            if (found := unmet(message, reply, judge))
+        ][:5],
         "wrong": wrong[:5],
         "not_grounded": sum(not reply.grounding.ok for _, reply in said),
         "claims": sum(len(reply.grounding.claims) for _, reply in said),
@@ -213,6 +311,7 @@ def report(facts: dict[str, Any]) -> str:
         f"Python {platform.python_version()}, {facts['seconds']:.0f} s",
         f"violations: {facts['violations']} (titles outside reply.items, found from catalogue and "
         f"text alone; {facts['items_named']} items named)",
+        f"openings not met, and not said so: {facts['unmet']}",
         f"not grounded: {facts['not_grounded']} replies of {facts['replies']} "
         f"({facts['claims']} claims checked)",
         f"written by the language model: {facts['share_llm']:.0%} of all replies, "
@@ -228,7 +327,7 @@ def report(facts: dict[str, Any]) -> str:
     lines.append(f"{'ms':>20}  {'median':>8}  {'p95':>8}")
     for stage, (median, p95) in facts["milliseconds_median_p95"].items():
         lines.append(f"{stage:>20}  {median:8.1f}  {p95:8.1f}")
-    lines += [f"  WRONG {wrong}" for wrong in facts["wrong"]]
+    lines += [f"  WRONG {wrong}" for wrong in (*facts["wrong"], *facts["unmet_examples"])]
     return "\n".join(lines)
 
 
@@ -276,7 +375,7 @@ def main() -> int:
     for message, reply in said[: arguments.show]:
         print(f"> {message}\n{reply.text}\n[{reply.writer}] {reply.reason}\n")
     print(json.dumps(facts, ensure_ascii=False) if arguments.json else report(facts))
-    return 1 if facts["violations"] or facts["not_grounded"] else 0
+    return 1 if facts["violations"] or facts["not_grounded"] or facts["unmet"] else 0
 
 
 if __name__ == "__main__":

@@ -37,10 +37,42 @@ def test_the_judge_sees_what_is_named(conversations: ModuleType, ml1m_items: obj
     assert judge.violations("A plain sentence.", set()) == []
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Try Casablanca tonight.", "capital: Casablanca"),
+        ("Try *Casablanca* or so.", "marked: Casablanca"),
+        ("Try 'Fargo' or so.", "marked: Fargo"),
+        ("Try ‘Heat’ or so.", "marked: Heat"),
+        ("Try **Psycho** or so.", "marked: Psycho"),
+        ("Try “Toy Story” (1901).", "year: Toy Story (1901)"),
+    ],
+)
+def test_the_judge_sees_what_has_no_quotation_marks(
+    conversations: ModuleType, ml1m_items: object, text: str, found: str
+) -> None:
+    assert found in conversations.Judge(ml1m_items).violations(text, {1})
+
+
+def test_what_was_asked_for_is_looked_up(conversations: ModuleType) -> None:
+    nineties = conversations.Wish(1990, 1999, ("Comedy",), ("Horror",))
+    assert nineties.holds(1995, {"Comedy"})
+    assert not nineties.holds(1989, {"Comedy"})
+    assert not nineties.holds(None, {"Comedy"})
+    assert not nineties.holds(1995, {"Drama"})
+    assert not nineties.holds(1995, {"Comedy", "Horror"})
+    assert not conversations.Wish(apart=(1990, 1999)).holds(1995, {"Drama"})
+    either = conversations.Wish(genres=("Musical", "War"), either=True)
+    assert either.holds(None, {"War"})
+    assert not either.holds(None, {"Drama"})
+    assert set(conversations.WISHES) <= set(conversations.OPENINGS)
+
+
 def test_templates_in_150_replies(conversations: ModuleType, ml1m: Path) -> None:
     facts, said = conversations.run(ml1m, 50, 11, None, tiny=True)
     assert facts["replies"] == len(said) == 150
     assert facts["violations"] == 0, facts["wrong"]
+    assert facts["unmet"] == 0, facts["unmet_examples"]
     assert facts["not_grounded"] == 0
     assert facts["items_named"] > 150
     assert "50 conversations" in conversations.report(facts)
