@@ -241,7 +241,7 @@ def check_target(folder: Path) -> None:
             kind = None
         if kind != KIND:
             raise JobConflictError(
-                f"{folder} holds a {kind or 'manifest of something else'}, which is no model; "
+                f"{folder} holds {kind or 'a manifest of something else'}, which is no model; "
                 "give another folder"
             )
         return
