@@ -176,7 +176,9 @@ class Conversation:
         )
         draft = concierge._writer.write(plan, known)
         if plan.kind == "offer":
-            state.recommended((offer.row for offer in plan.offers), plan.given_up)
+            told = {item.id for item in draft.items if item.role == "recommended"}
+            rows = [offer.row for offer in plan.offers if concierge.facts.item(offer.row) in told]
+            state.recommended(rows, plan.given_up)
         timings = watch.timings(write=draft.write, check=draft.check)
         return Reply(
             text=draft.text,
