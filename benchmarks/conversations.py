@@ -364,7 +364,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=20240601)
     parser.add_argument("--llm", default="embedded", help="embedded, none, or a .gguf file")
     parser.add_argument("--tiny", action="store_true", help="few users, few factors")
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--json", type=Path, help="write the figures there too")
     parser.add_argument("--show", type=int, default=0, help="print so many replies")
     arguments = parser.parse_args()
     llm = None
@@ -374,7 +374,9 @@ def main() -> int:
     facts, said = run(arguments.data, arguments.n, arguments.seed, llm, tiny=arguments.tiny)
     for message, reply in said[: arguments.show]:
         print(f"> {message}\n{reply.text}\n[{reply.writer}] {reply.reason}\n")
-    print(json.dumps(facts, ensure_ascii=False) if arguments.json else report(facts))
+    print(report(facts))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(facts, ensure_ascii=False, indent=2))
     return 1 if facts["violations"] or facts["not_grounded"] or facts["unmet"] else 0
 
 
