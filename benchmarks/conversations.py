@@ -360,18 +360,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     default = Path(os.environ.get("ALSATIAN_DATA", "../shared/data"))
     parser.add_argument("--data", type=Path, default=default / "ml-1m")
-    parser.add_argument("--n", type=int, default=100)
+    parser.add_argument("--n", type=int, help="conversations; 100, with --tiny 2")
     parser.add_argument("--seed", type=int, default=20240601)
     parser.add_argument("--llm", default="embedded", help="embedded, none, or a .gguf file")
     parser.add_argument("--tiny", action="store_true", help="few users, few factors")
     parser.add_argument("--json", type=Path, help="write the figures there too")
     parser.add_argument("--show", type=int, default=0, help="print so many replies")
     arguments = parser.parse_args()
+    conversations = arguments.n or (2 if arguments.tiny else 100)
     llm = None
     if arguments.llm != "none":
         llm = EmbeddedLLM(None if arguments.llm == "embedded" else arguments.llm)
         llm.load()
-    facts, said = run(arguments.data, arguments.n, arguments.seed, llm, tiny=arguments.tiny)
+    facts, said = run(arguments.data, conversations, arguments.seed, llm, tiny=arguments.tiny)
     for message, reply in said[: arguments.show]:
         print(f"> {message}\n{reply.text}\n[{reply.writer}] {reply.reason}\n")
     print(report(facts))
