@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import threading
 import time
@@ -22,7 +23,8 @@ from llm_layer.llm import (
 )
 from recsys.errors import AlsatianError, InvalidInputError
 
-pytest.importorskip("openai")
+if not os.environ.get("CI"):  # there its absence is a failure
+    pytest.importorskip("openai")
 
 ASK = [Message("system", "Be brief."), Message("user", "Say yes.")]
 

@@ -8,6 +8,7 @@ import implicit.cpu.als
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import threadpoolctl
 from scipy.sparse import csr_matrix
 
 from recsys.als import AlternatingLeastSquares
@@ -32,7 +33,6 @@ METHODS = [
 
 @pytest.fixture
 def single_threaded_blas():
-    threadpoolctl = pytest.importorskip("threadpoolctl")
     with threadpoolctl.threadpool_limits(1, "blas"):
         yield
 
