@@ -13,18 +13,18 @@ from collections.abc import Callable
 from typing import IO, Any, Self, TypeAlias
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 from scipy.sparse import csr_matrix
 
 from recsys.als import cpu
 from recsys.als.config import ALSConfig
-from recsys.als.factors import FactorStore
+from recsys.als.factors import Factors
 from recsys.als.memory import check_capacity, training_bytes
 from recsys.als.progress import progress_bar
 from recsys.als.randomness import generator, initial_factors, plain_seed
+from recsys.als.topn import TopN
 from recsys.errors import InvalidInputError
 
-Factors: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
 Callback: TypeAlias = Callable[[int, float, float | None], object]
 RandomState: TypeAlias = int | np.random.RandomState | np.random.Generator | None
 
@@ -32,7 +32,7 @@ log = logging.getLogger("recsys.als")
 _DEFAULT = ALSConfig()
 
 
-class AlternatingLeastSquares(FactorStore):
+class AlternatingLeastSquares(TopN):
     """Matrix factorization for implicit feedback by alternating least squares.
 
     With interactions S, confidence ``w = |alpha * value|``, label 1 on S (0 for a negative value)
