@@ -8,5 +8,12 @@ from __future__ import annotations
 
 from recsys.als.cpu import simd_variant, simd_variants
 from recsys.als.model import AlternatingLeastSquares
+from recsys.als.training import SweepRecord, TrainingState
 
-__all__ = ["AlternatingLeastSquares", "simd_variant", "simd_variants"]
+__all__ = [
+    "AlternatingLeastSquares",
+    "SweepRecord",
+    "TrainingState",
+    "simd_variant",
+    "simd_variants",
+]

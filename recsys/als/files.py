@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from dataclasses import dataclass
 from typing import IO, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from recsys.als.config import ALSConfig
+from recsys.als.training import SweepRecord, records_from
 from recsys.errors import ModelFormatError
 from recsys.storage import atomic_write, existing_file
 
@@ -23,12 +25,11 @@ _SIDES = ("user_factors", "item_factors")
 Factors = NDArray[np.float32] | NDArray[np.float64]
 
 
-def encode(
-    config: ALSConfig, seed: int | None, user_factors: Factors, item_factors: Factors
-) -> bytes:
-    """Return the bytes of a model file.
+@dataclass(frozen=True)
+class Saved:
+    """What a model file holds.
 
-    Parameters
+    Attributes
     ----------
     config : ALSConfig
         Settings.
@@ -36,16 +37,32 @@ def encode(
         Seed of the initial factors, where it was a plain number.
     user_factors, item_factors : ndarray
         Of the dtype of the settings, shapes (n_users, f) and (n_items, f).
+    history : list of SweepRecord
+        The sweeps that led to them; empty in files of releases that kept none.
+    best_sweep : int or None
+        Which of them validation found best.
     """
+
+    config: ALSConfig
+    seed: int | None
+    user_factors: Factors
+    item_factors: Factors
+    history: list[SweepRecord]
+    best_sweep: int | None
+
+
+def encode(saved: Saved) -> bytes:
+    """Return the bytes of a model file."""
     tensors = {
-        "user_factors": np.ascontiguousarray(user_factors),
-        "item_factors": np.ascontiguousarray(item_factors),
+        "user_factors": np.ascontiguousarray(saved.user_factors),
+        "item_factors": np.ascontiguousarray(saved.item_factors),
     }
     header = {
         "format": FORMAT,
         "version": str(VERSION),
-        "config": json.dumps(config.to_dict(), sort_keys=True),
-        "random_state": json.dumps(seed),
+        "config": json.dumps(saved.config.to_dict(), sort_keys=True),
+        "random_state": json.dumps(saved.seed),
+        "training": json.dumps({"history": saved.history, "best_sweep": saved.best_sweep}),
         "sha256": _digest(tensors),
     }
     return safetensors.numpy.save(tensors, metadata=header)
@@ -74,7 +91,7 @@ def read(source: str | os.PathLike[str] | IO[bytes]) -> tuple[str, bytes]:
     return str(getattr(source, "name", "the model file")), source.read()
 
 
-def decode(name: str, content: bytes) -> tuple[ALSConfig, int | None, dict[str, Factors]]:
+def decode(name: str, content: bytes) -> Saved:
     """Take a model file apart, checking that it is whole and of a version this release reads.
 
     Parameters
@@ -83,13 +100,6 @@ def decode(name: str, content: bytes) -> tuple[ALSConfig, int | None, dict[str, 
         What the file is called in errors.
     content : bytes
         All of it.
-
-    Returns
-    -------
-    config : ALSConfig
-    seed : int or None
-    factors : dict
-        ``user_factors`` and ``item_factors``.
 
     Raises
     ------
@@ -110,12 +120,16 @@ def decode(name: str, content: bytes) -> tuple[ALSConfig, int | None, dict[str, 
         settings: dict[str, Any] = json.loads(header["config"])
         seed = json.loads(header["random_state"])
         config = ALSConfig.from_dict(settings)
+        training = json.loads(header.get("training", '{"history": [], "best_sweep": null}'))
+        history, best_sweep = records_from(training["history"]), training["best_sweep"]
     except (SafetensorError, KeyError, ValueError, TypeError) as error:
         raise _damaged(name, str(error)) from error
     _check_tensors(name, tensors, config)
     if _digest(tensors) != header.get("sha256"):
         raise _damaged(name, "the SHA-256 of the factors differs from the header's")
-    return config, seed, {side: tensors[side] for side in _SIDES}
+    return Saved(
+        config, seed, tensors["user_factors"], tensors["item_factors"], history, best_sweep
+    )
 
 
 def _header(name: str, content: bytes) -> dict[str, str]:

@@ -104,6 +104,37 @@ class FreshFactors(FactorStore):
         setattr(self, side, grown)
         self._forget_derived()
 
+    def refine_users(self, user_items: csr_matrix) -> None:
+        """Solve every user's factor exactly (Cholesky), given the item factors, in place.
+
+        After it a score is exactly what :meth:`explain` takes apart, whatever solver trained.
+
+        Parameters
+        ----------
+        user_items : csr_matrix, shape (n_users, n_items)
+            What the model was fitted on.
+
+        Raises
+        ------
+        InvalidInputError
+            The matrix is not of the model's shape, or not finite.
+        NotFittedError
+            There are no factors.
+        """
+        users, items = self._checked("user_factors"), self._checked("item_factors")
+        csr = cpu.canonical_csr(user_items, "user_items")
+        if csr.shape != (len(users), len(items)):
+            raise InvalidInputError(
+                f"user_items has shape {csr.shape}, expected {(len(users), len(items))}"
+            )
+        gramian = self._gramian("item_factors")
+        users = self._user_factors = np.require(users, None, ["W"])  # mapped ones are read-only
+        try:
+            rows = cpu.sparse_rows(csr, "user_items")
+            cpu.solve(rows, users, items, self.config, solver="cholesky", gramian=gramian)
+        finally:
+            self._forget_derived()
+
     def _recalculated(self, histories: csr_matrix | None, other: str, name: str) -> Factors:
         if histories is None:
             raise InvalidInputError(f"{name} is missing; recalculating needs it")

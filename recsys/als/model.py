@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable
 from typing import IO, Any, Self, TypeAlias
 
 import numpy as np
@@ -18,14 +17,13 @@ from scipy.sparse import csr_matrix
 
 from recsys.als import cpu
 from recsys.als.config import ALSConfig
-from recsys.als.factors import Factors
-from recsys.als.memory import check_capacity, training_bytes
 from recsys.als.progress import progress_bar
-from recsys.als.randomness import generator, initial_factors, plain_seed
+from recsys.als.randomness import generator, plain_seed
+from recsys.als.start import check_memory, check_start, starting_factors
 from recsys.als.topn import TopN
+from recsys.als.training import Callback, Course, SweepRecord, Validation
 from recsys.errors import InvalidInputError
 
-Callback: TypeAlias = Callable[[int, float, float | None], object]
 RandomState: TypeAlias = int | np.random.RandomState | np.random.Generator | None
 
 log = logging.getLogger("recsys.als")
@@ -77,6 +75,16 @@ class AlternatingLeastSquares(TopN):
     calculate_training_loss : bool
         Compute the loss after each sweep (about a quarter of a sweep's time) and hand it to the
         callback: the objective divided by the sum of all weights, as in ``implicit``.
+
+    Attributes
+    ----------
+    user_factors, item_factors : ndarray
+        See there; None before ``fit``.
+    ``history_`` : list of SweepRecord
+        A record of each sweep: number, seconds, loss, validation. It goes on where training does,
+        is emptied where training starts anew, and is saved with the model.
+    ``best_sweep_`` : int or None
+        The sweep whose factors validation found best in the last training, and which are these.
 
     Raises
     ------
@@ -130,6 +138,9 @@ class AlternatingLeastSquares(TopN):
         )
         generator(random_state if not isinstance(random_state, np.random.RandomState) else 0)
         self.random_state = random_state
+        self.fit_callback: Callback | None = None
+        self.history_: list[SweepRecord] = []
+        self.best_sweep_: int | None = None
 
     # ---- training --------------------------------------------------------------------------------
 
@@ -138,11 +149,16 @@ class AlternatingLeastSquares(TopN):
         user_items: csr_matrix,
         show_progress: bool = True,
         callback: Callback | None = None,
+        *,
+        validation: Validation | None = None,
+        validate_every: int = 1,
+        patience: int | None = None,
     ) -> None:
         """Learn factors of users and items.
 
         Training goes on from `user_factors` and `item_factors` where they are set, as in
-        ``implicit``; set them to None to start anew.
+        ``implicit``; set them to None to start anew. Where the matrix has more users or items than
+        they, the further rows are drawn as for a fresh start: append new ids and fit again.
 
         Parameters
         ----------
@@ -153,20 +169,40 @@ class AlternatingLeastSquares(TopN):
         show_progress : bool
             Show a progress bar, on a terminal.
         callback : callable, optional
-            Called after each sweep with its number (from 0), its seconds, and the loss (None
-            unless ``calculate_training_loss``).
+            Called after each sweep. Where exactly one positional argument of it has no default,
+            with a :class:`recsys.als.TrainingState`; else, as in ``implicit``, with the number of
+            the sweep in this call (from 0), its seconds, and the loss (None unless
+            ``calculate_training_loss``). Training stops where it returns True itself; any other
+            value goes on. Without it, the attribute `fit_callback` is called, as in ``implicit``.
+        validation : callable, optional
+            Called with the model; returns a number, or a mapping of names to numbers of which the
+            first decides. Higher is better. However training ends, the factors of the sweep that
+            it found best (`best_sweep_`) are put back: a second copy of both sides of factors is
+            kept for that. :class:`recsys.evaluation.HeldOut` makes one of held-out interactions.
+        validate_every : int
+            Sweeps from one validation to the next, >= 1; the last sweep is always validated.
+        patience : int, optional
+            Stop after so many validations in a row that found nothing better, >= 1.
 
         Raises
         ------
         InvalidInputError
-            Not a sparse matrix, empty, all zeros, NaN or infinite, of another shape than factors
-            that are set, or weights so large that a solution overflows.
+            Not a sparse matrix, empty, all zeros, NaN or infinite, of fewer rows or columns than
+            factors that are set, weights so large that a solution overflows, or a validation that
+            gives no finite number.
         CapacityError
             Factors and the transposed matrix would not fit into memory; told before anything is
             allocated.
         KeyboardInterrupt
             Ctrl-C, within a second; the factors are then those reached so far and can be used.
         """
+        course = Course(
+            self,
+            callback=callback if callback is not None else self.fit_callback,
+            validation=validation,
+            validate_every=validate_every,
+            patience=patience,
+        )
         csr = cpu.canonical_csr(user_items, "user_items")
         if min(csr.shape) == 0 or csr.nnz == 0:
             raise InvalidInputError(
@@ -174,90 +210,31 @@ class AlternatingLeastSquares(TopN):
                 "user, one item and one interaction"
             )
         users, items = csr.shape
-        self._check_memory(users, items, csr.nnz)
+        check_memory(self.config, users, items, csr.nnz, copies=1 + course.keeps_best)
         rows = cpu.sparse_rows(csr, "user_items")
         if not csr.data.any():
             raise InvalidInputError(
                 f"user_items has {csr.nnz} entries and all are 0, expected at least one weight "
                 "other than 0"
             )
+        course.begin(anew=self._user_factors is None and self._item_factors is None)
         self._prepare_factors(users, items)
         columns = cpu.transposed(rows, self.num_threads)
         try:
-            self._sweep(rows, columns, csr, show_progress, callback)
+            self._sweep(rows, columns, csr, show_progress, course)
         finally:
+            course.end()
             self._forget_derived()
-
-    def refine_users(self, user_items: csr_matrix) -> None:
-        """Solve every user's factor exactly (Cholesky), given the item factors, in place.
-
-        After it a score is exactly what :meth:`explain` takes apart, whatever solver trained.
-
-        Parameters
-        ----------
-        user_items : csr_matrix, shape (n_users, n_items)
-            What the model was fitted on.
-
-        Raises
-        ------
-        InvalidInputError
-            The matrix is not of the model's shape, or not finite.
-        NotFittedError
-            There are no factors.
-        """
-        users, items = self._checked("user_factors"), self._checked("item_factors")
-        csr = cpu.canonical_csr(user_items, "user_items")
-        if csr.shape != (len(users), len(items)):
-            raise InvalidInputError(
-                f"user_items has shape {csr.shape}, expected {(len(users), len(items))}"
-            )
-        gramian = self._gramian("item_factors")
-        users = self._user_factors = np.require(users, None, ["W"])  # mapped ones are read-only
-        try:
-            rows = cpu.sparse_rows(csr, "user_items")
-            cpu.solve(rows, users, items, self.config, solver="cholesky", gramian=gramian)
-        finally:
-            self._forget_derived()
-
-    def _check_memory(self, users: int, items: int, entries: int) -> None:
-        wanted = training_bytes(
-            users,
-            items,
-            entries,
-            self.factors,
-            self.dtype.itemsize,
-            cpu.thread_count(self.num_threads),
-        )
-        check_capacity(
-            wanted,
-            f"training {self.factors} factors of {users:,} users and {items:,} items",
-            "use fewer factors",
-        )
 
     def _prepare_factors(self, users: int, items: int) -> None:
-        """Draw the factors that are not set, users before items; check those that are."""
+        """Draw the factors that are not set, users before items; check and grow those that are."""
         rng = generator(self.random_state)
-        self._check_start("user_factors", self._user_factors, users)
-        self._check_start("item_factors", self._item_factors, items)
-        for name, rows in (("_user_factors", users), ("_item_factors", items)):
-            current = getattr(self, name)
-            if current is None:
-                current = initial_factors(rng, rows, self.factors, self.config.dtype)
-            setattr(self, name, np.require(current, self.dtype, ["C", "W"]))
+        check_start("user_factors", self._user_factors, users, self.factors)
+        check_start("item_factors", self._item_factors, items, self.factors)
+        shared = (self.factors, self.config.dtype)
+        self._user_factors = starting_factors(rng, self._user_factors, users, *shared)
+        self._item_factors = starting_factors(rng, self._item_factors, items, *shared)
         self._forget_derived()
-
-    def _check_start(self, name: str, current: Factors | None, rows: int) -> None:
-        if current is None:
-            return
-        if current.shape != (rows, self.factors):
-            raise InvalidInputError(
-                f"{name} are of shape {current.shape}, this training wants "
-                f"{(rows, self.factors)}; set {name} to None to start anew"
-            )
-        if not np.isfinite(current).all():
-            raise InvalidInputError(
-                f"{name} to start from hold NaN or infinity; set {name} to None to start anew"
-            )
 
     def _sweep(
         self,
@@ -265,12 +242,12 @@ class AlternatingLeastSquares(TopN):
         columns: cpu.SparseRows,
         csr: csr_matrix,
         show_progress: bool,
-        callback: Callback | None,
+        course: Course,
     ) -> None:
         users, items = self.user_factors, self.item_factors
         weight = self._total_weight(csr) if self.calculate_training_loss else 1.0
         with progress_bar(self.iterations, show_progress) as advance:
-            for iteration in range(self.iterations):
+            for iteration in range(course.done, self.iterations):
                 begin = time.perf_counter()
                 cpu.solve(rows, users, items, self.config)
                 cpu.solve(columns, items, users, self.config, name="user_items, transposed")
@@ -280,8 +257,8 @@ class AlternatingLeastSquares(TopN):
                 seconds = time.perf_counter() - begin
                 log.info("sweep %d: %.3f s, loss %s", iteration + 1, seconds, loss)
                 advance(loss)
-                if callback is not None:
-                    callback(iteration, seconds, loss)
+                if course.after_sweep(seconds, loss):
+                    break
 
     def _total_weight(self, csr: csr_matrix) -> float:
         """Sum of the weights of all pairs, by which ``implicit`` divides its loss."""
@@ -339,10 +316,15 @@ class AlternatingLeastSquares(TopN):
         from recsys.als import files
 
         users, items = self._checked("user_factors"), self._checked("item_factors")
-        files.write(
-            fileobj_or_path,
-            files.encode(self.config, plain_seed(self.random_state), users, items),
+        saved = files.Saved(
+            self.config,
+            plain_seed(self.random_state),
+            users,
+            items,
+            self.history_,
+            self.best_sweep_,
         )
+        files.write(fileobj_or_path, files.encode(saved))
 
     @classmethod
     def load(cls, fileobj_or_path: str | os.PathLike[str] | IO[bytes]) -> Self:
@@ -357,10 +339,12 @@ class AlternatingLeastSquares(TopN):
         """
         from recsys.als import files
 
-        config, seed, factors = files.decode(*files.read(fileobj_or_path))
-        model = cls(**config.to_dict(), random_state=seed)
-        model.user_factors = factors["user_factors"]
-        model.item_factors = factors["item_factors"]
+        saved = files.decode(*files.read(fileobj_or_path))
+        model = cls(**saved.config.to_dict(), random_state=saved.seed)
+        model.user_factors = saved.user_factors
+        model.item_factors = saved.item_factors
+        model.history_ = saved.history
+        model.best_sweep_ = saved.best_sweep
         return model
 
     def to_implicit(self) -> Any:

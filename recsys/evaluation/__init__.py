@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from recsys.evaluation.bootstrap import Estimate, bootstrap_means, estimate, paired_difference
+from recsys.evaluation.heldout import HeldOut
 from recsys.evaluation.protocols import evaluate, evaluate_recommenders
 from recsys.evaluation.rankers import (
     AlsRanker,
@@ -24,6 +25,7 @@ __all__ = [
     "AlsSettings",
     "Comparison",
     "Estimate",
+    "HeldOut",
     "ImplicitRanker",
     "PopularityRanker",
     "Ranker",
