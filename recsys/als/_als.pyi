@@ -48,6 +48,7 @@ def objective(
     unobserved: float,
     regularization: float,
     exponent: float,
+    item_regularization: float | None = None,
     num_threads: int = 0,
     variant: str = "",
 ) -> float: ...

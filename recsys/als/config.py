@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ class ALSConfig:
     factors : int
         Length of a factor vector, 1 to 4096; multiples of 16 are fastest.
     regularization : float
-        λ of the objective, >= 0.
+        λ of the objective, >= 0; of users alone where `item_regularization` is set.
     alpha : float
         Confidence of an entry with value v is ``alpha * |v|``; > 0.
     iterations : int
@@ -36,6 +36,8 @@ class ALSConfig:
         learned from what users leave alone.
     regularization_exponent : float
         ν: how λ grows with the entries of a row (Rendle et al. 2021); >= 0, 0 for constant.
+    item_regularization : float or None
+        λ of items, >= 0; None for that of `regularization`.
     solver : str
         ``"cg"`` (conjugate gradients, warm-started) or ``"cholesky"`` (exact).
     cg_steps : int
@@ -61,6 +63,7 @@ class ALSConfig:
     iterations: int = 15
     unobserved_weight: float = 1.0
     regularization_exponent: float = 0.0
+    item_regularization: float | None = None
     solver: str = "cg"
     cg_steps: int = 3
     device: str = "cpu"
@@ -71,6 +74,20 @@ class ALSConfig:
     def __post_init__(self) -> None:
         for name, check in _CHECKS.items():
             object.__setattr__(self, name, check(name, getattr(self, name)))
+
+    def of_items(self) -> ALSConfig:
+        """Return the settings by which rows of items are solved: their λ as `regularization`.
+
+        Examples
+        --------
+        >>> ALSConfig(regularization=0.1, item_regularization=0.2).of_items().regularization
+        0.2
+        >>> ALSConfig(regularization=0.1).of_items().regularization
+        0.1
+        """
+        if self.item_regularization is None:
+            return self
+        return replace(self, regularization=self.item_regularization)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as plain values for JSON."""
@@ -113,6 +130,10 @@ def _real(name: str, value: object, *, positive: bool) -> float:
     raise InvalidInputError(f"{name} is {value!r}, expected a finite number {bound}")
 
 
+def _real_or_none(name: str, value: object) -> float | None:
+    return None if value is None else _real(name, value, positive=False)
+
+
 def _choice(name: str, value: object, allowed: tuple[str, ...]) -> str:
     if isinstance(value, str) and value in allowed:
         return value
@@ -142,6 +163,7 @@ _CHECKS: dict[str, Callable[[str, object], object]] = {
     "iterations": lambda name, value: whole_number(name, value, 0),
     "unobserved_weight": lambda name, value: _real(name, value, positive=False),
     "regularization_exponent": lambda name, value: _real(name, value, positive=False),
+    "item_regularization": _real_or_none,
     "solver": lambda name, value: _choice(name, value, SOLVERS),
     "cg_steps": lambda name, value: whole_number(name, value, 1),
     "device": lambda name, value: _choice(name, value, DEVICES),

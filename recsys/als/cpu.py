@@ -167,7 +167,7 @@ def solve(
     target, other : ndarray
         Factors, C-contiguous, of the dtype of the settings.
     config : ALSConfig
-        Weights, solver, steps and threads.
+        Weights, solver, steps and threads; of items' rows, see :meth:`ALSConfig.of_items`.
     solver : str, optional
         Instead of the solver of the settings.
     gramian : ndarray of float64, shape (f, f), optional
@@ -219,6 +219,7 @@ def objective(rows: SparseRows, users: Factors, items: Factors, config: ALSConfi
             unobserved=weights.unobserved,
             regularization=weights.regularization,
             exponent=weights.exponent,
+            item_regularization=config.of_items().regularization,
             num_threads=config.num_threads,
         )
 

@@ -38,6 +38,7 @@ class FactorStore:
     iterations = Setting[int]()
     unobserved_weight = Setting[float]()
     regularization_exponent = Setting[float]()
+    item_regularization = Setting[float | None]()
     solver = Setting[str]()
     cg_steps = Setting[int]()
     device = Setting[str]()

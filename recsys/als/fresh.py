@@ -143,7 +143,7 @@ class FreshFactors(FactorStore):
             cpu.sparse_rows(histories, name),
             made,
             self._checked(other),
-            self.config,
+            self.config if other == "item_factors" else self.config.of_items(),
             solver="cholesky",
             gramian=self._gramian(other),
             name=name,

@@ -14,7 +14,11 @@ if TYPE_CHECKING:
     Model = TypeVar("Model", bound=AlternatingLeastSquares)
 
 #: Settings of ours that ``implicit`` does not have, and the only value it can express.
-_FIXED = {"unobserved_weight": 1.0, "regularization_exponent": 0.0}
+_FIXED = {
+    "unobserved_weight": 1.0,
+    "regularization_exponent": 0.0,
+    "item_regularization": None,
+}
 
 
 def to_implicit(model: AlternatingLeastSquares) -> Any:

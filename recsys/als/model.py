@@ -39,7 +39,8 @@ class AlternatingLeastSquares(TopN):
         sum_S w (t - x_u.y_i)^2 + a0 sum_(not S) (x_u.y_i)^2
             + sum_u lambda_u |x_u|^2 + sum_i lambda_i |y_i|^2
 
-    where ``lambda_u = lambda (|S_u| + a0 n_items)^nu`` and likewise for items (Rendle et al. 2021).
+    where ``lambda_u = lambda (|S_u| + a0 n_items)^nu`` and likewise for items (Rendle et al. 2021),
+    whose lambda may be another.
     With the defaults ``a0 = 1`` and ``nu = 0`` this is the objective of Hu, Koren & Volinsky
     (2008) as ``implicit`` has it. An explicit zero is left out of the loss, as a pair of which
     nothing is known.
@@ -49,7 +50,7 @@ class AlternatingLeastSquares(TopN):
     factors : int
         Length of a factor vector, 1 to 4096; multiples of 16 are fastest.
     regularization : float
-        λ, >= 0.
+        λ, >= 0; of users alone where `item_regularization` is set.
     alpha : float
         Scale of the confidences, > 0.
     iterations : int
@@ -58,6 +59,8 @@ class AlternatingLeastSquares(TopN):
         α0, >= 0.
     regularization_exponent : float
         ν, >= 0.
+    item_regularization : float, optional
+        λ of items, >= 0; `regularization` unless set.
     solver : str
         ``"cg"``: warm-started conjugate gradients (Takács, Pilászy & Tikk 2011);
         ``"cholesky"``: exact.
@@ -112,6 +115,7 @@ class AlternatingLeastSquares(TopN):
         *,
         unobserved_weight: float = _DEFAULT.unobserved_weight,
         regularization_exponent: float = _DEFAULT.regularization_exponent,
+        item_regularization: float | None = _DEFAULT.item_regularization,
         solver: str = _DEFAULT.solver,
         cg_steps: int = _DEFAULT.cg_steps,
         device: str = _DEFAULT.device,
@@ -128,6 +132,7 @@ class AlternatingLeastSquares(TopN):
                 iterations=iterations,
                 unobserved_weight=unobserved_weight,
                 regularization_exponent=regularization_exponent,
+                item_regularization=item_regularization,
                 solver=solver,
                 cg_steps=cg_steps,
                 device=device,
@@ -245,12 +250,13 @@ class AlternatingLeastSquares(TopN):
         course: Course,
     ) -> None:
         users, items = self.user_factors, self.item_factors
+        of_users, of_items = self.config, self.config.of_items()
         weight = self._total_weight(csr) if self.calculate_training_loss else 1.0
         with progress_bar(self.iterations, show_progress) as advance:
             for iteration in range(course.done, self.iterations):
                 begin = time.perf_counter()
-                cpu.solve(rows, users, items, self.config)
-                cpu.solve(columns, items, users, self.config, name="user_items, transposed")
+                cpu.solve(rows, users, items, of_users)
+                cpu.solve(columns, items, users, of_items, name="user_items, transposed")
                 loss = None
                 if self.calculate_training_loss:
                     loss = cpu.objective(rows, users, items, self.config) / weight
@@ -350,8 +356,8 @@ class AlternatingLeastSquares(TopN):
     def to_implicit(self) -> Any:
         """Return the same model as ``implicit.cpu.als.AlternatingLeastSquares``.
 
-        Factors are copied. ``implicit`` knows neither `unobserved_weight` nor
-        `regularization_exponent`, so both have to be at 1 and 0.
+        Factors are copied. ``implicit`` knows no `unobserved_weight`, `regularization_exponent` or
+        `item_regularization`, so they have to be at 1, 0 and None.
 
         Raises
         ------

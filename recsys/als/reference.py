@@ -16,7 +16,7 @@ so that ``A x = b`` with::
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -37,12 +37,21 @@ class Objective:
     ----------
     alpha, unobserved, regularization, exponent : float
         α, α0, λ and ν of the module's text, each >= 0.
+    item_regularization : float, optional
+        λ of items, where `regularization` is that of users alone.
     """
 
     alpha: float = 1.0
     unobserved: float = 1.0
     regularization: float = 0.01
     exponent: float = 0.0
+    item_regularization: float | None = None
+
+    def of_items(self) -> Objective:
+        """The weights by which rows of items are solved: their λ as `regularization`."""
+        if self.item_regularization is None:
+            return self
+        return replace(self, regularization=self.item_regularization)
 
     def row_lambda(self, entries: int, others: int) -> float:
         """λ of a row with `entries` stored values against `others` rows of the other side."""
@@ -166,8 +175,11 @@ def objective_value(
         loss += float((w * (t - s) ** 2 - objective.unobserved * s**2).sum())
     entries = np.diff(matrix.indptr)
     received = np.bincount(matrix.indices, minlength=matrix.shape[1])
-    for vectors, counts, others in ((x, entries, len(y)), (y, received, len(x))):
+    for side, vectors, counts, others in (
+        (objective, x, entries, len(y)),
+        (objective.of_items(), y, received, len(x)),
+    ):
         norms = (vectors**2).sum(axis=1)
-        lambdas = [objective.row_lambda(int(count), others) for count in counts]
+        lambdas = [side.row_lambda(int(count), others) for count in counts]
         loss += float(norms @ np.array(lambdas))
     return loss

@@ -241,13 +241,14 @@ def implicit_als(settings: AlsSettings | None = None, *, seed: int = 0) -> Impli
     Raises
     ------
     InvalidInputError
-        `settings` ask for an unobserved weight, a regularization exponent, or other than 3 steps of
-        conjugate gradients.
+        `settings` ask for an unobserved weight, a regularization exponent, another regularization
+        of items, or other than 3 steps of conjugate gradients.
     """
     from implicit.cpu.als import AlternatingLeastSquares as ImplicitALS
 
     chosen, default = settings or AlsSettings(), AlsSettings()
-    for field in ("unobserved_weight", "regularization_exponent", "cg_steps"):
+    own = ("unobserved_weight", "regularization_exponent", "item_regularization", "cg_steps")
+    for field in own:
         found, expected = getattr(chosen, field), getattr(default, field)
         if found != expected:
             raise InvalidInputError(

@@ -175,16 +175,19 @@ void solve_of(const SparseRows& matrix, Factors<T> target, Input<T, 2> other, co
 
 template <class T>
 double objective_of(const SparseRows& matrix, Input<T, 2> users, Input<T, 2> items, double alpha,
-                    double unobserved, double regularization, double exponent, int threads,
+                    double unobserved, double regularization, double exponent,
+                    std::optional<double> item_regularization, int threads,
                     const std::string& variant) {
     const std::int64_t factors = factors_of(users);
     expect_shape("users", users.shape(0), matrix.rows(), factors, factors_of(items));
     expect_shape("items", items.shape(0), matrix.columns(), factors, factors);
     const Weights weights = weights_of(alpha, unobserved, regularization, exponent);
+    const double of_items = item_regularization.value_or(regularization);
+    weights_of(alpha, unobserved, of_items, exponent);  // throws where it is out of range
     const Run run = run_of(threads, variant);
     double value = 0.0;
     released([&] {
-        value = objective(matrix.csr(), users.data(), items.data(), factors, weights, run);
+        value = objective(matrix.csr(), users.data(), items.data(), factors, weights, of_items, run);
     });
     return value;
 }
@@ -198,7 +201,7 @@ void bind_for(nb::module_& module) {
                "exponent"_a, "gramian"_a.noconvert() = nb::none(), "num_threads"_a = 0, "variant"_a = "");
     module.def("objective", objective_of<T>, "matrix"_a, "users"_a.noconvert(), "items"_a.noconvert(),
                nb::kw_only(), "alpha"_a, "unobserved"_a, "regularization"_a, "exponent"_a,
-               "num_threads"_a = 0, "variant"_a = "");
+               "item_regularization"_a = nb::none(), "num_threads"_a = 0, "variant"_a = "");
 }
 
 }  // namespace

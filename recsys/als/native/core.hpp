@@ -66,9 +66,9 @@ void solve(const Csr& matrix, T* target, const T* other, const double* gram, std
            const Weights& weights, Solver solver, int cg_steps, const Run& run);
 
 // The objective of the design: observed, unobserved and regularization terms of both sides, without
-// the dense matrix; sums in double.
+// the dense matrix; sums in double. `weights` hold the regularization of users.
 template <class T>
 double objective(const Csr& matrix, const T* users, const T* items, std::int64_t factors,
-                 const Weights& weights, const Run& run);
+                 const Weights& weights, double item_regularization, const Run& run);
 
 }  // namespace alsatian::als

@@ -43,7 +43,7 @@ double penalty(const T* rows, std::int64_t count, std::int64_t factors, std::int
 
 template <class T>
 double objective(const Csr& matrix, const T* users, const T* items, std::int64_t factors,
-                 const Weights& weights, const Run& run) {
+                 const Weights& weights, double item_regularization, const Run& run) {
     Side<T> side{};
     side.indptr = matrix.indptr;
     side.indices = matrix.indices;
@@ -89,15 +89,17 @@ double objective(const Csr& matrix, const T* users, const T* items, std::int64_t
     loss += penalty(users, matrix.rows, factors, matrix.columns, weights, [&](std::int64_t row) {
         return matrix.indptr[row + 1] - matrix.indptr[row];
     });
-    loss += penalty(items, matrix.columns, factors, matrix.rows, weights, [&](std::int64_t row) {
+    Weights of_item_rows = weights;
+    of_item_rows.regularization = item_regularization;
+    loss += penalty(items, matrix.columns, factors, matrix.rows, of_item_rows, [&](std::int64_t row) {
         return counts[static_cast<std::size_t>(row)];
     });
     return loss;
 }
 
 template double objective(const Csr&, const float*, const float*, std::int64_t, const Weights&,
-                          const Run&);
+                          double, const Run&);
 template double objective(const Csr&, const double*, const double*, std::int64_t, const Weights&,
-                          const Run&);
+                          double, const Run&);
 
 }  // namespace alsatian::als

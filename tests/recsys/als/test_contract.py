@@ -211,7 +211,10 @@ def test_there_and_back_again():
     assert back.user_factors is not model.user_factors
 
 
-@pytest.mark.parametrize("setting", [{"unobserved_weight": 0.5}, {"regularization_exponent": 1.0}])
+@pytest.mark.parametrize(
+    "setting",
+    [{"unobserved_weight": 0.5}, {"regularization_exponent": 1.0}, {"item_regularization": 0.1}],
+)
 def test_what_implicit_cannot_express_is_refused(setting):
     with pytest.raises(InvalidInputError, match=next(iter(setting))):
         AlternatingLeastSquares(4, **setting).to_implicit()

@@ -23,6 +23,7 @@ def model_of(objective: Objective, **settings) -> AlternatingLeastSquares:
         unobserved_weight=objective.unobserved,
         regularization=objective.regularization,
         regularization_exponent=objective.exponent,
+        item_regularization=objective.item_regularization,
     )
 
 

@@ -118,6 +118,18 @@ def test_recalculated_factors_are_those_of_an_exact_half_sweep(dtype, exponent):
     )
 
 
+@pytest.mark.parametrize("solver", ["cg", "cholesky"])
+def test_users_and_items_have_their_own_regularization(solver):
+    model = fitted("float64", solver=solver, cg_steps=60, item_regularization=7.0)
+    items = model.recalculate_item(np.arange(30), MATRIX.T.tocsr())
+    np.testing.assert_allclose(items, model.item_factors, rtol=1e-6, atol=1e-8)
+    users = model.recalculate_user(np.arange(40), MATRIX)
+    model.item_regularization = None
+    np.testing.assert_array_equal(model.recalculate_user(np.arange(40), MATRIX), users)
+    softer = model.recalculate_item(np.arange(30), MATRIX.T.tocsr())
+    assert (np.linalg.norm(softer, axis=1) > 1.02 * np.linalg.norm(items, axis=1)).all()
+
+
 def test_partial_fit_grows_the_model():
     model = fitted()
     history = csr_matrix(MATRIX[[3, 5]])
@@ -257,7 +269,7 @@ def test_progress_is_shown_on_a_terminal_only(capsys, monkeypatch):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_save_and_load(tmp_path, dtype):
-    model = fitted(dtype, solver="cholesky", unobserved_weight=0.5, regularization_exponent=0.25)
+    model = fitted(dtype, solver="cholesky", unobserved_weight=0.5, item_regularization=0.25)
     path = tmp_path / "factors"
     model.save(path)
     assert [file.name for file in tmp_path.iterdir()] == ["factors"]
@@ -333,6 +345,8 @@ def test_damaged_and_newer_files_are_refused(tmp_path):
         ("iterations", -1),
         ("unobserved_weight", -1),
         ("regularization_exponent", -0.5),
+        ("item_regularization", -0.5),
+        ("item_regularization", "none"),
         ("solver", "subspace"),
         ("cg_steps", 0),
         ("device", "cuda"),

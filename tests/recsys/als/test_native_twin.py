@@ -15,6 +15,7 @@ OBJECTIVES = [
     Objective(alpha=1.0, unobserved=1.0, regularization=0.05, exponent=0.0),
     Objective(alpha=2.5, unobserved=0.1, regularization=0.003, exponent=1.0),
     Objective(alpha=0.5, unobserved=0.0, regularization=0.02, exponent=0.5),
+    Objective(unobserved=0.3, regularization=0.02, exponent=0.5, item_regularization=0.4),
 ]
 
 
@@ -133,6 +134,7 @@ def test_objective(variant, dtype, objective, threads):
         unobserved=objective.unobserved,
         regularization=objective.regularization,
         exponent=objective.exponent,
+        item_regularization=objective.item_regularization,
         num_threads=threads,
         variant=variant,
     )
