@@ -239,6 +239,7 @@ _DTYPES = {
     "U8": np.uint8,
     "BOOL": np.bool_,
 }
+_NAMES = {np.dtype(dtype): name for name, dtype in _DTYPES.items()}
 _HEADER_LIMIT = 100_000_000  # the format's own limit
 
 
@@ -247,12 +248,29 @@ def write_tensors(
     tensors: dict[str, np.ndarray[Any, Any]],
     metadata: dict[str, str] | None = None,
 ) -> None:
-    """Write named arrays as one safetensors file, atomically."""
-    from safetensors.numpy import save_file
+    """Write named arrays as one safetensors file, atomically.
 
+    Arrays go from memory to the file as they are: the library's own writer would copy all of them
+    first. Each begins at a multiple of 8 bytes, so that it can be mapped.
+    """
     contiguous = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
-    with atomic_write(path) as temporary:
-        save_file(contiguous, temporary, metadata)
+    # The widest numbers first: whatever follows is then aligned to its own size.
+    order = sorted(contiguous, key=lambda name: (-contiguous[name].itemsize, name))
+    header: dict[str, Any] = {"__metadata__": metadata} if metadata else {}
+    end = 0
+    for name in order:
+        begin, end = end, end + contiguous[name].nbytes
+        header[name] = {
+            "dtype": _NAMES[contiguous[name].dtype],
+            "shape": list(contiguous[name].shape),
+            "data_offsets": [begin, end],
+        }
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    with atomic_write(path) as temporary, open(temporary, "wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for name in order:
+            file.write(contiguous[name].reshape(-1).view(np.uint8).data)
 
 
 def read_tensors(

@@ -22,6 +22,9 @@ from recsys.retrieval import ExactIndex
 
 Factors: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
 
+#: What a sweep changes.
+PARAMETERS = ("user_factors", "item_factors")
+
 
 class FactorStore:
     """Settings and factors of a model; the part of ``implicit``'s interface that reads them.
@@ -94,6 +97,11 @@ class FactorStore:
 
     def _forget_derived(self) -> None:
         self._derived: dict[str, Any] = {}
+
+    def _parameters(self) -> dict[str, Factors]:
+        """Everything that a sweep changes, by name; an attribute holds it under ``_name``."""
+        held = {name: getattr(self, f"_{name}") for name in PARAMETERS}
+        return {name: array for name, array in held.items() if array is not None}
 
     def _checked(self, side: str) -> Factors:
         factors: Factors | None = getattr(self, side)

@@ -16,12 +16,14 @@ from numpy.typing import DTypeLike
 from scipy.sparse import csr_matrix
 
 from recsys.als import cpu
+from recsys.als.checkpoints import open_checkpoints
 from recsys.als.config import ALSConfig
+from recsys.als.course import Course
 from recsys.als.progress import progress_bar
 from recsys.als.randomness import generator, plain_seed
 from recsys.als.start import check_memory, check_start, starting_factors
 from recsys.als.topn import TopN
-from recsys.als.training import Callback, Course, SweepRecord, Validation
+from recsys.als.training import Callback, SweepRecord, Validation
 from recsys.errors import InvalidInputError
 
 RandomState: TypeAlias = int | np.random.RandomState | np.random.Generator | None
@@ -158,6 +160,9 @@ class AlternatingLeastSquares(TopN):
         validation: Validation | None = None,
         validate_every: int = 1,
         patience: int | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        checkpoint_every: int = 1,
+        resume: bool = False,
     ) -> None:
         """Learn factors of users and items.
 
@@ -174,11 +179,12 @@ class AlternatingLeastSquares(TopN):
         show_progress : bool
             Show a progress bar, on a terminal.
         callback : callable, optional
-            Called after each sweep. Where exactly one positional argument of it has no default,
-            with a :class:`recsys.als.TrainingState`; else, as in ``implicit``, with the number of
-            the sweep in this call (from 0), its seconds, and the loss (None unless
-            ``calculate_training_loss``). Training stops where it returns True itself; any other
-            value goes on. Without it, the attribute `fit_callback` is called, as in ``implicit``.
+            Called after each sweep. Where exactly one positional argument of it has no default
+            (and it takes no ``*args``), with a :class:`recsys.als.TrainingState`; else, as in
+            ``implicit``, with the number of the sweep in this call (from 0), its seconds, and the
+            loss (None unless ``calculate_training_loss``). Training stops where it returns True
+            itself; any other value goes on. Without it, the attribute `fit_callback` is called,
+            as in ``implicit``.
         validation : callable, optional
             Called with the model; returns a number, or a mapping of names to numbers of which the
             first decides. Higher is better. However training ends, the factors of the sweep that
@@ -188,6 +194,15 @@ class AlternatingLeastSquares(TopN):
             Sweeps from one validation to the next, >= 1; the last sweep is always validated.
         patience : int, optional
             Stop after so many validations in a row that found nothing better, >= 1.
+        checkpoint : path-like, optional
+            A folder that keeps the state of this training, on disk before the next sweep begins.
+        checkpoint_every : int
+            Sweeps from one checkpoint to the next, >= 1; the last sweep always writes one.
+        resume : bool
+            Go on from the checkpoint in the folder, whatever factors are set: on the same machine,
+            bit for bit to where the training would have come without a break. Data and settings
+            have to be the same (save `iterations`, `num_threads` and `calculate_training_loss`).
+            Where there is no checkpoint yet, training starts as without `resume`.
 
         Raises
         ------
@@ -195,6 +210,12 @@ class AlternatingLeastSquares(TopN):
             Not a sparse matrix, empty, all zeros, NaN or infinite, of fewer rows or columns than
             factors that are set, weights so large that a solution overflows, or a validation that
             gives no finite number.
+        JobConflictError
+            The folder holds a checkpoint and `resume` is not given, or another process writes it.
+        ModelFormatError
+            The checkpoint is damaged, or of a newer version.
+        StorageError
+            A checkpoint cannot be written; the one before is still there.
         CapacityError
             Factors and the transposed matrix would not fit into memory; told before anything is
             allocated.
@@ -207,6 +228,7 @@ class AlternatingLeastSquares(TopN):
             validation=validation,
             validate_every=validate_every,
             patience=patience,
+            checkpoints=open_checkpoints(checkpoint, checkpoint_every, resume=resume),
         )
         csr = cpu.canonical_csr(user_items, "user_items")
         if min(csr.shape) == 0 or csr.nnz == 0:
@@ -222,14 +244,10 @@ class AlternatingLeastSquares(TopN):
                 f"user_items has {csr.nnz} entries and all are 0, expected at least one weight "
                 "other than 0"
             )
-        course.begin(anew=self._user_factors is None and self._item_factors is None)
-        self._prepare_factors(users, items)
-        columns = cpu.transposed(rows, self.num_threads)
-        try:
+        with course.running(csr):
+            self._prepare_factors(users, items)
+            columns = cpu.transposed(rows, self.num_threads)
             self._sweep(rows, columns, csr, show_progress, course)
-        finally:
-            course.end()
-            self._forget_derived()
 
     def _prepare_factors(self, users: int, items: int) -> None:
         """Draw the factors that are not set, users before items; check and grow those that are."""
@@ -253,7 +271,7 @@ class AlternatingLeastSquares(TopN):
         of_users, of_items = self.config, self.config.of_items()
         weight = self._total_weight(csr) if self.calculate_training_loss else 1.0
         with progress_bar(self.iterations, show_progress) as advance:
-            for iteration in range(course.done, self.iterations):
+            for iteration in course.sweeps():
                 begin = time.perf_counter()
                 cpu.solve(rows, users, items, of_users)
                 cpu.solve(columns, items, users, of_items, name="user_items, transposed")

@@ -8,11 +8,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
 
-import numpy as np
-
-from recsys.als.config import whole_number
-from recsys.als.factors import Factors
-from recsys.als.randomness import aligned_empty
 from recsys.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -79,7 +74,7 @@ _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_O
 def wants_state(callback: object) -> bool:
     """Whether `callback` takes a :class:`TrainingState`, not ``implicit``'s three arguments.
 
-    It does where exactly one positional argument of it has no default.
+    It does where exactly one positional argument of it has no default and it takes no ``*args``.
 
     Raises
     ------
@@ -104,7 +99,8 @@ def wants_state(callback: object) -> bool:
         for parameter in signature.parameters.values()
         if parameter.kind in _POSITIONAL and parameter.default is parameter.empty
     ]
-    if len(needed) == 1:
+    kinds = {parameter.kind for parameter in signature.parameters.values()}
+    if len(needed) == 1 and inspect.Parameter.VAR_POSITIONAL not in kinds:
         return True
     try:
         signature.bind(0, 0.0, None)
@@ -113,133 +109,6 @@ def wants_state(callback: object) -> bool:
             f"callback takes {signature}, expected (state) or (iteration, seconds, loss)"
         ) from error
     return False
-
-
-class Course:
-    """The course of one training: what happens between its sweeps.
-
-    Parameters
-    ----------
-    model : AlternatingLeastSquares
-        What is trained; its `history_` and `best_sweep_` are kept here.
-    callback : callable, optional
-        See :meth:`recsys.als.AlternatingLeastSquares.fit`.
-    validation : callable, optional
-        Maps the model to a number, or to named numbers of which the first decides; higher is
-        better.
-    validate_every : int
-        Sweeps from one validation to the next, >= 1; the last sweep is always validated.
-    patience : int, optional
-        Stop after so many validations in a row that found nothing better, >= 1.
-
-    Raises
-    ------
-    InvalidInputError
-        An argument of the wrong type or out of range.
-    """
-
-    def __init__(
-        self,
-        model: AlternatingLeastSquares,
-        *,
-        callback: Callback | None = None,
-        validation: Validation | None = None,
-        validate_every: int = 1,
-        patience: int | None = None,
-    ) -> None:
-        if validation is not None and not callable(validation):
-            raise InvalidInputError(
-                f"validation is a {type(validation).__name__}, expected a function that maps the "
-                "model to a number; recsys.evaluation.HeldOut makes one of held-out interactions"
-            )
-        if patience is not None and validation is None:
-            raise InvalidInputError("patience is given without validation; give both, or neither")
-        self._model = model
-        self._callback: Any = callback
-        self._state_form = callback is not None and wants_state(callback)
-        self._validation = validation
-        self._every = whole_number("validate_every", validate_every, 1)
-        self._patience = None if patience is None else whole_number("patience", patience, 1)
-        self._best: tuple[Factors, Factors] | None = None
-        self._best_score = -math.inf
-        self._since_best = 0
-        self.done = 0
-
-    @property
-    def keeps_best(self) -> bool:
-        """Whether a second copy of the factors is kept."""
-        return self._validation is not None
-
-    def begin(self, *, anew: bool) -> None:
-        """Start: history goes on where training does, and is emptied where it starts `anew`."""
-        if anew:
-            self._model.history_ = []
-        self._model.best_sweep_ = None
-
-    def after_sweep(self, seconds: float, loss: float | None) -> bool:
-        """Record a sweep, validate, tell the callback; True where training is to stop."""
-        model = self._model
-        model._forget_derived()
-        record: SweepRecord = {
-            "sweep": 1 + (model.history_[-1]["sweep"] if model.history_ else 0),
-            "seconds": seconds,
-            "loss": loss,
-            "validation": None,
-        }
-        self.done += 1
-        if self._validation is not None and (
-            self.done % self._every == 0 or self.done == model.iterations
-        ):
-            scores = record["validation"] = named_scores(self._validation(model))
-            self._judge(record["sweep"], next(iter(scores.values())))
-        model.history_.append(record)
-        asked_to_stop = self._tell(record)
-        model._forget_derived()
-        return asked_to_stop or self._patience_is_over()
-
-    def end(self) -> None:
-        """Put the best state back, where one was found and training went on from it."""
-        if self._best is not None and self._since_best:
-            self._model._user_factors, self._model._item_factors = self._best
-        self._best = None
-
-    def _patience_is_over(self) -> bool:
-        return self._patience is not None and self._since_best >= self._patience
-
-    def _judge(self, sweep: int, score: float) -> None:
-        if score > self._best_score:
-            self._best_score, self._since_best = score, 0
-            self._model.best_sweep_ = sweep
-            self._keep()
-        else:
-            self._since_best += 1
-
-    def _keep(self) -> None:
-        users, items = self._model.user_factors, self._model.item_factors
-        if self._best is None:
-            width, dtype = self._model.factors, self._model.config.dtype
-            self._best = (
-                aligned_empty(len(users), width, dtype),
-                aligned_empty(len(items), width, dtype),
-            )
-        np.copyto(self._best[0], users)
-        np.copyto(self._best[1], items)
-
-    def _tell(self, record: SweepRecord) -> bool:
-        if self._callback is None:
-            return False
-        if not self._state_form:
-            told = self._callback(self.done - 1, record["seconds"], record["loss"])
-            return told is True
-        state = TrainingState(
-            record["sweep"],
-            record["seconds"],
-            record["loss"],
-            record["validation"],
-            tuple(self._model.history_),
-            self._model,
-        )
-        return self._callback(state) is True
 
 
 def named_scores(found: object) -> dict[str, float]:
