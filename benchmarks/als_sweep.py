@@ -1,280 +1,206 @@
-"""One sweep of ALS with conjugate gradients, beside implicit, irspack and cmfrec.
+"""One sweep of ALS beside implicit, irspack and cmfrec, in one run.
 
-Run ``python -m benchmarks.als_sweep``. It makes its own matrix at the size of MovieLens 20M, and
-takes one sweep (users and items) of each library in turn, round after round, so that whatever else
-the machine does meets them alike. Set-up (transposes, copies) is left out for all. All libraries
-minimize the same objective, and the value each reaches is printed beside its speed: implicit takes
-the confidences w; irspack (its ``original`` loss) and cmfrec add 1 to what they are given, so they
-get w - 1. Exit status 0 if ours is the faster in the median round by ``--at-least``, else 1.
+    python -m benchmarks.als_sweep                        # the case cg64: some minutes
+    python -m benchmarks.als_sweep --case cg32 lastfm64   # named cases, --list shows them
+    python -m benchmarks.als_sweep --all --json sweeps.json --plot sweeps.png
+    python -m benchmarks.als_sweep --markdown sweeps.json # the tables of a result, for a page
+
+Each case makes its own matrix and takes one sweep (users and items) of each library in turn, round
+after round. All minimize the same objective from the same start; the value each reaches, its peak
+memory in a process of its own, and the distance of each from the machine's own limits are printed
+beside its speed. Two cases are no sweeps: ``objective`` checks that all reach the same value, and
+``ndcg`` takes the time to a given NDCG@10 on MovieLens 1M. Exit status 0 unless ``--at-least`` or
+``--check`` is not met, or a case fails.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import statistics
+import os
+import subprocess
 import sys
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import tempfile
 from pathlib import Path
 from typing import Any
 
+from benchmarks import agreement, sweep_report, time_to_quality
+from benchmarks.cases import CASES
 from benchmarks.context import context, limit_threads, print_context
+from benchmarks.limits import machine
+from benchmarks.rounds import Options, run_case
+from recsys.als import simd_variants
+from recsys.als.config import SOLVERS
+from recsys.errors import AlsatianError
+from recsys.storage import write_json
 
-SIZES = {
-    "full": (138_493, 26_744, 12_400_000),
-    "tiny": (600, 300, 9_000),
-}
-REGULARIZATION = 0.01
-CG_STEPS = 3
-
-
-@dataclass
-class Contender:
-    """A library: one timed sweep, and the factors it has reached."""
-
-    name: str
-    sweep: Callable[[], float]
-    factors: Callable[[], tuple[Any, Any]]
-    seconds: list[float] = field(default_factory=list)
-    objective: float = float("nan")
-
-
-def ours(matrix: Any, factors: int, threads: int, seed: int) -> Contender:
-    """Our core; the sweep includes both Gramians, as everyone's does."""
-    from recsys.als import AlternatingLeastSquares, cpu
-    from recsys.als.config import ALSConfig
-
-    config = ALSConfig(
-        factors=factors, regularization=REGULARIZATION, cg_steps=CG_STEPS, num_threads=threads
-    )
-    model = AlternatingLeastSquares(**(config.to_dict() | {"iterations": 0}), random_state=seed)
-    model.fit(matrix, show_progress=False)
-    rows = cpu.sparse_rows(matrix, "matrix")
-    columns = cpu.transposed(rows, threads)
-
-    def sweep() -> float:
-        begin = time.perf_counter()
-        cpu.solve(rows, model.user_factors, model.item_factors, config)
-        cpu.solve(columns, model.item_factors, model.user_factors, config)
-        return time.perf_counter() - begin
-
-    return Contender("alsatian", sweep, lambda: (model.user_factors, model.item_factors))
-
-
-def implicit_(matrix: Any, factors: int, threads: int, seed: int) -> Contender:
-    """``implicit``: warm-started fits of one iteration, timed by its own callback."""
-    from implicit.cpu.als import AlternatingLeastSquares
-
-    model = AlternatingLeastSquares(
-        factors=factors,
-        regularization=REGULARIZATION,
-        iterations=1,
-        num_threads=threads,
-        random_state=seed,
-    )
-    model.cg_steps = CG_STEPS
-    told: list[float] = []
-
-    def sweep() -> float:
-        model.fit(matrix, show_progress=False, callback=lambda _, seconds, __: told.append(seconds))
-        return told[-1]
-
-    return Contender("implicit", sweep, lambda: (model.user_factors, model.item_factors))
-
-
-def irspack_(matrix: Any, factors: int, threads: int, seed: int) -> Contender:
-    """``irspack``: epochs of its trainer."""
-    from irspack.recommenders.ials import IALSTrainer, LossType, SolverType
-
-    less = matrix.copy()
-    less.data -= 1
-    trainer = IALSTrainer(
-        less,
-        n_components=factors,
-        alpha0=1.0,
-        reg=REGULARIZATION,
-        nu=0.0,
-        init_std=0.1,
-        solver_type=SolverType.CG,
-        max_cg_steps=CG_STEPS,
-        ialspp_subspace_dimension=64,
-        loss_type=LossType.ORIGINAL,
-        random_seed=seed,
-        n_threads=threads,
-        prediction_time_max_cg_steps=CG_STEPS,
-        prediction_time_ialspp_iteration=1,
-    )
-
-    def sweep() -> float:
-        begin = time.perf_counter()
-        trainer.run_epoch()
-        return time.perf_counter() - begin
-
-    return Contender(
-        "irspack", sweep, lambda: (trainer.core_trainer.user, trainer.core_trainer.item)
-    )
-
-
-def cmfrec_(matrix: Any, factors: int, threads: int, seed: int) -> Contender:
-    """``cmfrec``: it cannot go on from its own factors; a sweep is half of what two more cost."""
-    from cmfrec import CMF_implicit
-
-    less = matrix.copy()
-    less.data -= 1
-    last: list[Any] = []
-
-    def fit(sweeps: int) -> float:
-        model = CMF_implicit(
-            k=factors,
-            lambda_=REGULARIZATION,
-            alpha=1.0,
-            niter=sweeps,
-            use_cg=True,
-            max_cg_steps=CG_STEPS,
-            finalize_chol=False,
-            use_float=True,
-            precompute_for_predictions=False,
-            random_state=seed,
-            nthreads=threads,
-            verbose=False,
-        )
-        begin = time.perf_counter()
-        model.fit(less)
-        last[:] = [model]
-        return time.perf_counter() - begin
-
-    def sweep() -> float:
-        one = fit(1)
-        return (fit(3) - one) / 2
-
-    return Contender("cmfrec (3 sweeps)", sweep, lambda: (last[0].A_, last[0].B_))
-
-
-MAKERS: dict[str, Callable[..., Contender]] = {
-    "alsatian": ours,
-    "implicit": implicit_,
-    "irspack": irspack_,
-    "cmfrec": cmfrec_,
-}
-
-
-def run(size: str, rounds: int, factors: int, threads: int, seed: int) -> dict[str, Any]:
-    """Measure, and return everything that is printed or written.
-
-    Parameters
-    ----------
-    size : str
-        ``"full"`` or ``"tiny"``.
-    rounds : int
-        Rounds measured, after one that is not counted.
-    factors, threads, seed : int
-        Settings of all contenders.
-    """
-    from benchmarks.powerlaw import powerlaw_matrix
-
-    users, items, nnz = SIZES[size]
-    facts = context(
-        ("alsatian", "implicit", "irspack", "cmfrec", "numpy"), threads=threads, seed=seed
-    )
-    matrix = powerlaw_matrix(users, items, nnz, seed=seed)
-    contenders, absent = [], {}
-    for name, make in MAKERS.items():
-        try:
-            contenders.append(make(matrix, factors, threads, seed))
-        except ImportError as error:
-            absent[name] = str(error)
-    for number in range(rounds + 1):
-        for contender in contenders:
-            seconds = contender.sweep()
-            if number > 0:
-                contender.seconds.append(seconds)
-    _objectives(matrix, contenders, factors)
-    first, *peers = contenders
-    ratios = [
-        min(peer.seconds[k] for peer in peers) / first.seconds[k]
-        for k in range(rounds if peers else 0)
-    ]
-    return {
-        "context": facts,
-        "matrix": {"users": users, "items": items, "entries": nnz, "factors": factors},
-        "sweeps": rounds + 1,
-        "absent": absent,
-        "contenders": [
-            {
-                "name": one.name,
-                "median_seconds": statistics.median(one.seconds),
-                "seconds": one.seconds,
-                "objective": one.objective,
-            }
-            for one in contenders
-        ],
-        "ratios_to_fastest_peer": ratios,
-        "median_ratio": statistics.median(ratios) if ratios else None,
-    }
-
-
-def _objectives(matrix: Any, contenders: list[Contender], factors: int) -> None:
-    from recsys.als import AlternatingLeastSquares
-
-    for contender in contenders:
-        judge = AlternatingLeastSquares(factors, REGULARIZATION)
-        judge.user_factors, judge.item_factors = contender.factors()
-        contender.objective = judge.objective(matrix)
-
-
-def report(result: dict[str, Any]) -> None:
-    """Print a table."""
-    shape = result["matrix"]
-    print_context(result["context"])
-    print(
-        f"one sweep of CG, {CG_STEPS} steps, f={shape['factors']}, {shape['users']:,} x "
-        f"{shape['items']:,}, {shape['entries']:,} entries; objective after "
-        f"{result['sweeps']} sweeps"
-    )
-    for one in result["contenders"]:
-        spread = f"{min(one['seconds']):.3f}..{max(one['seconds']):.3f}"
-        print(
-            f"  {one['name']:<18} {one['median_seconds']:8.3f} s  ({spread})  "
-            f"objective {one['objective']:.6e}"
-        )
-    for name, why in result["absent"].items():
-        print(f"  {name:<18} not measured: {why}")
-    if result["median_ratio"] is None:
-        print("no peer is installed: pip install 'alsatian[bench]'")
-    else:
-        rounds = ", ".join(f"{ratio:.2f}" for ratio in result["ratios_to_fastest_peer"])
-        print(f"fastest peer / alsatian: median {result['median_ratio']:.2f} (rounds {rounds})")
+PACKAGES = ("alsatian", "implicit", "irspack", "cmfrec", "numpy", "scipy")
+OTHERS = {"objective": agreement, "ndcg": time_to_quality}
+NAMES = (*CASES, *OTHERS)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Parse the command line, measure, print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--factors", type=int, default=64)
+    """Parse the command line, measure, print; return the exit status."""
+    options = _parse(arguments)
+    if options.list:
+        sweep_report.list_cases()
+        return 0
+    if options.markdown:
+        print(sweep_report.markdown(json.loads(options.markdown.read_text())))
+        return 0
+    limit_threads(options.threads)
+    facts = context(PACKAGES, threads=options.threads, seed=options.seed)
+    if not options.part:
+        print_context(facts)
+    names = list(NAMES) if options.all else options.case
+    with tempfile.TemporaryDirectory() as made:
+        options.folder = options.folder or Path(made)
+        rates = _machine_rates(options)
+        results = []
+        for name in names:
+            result = _in_own_process(name, options) if _apart(name, names, options) else None
+            result = result or _measure(name, options, rates)
+            results.append(result)
+            if not options.part:
+                sweep_report.show(result)
+    whole = {"context": facts, "machine": rates, "cases": results}
+    if options.json:
+        write_json(options.json, whole)
+    if options.plot:
+        sweep_report.plot(whole, options.plot)
+    return 0 if options.part else _status(results, options)
+
+
+def _measure(name: str, options: argparse.Namespace, rates: dict[str, float]) -> dict[str, Any]:
+    if name in OTHERS:
+        return OTHERS[name].run(options.threads, options.seed, tiny=options.tiny)
+    case = CASES[name]
+    if case.simd is not None and case.simd not in simd_variants():
+        return {"case": name, "failed": f"this processor or build has no {case.simd}"}
+    if case.solver not in SOLVERS:
+        return {"case": name, "failed": f"this version has no solver {case.solver!r}"}
+    how = Options(
+        options.threads,
+        options.seed,
+        options.rounds,
+        options.patience,
+        not options.no_memory,
+        options.folder,
+        options.tiny,
+        tuple(options.variant),
+    )
+    return run_case(case, how, rates)
+
+
+def _apart(name: str, names: list[str], options: argparse.Namespace) -> bool:
+    """Whether a case needs a process of its own: for its SIMD variant, or to give memory back."""
+    simd = CASES[name].simd if name in CASES else None
+    if simd is not None and os.environ.get("ALSATIAN_SIMD") != simd:
+        return simd in simd_variants()
+    return len(names) > 1 and not options.tiny
+
+
+def _in_own_process(name: str, options: argparse.Namespace) -> dict[str, Any]:
+    """Measure a case in a fresh process, which shares only the folder of matrices."""
+    simd = CASES[name].simd if name in CASES else None
+    written = options.folder / f"{name}.json"
+    command = [sys.executable, "-m", "benchmarks.als_sweep", "--part", "--case", name]
+    command += ["--folder", str(options.folder), "--json", str(written)]
+    command += ["--threads", str(options.threads), "--seed", str(options.seed)]
+    command += ["--patience", str(options.patience)]
+    command += ["--rounds", str(options.rounds)] if options.rounds else []
+    command += ["--tiny"] if options.tiny else []
+    command += ["--no-memory"] if options.no_memory else []
+    for variant in options.variant:
+        command += ["--variant", json.dumps(variant)]
+    environment = os.environ | ({"ALSATIAN_SIMD": simd} if simd else {})
+    done = subprocess.run(command, check=False, env=environment)
+    if done.returncode:
+        return {"case": name, "failed": f"its process ended with status {done.returncode}"}
+    result: dict[str, Any] = json.loads(written.read_text())["cases"][0]
+    return result
+
+
+def _machine_rates(options: argparse.Namespace) -> dict[str, float]:
+    """The machine's own limits, measured once in a run."""
+    kept = options.folder / "machine.json"
+    if not kept.exists():
+        write_json(kept, machine(options.threads, tiny=options.tiny))
+    rates: dict[str, float] = json.loads(kept.read_text())
+    return rates
+
+
+def _status(results: list[dict[str, Any]], options: argparse.Namespace) -> int:
+    """0 where every case ran and, if asked, kept what is promised."""
+    for result in results:
+        ratio, target = result.get("median_ratio"), options.at_least
+        if options.check:
+            target = max(target, result.get("target", 0.0))
+        if "failed" in result or (ratio is not None and ratio < target):
+            return 1
+        if result.get("holds") is False:
+            return 1
+    return 0
+
+
+def _variant(text: str) -> dict[str, Any]:
+    """Read ``name=value,name=value`` (values as in JSON, or plain words), or a JSON object."""
+    if text.startswith("{"):
+        settings: dict[str, Any] = json.loads(text)
+        return settings
+    pairs = dict(part.split("=", 1) for part in text.split(","))
+    return {name: _plain(value) for name, value in pairs.items()}
+
+
+def _plain(value: str) -> Any:
+    try:
+        return json.loads(value)
+    except json.JSONDecodeError:
+        return value
+
+
+def _parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--case", nargs="+", choices=NAMES, default=["cg64"], metavar="NAME")
+    parser.add_argument("--all", action="store_true", help="every case, each in its own process")
+    parser.add_argument("--list", action="store_true", help="show the cases")
+    parser.add_argument("--rounds", type=int, help="instead of each case's own number")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
-        "--tiny", action="store_true", help="a matrix of a second, for a smoke test"
+        "--patience",
+        type=float,
+        default=150.0,
+        metavar="SECONDS",
+        help="a contender that has used so much time is not measured again (default 150)",
     )
-    parser.add_argument("--at-least", type=float, default=0.0, metavar="RATIO")
-    parser.add_argument("--json", type=Path, metavar="PATH")
-    options = parser.parse_args(arguments)
-    limit_threads(options.threads)
-    result = run(
-        "tiny" if options.tiny else "full",
-        options.rounds,
-        options.factors,
-        options.threads,
-        options.seed,
+    parser.add_argument("--no-memory", action="store_true", help="do not measure peak memory")
+    parser.add_argument(
+        "--variant",
+        type=_variant,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE[,...]",
+        help="also measure ours with these settings; may be given again",
     )
-    report(result)
-    if options.json:
-        options.json.write_text(json.dumps(result, indent=2) + "\n")
-    ratio = result["median_ratio"]
-    return 0 if ratio is None or ratio >= options.at_least else 1
+    parser.add_argument("--tiny", action="store_true", help="smallest sizes: do they run at all?")
+    parser.add_argument(
+        "--at-least", type=float, default=0.0, metavar="RATIO", help="fail below this ratio"
+    )
+    parser.add_argument("--check", action="store_true", help="fail below each case's own target")
+    parser.add_argument("--json", type=Path, metavar="PATH", help="write the result")
+    parser.add_argument("--plot", type=Path, metavar="PNG", help="draw ratios and learning curves")
+    parser.add_argument("--markdown", type=Path, metavar="JSON", help="print a result as tables")
+    parser.add_argument("--folder", type=Path, help="keep matrices here instead of making them")
+    parser.add_argument("--part", action="store_true", help=argparse.SUPPRESS)
+    return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except AlsatianError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)

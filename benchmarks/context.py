@@ -8,19 +8,23 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from threadpoolctl import threadpool_limits
+
 from recsys.als import simd_variant
 
 
 def limit_threads(threads: int) -> None:
     """Give every library that reads its environment `threads` threads, and BLAS a single one.
 
-    To be called before those libraries are imported. ``implicit`` asks for a single BLAS thread
-    itself: its own threads call BLAS.
+    To be called before the peers are imported, and again after it: a BLAS that is loaded already
+    does not look at the environment. ``implicit`` asks for a single BLAS thread itself: its own
+    threads call BLAS.
     """
     os.environ["OMP_NUM_THREADS"] = str(threads)
     os.environ["IRSPACK_NUM_THREADS_DEFAULT"] = str(threads)
     for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS"):
         os.environ[name] = "1"
+    threadpool_limits(1, user_api="blas")
 
 
 def processor() -> str:
