@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
@@ -13,7 +14,9 @@ from recsys.errors import InvalidInputError
 
 MAX_FACTORS = 4096
 SOLVERS = ("cg", "cholesky")
-DEVICES = ("cpu",)
+DEVICES = ("cpu", "cuda", "cuda:N")
+GPU_SOLVERS = ("cg", "cholesky")
+GPU_PRECISIONS = ("full", "tf32", "bf16")
 DTYPES = ("float32", "float64")
 
 
@@ -43,7 +46,12 @@ class ALSConfig:
     cg_steps : int
         Steps of conjugate gradients for each row in each sweep, >= 1.
     device : str
-        ``"cpu"``.
+        ``"cpu"``, ``"cuda"`` or ``"cuda:N"``: where training runs. Whether the card exists is
+        checked when a training starts, so that a model can be loaded where there is none.
+    gpu_precision : str
+        On a card: ``"full"`` (plain float32 or float64), ``"tf32"`` (matrix products of float32 in
+        TF32, a mantissa of 10 bits) or ``"bf16"`` (the factors that rows are solved from are
+        gathered from a bfloat16 copy: half the traffic, a mantissa of 7 bits).
     dtype : str
         ``"float32"`` or ``"float64"``; of factors and arithmetic.
     num_threads : int
@@ -67,6 +75,7 @@ class ALSConfig:
     solver: str = "cg"
     cg_steps: int = 3
     device: str = "cpu"
+    gpu_precision: str = "full"
     dtype: str = "float32"
     num_threads: int = 0
     calculate_training_loss: bool = False
@@ -74,6 +83,7 @@ class ALSConfig:
     def __post_init__(self) -> None:
         for name, check in _CHECKS.items():
             object.__setattr__(self, name, check(name, getattr(self, name)))
+        _check_device(self)
 
     def of_items(self) -> ALSConfig:
         """Return the settings by which rows of items are solved: their λ as `regularization`.
@@ -142,6 +152,33 @@ def _choice(name: str, value: object, allowed: tuple[str, ...]) -> str:
     )
 
 
+def _device(name: str, value: object) -> str:
+    if isinstance(value, str) and re.fullmatch(r"cpu|cuda|cuda:\d{1,3}", value):
+        return value
+    raise InvalidInputError(f"{name} is {value!r}, expected one of {', '.join(DEVICES)}")
+
+
+def _check_device(config: ALSConfig) -> None:
+    """Refuse what the device cannot do."""
+    if config.device == "cpu":
+        if config.gpu_precision != "full":
+            raise InvalidInputError(
+                f"gpu_precision is {config.gpu_precision!r} with device 'cpu', expected 'full' "
+                "there, or device='cuda'"
+            )
+        return
+    if config.solver not in GPU_SOLVERS:
+        raise InvalidInputError(
+            f"solver is {config.solver!r} with device {config.device!r}, expected one of "
+            f"{', '.join(GPU_SOLVERS)} there, or device='cpu'"
+        )
+    if config.gpu_precision != "full" and config.dtype != "float32":
+        raise InvalidInputError(
+            f"gpu_precision is {config.gpu_precision!r} with dtype {config.dtype!r}, expected "
+            "dtype 'float32', or 'full'"
+        )
+
+
 def _dtype(name: str, value: object) -> str:
     try:
         text = np.dtype(value).name  # type: ignore[call-overload]
@@ -166,7 +203,8 @@ _CHECKS: dict[str, Callable[[str, object], object]] = {
     "item_regularization": _real_or_none,
     "solver": lambda name, value: _choice(name, value, SOLVERS),
     "cg_steps": lambda name, value: whole_number(name, value, 1),
-    "device": lambda name, value: _choice(name, value, DEVICES),
+    "device": _device,
+    "gpu_precision": lambda name, value: _choice(name, value, GPU_PRECISIONS),
     "dtype": _dtype,
     "num_threads": lambda name, value: whole_number(name, value, 0, 4096),
     "calculate_training_loss": _flag,

@@ -45,6 +45,7 @@ class FactorStore:
     solver = Setting[str]()
     cg_steps = Setting[int]()
     device = Setting[str]()
+    gpu_precision = Setting[str]()
     num_threads = Setting[int]()
     calculate_training_loss = Setting[bool]()
 

@@ -19,6 +19,7 @@ from recsys.als import cpu
 from recsys.als.checkpoints import open_checkpoints
 from recsys.als.config import ALSConfig
 from recsys.als.course import Course
+from recsys.als.engine import Training, open_training
 from recsys.als.progress import progress_bar
 from recsys.als.randomness import generator, plain_seed
 from recsys.als.start import check_memory, check_start, starting_factors
@@ -69,7 +70,11 @@ class AlternatingLeastSquares(TopN):
     cg_steps : int
         Steps of conjugate gradients for each row and sweep, >= 1.
     device : str
-        ``"cpu"``.
+        Where training runs: ``"cpu"``, ``"cuda"`` or ``"cuda:N"``; the last two need the extra
+        ``gpu``, and the solvers ``"cg"`` or ``"cholesky"``. Everything after training runs on the
+        processor.
+    gpu_precision : str
+        On a card: ``"full"``, ``"tf32"`` or ``"bf16"``; see :class:`recsys.als.config.ALSConfig`.
     dtype : str or dtype
         ``"float32"`` or ``"float64"``.
     num_threads : int
@@ -121,6 +126,7 @@ class AlternatingLeastSquares(TopN):
         solver: str = _DEFAULT.solver,
         cg_steps: int = _DEFAULT.cg_steps,
         device: str = _DEFAULT.device,
+        gpu_precision: str = _DEFAULT.gpu_precision,
         dtype: DTypeLike = _DEFAULT.dtype,
         num_threads: int = _DEFAULT.num_threads,
         random_state: RandomState = None,
@@ -138,6 +144,7 @@ class AlternatingLeastSquares(TopN):
                 solver=solver,
                 cg_steps=cg_steps,
                 device=device,
+                gpu_precision=gpu_precision,
                 dtype=dtype,  # type: ignore[arg-type]  # the config turns it into a name
                 num_threads=num_threads,
                 calculate_training_loss=calculate_training_loss,
@@ -246,8 +253,12 @@ class AlternatingLeastSquares(TopN):
             )
         with course.running(csr):
             self._prepare_factors(users, items)
-            columns = cpu.transposed(rows, self.num_threads)
-            self._sweep(rows, columns, csr, show_progress, course)
+            training = open_training(csr, rows, self.user_factors, self.item_factors, self.config)
+            try:
+                self._sweep(training, csr, show_progress, course)
+            finally:
+                training.fetch()
+                training.close()
 
     def _prepare_factors(self, users: int, items: int) -> None:
         """Draw the factors that are not set, users before items; check and grow those that are."""
@@ -261,26 +272,25 @@ class AlternatingLeastSquares(TopN):
 
     def _sweep(
         self,
-        rows: cpu.SparseRows,
-        columns: cpu.SparseRows,
+        training: Training,
         csr: csr_matrix,
         show_progress: bool,
         course: Course,
     ) -> None:
-        users, items = self.user_factors, self.item_factors
-        of_users, of_items = self.config, self.config.of_items()
         weight = self._total_weight(csr) if self.calculate_training_loss else 1.0
         with progress_bar(self.iterations, show_progress) as advance:
             for iteration in course.sweeps():
                 begin = time.perf_counter()
-                cpu.solve(rows, users, items, of_users)
-                cpu.solve(columns, items, users, of_items, name="user_items, transposed")
+                training.solve_users()
+                training.solve_items()
                 loss = None
                 if self.calculate_training_loss:
-                    loss = cpu.objective(rows, users, items, self.config) / weight
+                    loss = training.objective() / weight
                 seconds = time.perf_counter() - begin
                 log.info("sweep %d: %.3f s, loss %s", iteration + 1, seconds, loss)
                 advance(loss)
+                if course.looks_at_factors:
+                    training.fetch()
                 if course.after_sweep(seconds, loss):
                     break
 
