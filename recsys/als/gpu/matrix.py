@@ -151,8 +151,9 @@ class _Buffer:
         self._pinned = [torch.empty(entries, dtype=t, pin_memory=self._cuda) for t in kinds]
         self._there = [torch.empty(entries, dtype=t, device=card.device) for t in kinds]
         if self._cuda:
-            self._stream = torch.cuda.Stream(card.device)
-            self._copied, self._computed = torch.cuda.Event(), torch.cuda.Event()
+            self._stream = torch.cuda.Stream(card.device)  # type: ignore[no-untyped-call]
+            self._copied = torch.cuda.Event()  # type: ignore[no-untyped-call]
+            self._computed = torch.cuda.Event()  # type: ignore[no-untyped-call]
             # The memory may come from tensors whose last work is still under way on this stream.
             self._computed.record(torch.cuda.current_stream())
 

@@ -125,15 +125,17 @@ class CardTraining:
         self._changed = True
         with self._card.computing():
             exact = gramian(other, None, self._room)
-            side = self._side(half, target, other, exact)
-            status = torch.zeros(len(target), dtype=torch.int8, device=target.device)
-            for block in half.entries.blocks():
-                for bucket in block.buckets:
-                    if bucket.longest == 0 and side.starts_at_zero:
-                        solve_empty(side, bucket)
-                    else:
-                        self._kernels.solve(side, block, bucket, self._config, status)
-            self._mend(half, side, exact, status)
+            self._solve_side(half, self._side(half, target, other, exact), exact)
+
+    def _solve_side(self, half: _Half, side: Side, exact: torch.Tensor) -> None:
+        status = torch.zeros(len(side.target), dtype=torch.int8, device=side.target.device)
+        for block in half.entries.blocks():
+            for bucket in block.buckets:
+                if bucket.longest == 0 and side.starts_at_zero:
+                    solve_empty(side, bucket)
+                else:
+                    self._kernels.solve(side, block, bucket, self._config, status)
+        self._mend(half, side, exact, status)
 
     def _side(
         self, half: _Half, target: torch.Tensor, other: torch.Tensor, exact: torch.Tensor
@@ -156,10 +158,7 @@ class CardTraining:
             return
         overflowed = np.flatnonzero(told == NOT_FINITE)
         if len(overflowed):
-            raise InvalidInputError(
-                f"{half.name}: the solution of row {overflowed[0]} is not finite; expected smaller "
-                "confidences or more regularization"
-            )
+            raise _overflow(half.name, int(overflowed[0]))
         chosen = np.flatnonzero(told == NOT_POSITIVE)
         other, gram = side.other.cpu().numpy(), exact.cpu().numpy()
         for at in range(0, len(chosen), _MENDED_AT_ONCE):
@@ -178,17 +177,29 @@ class CardTraining:
             (data, indices, indptr), shape=(len(indptr) - 1, len(other)), copy=False
         )[chosen]
         made: Factors = np.zeros((len(chosen), other.shape[1]), dtype=other.dtype)
-        cpu.solve(
-            cpu.sparse_rows(picked, half.name),
-            made,
-            other,
-            self._config,
-            solver="cholesky",
-            gramian=gram,
-            name=f"{half.name}, rows {chosen[0]} to {chosen[-1]}",
-        )
+        try:
+            self._solve_natively(picked, made, other, gram, half.name)
+        except InvalidInputError:  # which of them? It counts rows of what it is given
+            for number, row in enumerate(chosen):
+                name = f"{half.name}, row {row} alone"
+                try:
+                    self._solve_natively(picked[number], made[:1], other, gram, name)
+                except InvalidInputError as error:
+                    raise _overflow(half.name, int(row)) from error
+            raise
         rows = torch.from_numpy(chosen).to(side.target.device)
         side.target[rows] = torch.from_numpy(made).to(side.target.device)
+
+    def _solve_natively(
+        self,
+        rows: csr_matrix,
+        made: Factors,
+        other: Factors,
+        gram: NDArray[np.float64],
+        name: str,
+    ) -> None:
+        native = cpu.sparse_rows(rows, name)
+        cpu.solve(native, made, other, self._config, solver="cholesky", gramian=gram, name=name)
 
     def objective(self) -> float:
         """The objective at the factors reached, summed in double."""
@@ -218,6 +229,13 @@ class CardTraining:
 
 # Rows that the native core solves in one call; each takes a matrix of its own for a moment.
 _MENDED_AT_ONCE = 4096
+
+
+def _overflow(name: str, row: int) -> InvalidInputError:
+    return InvalidInputError(
+        f"{name}: the solution of row {row} is not finite; expected smaller confidences or more "
+        "regularization"
+    )
 
 
 def _kernels(card: Card, room: int) -> Kernels:

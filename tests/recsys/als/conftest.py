@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -37,6 +39,25 @@ def variant(request: pytest.FixtureRequest) -> str:
         pytest.skip(f"this processor lacks {', '.join(sorted(wanted - _processor_flags()))}")
     assert request.param in simd_variants(), f"the build lacks the {request.param} variant"
     return request.param
+
+
+@pytest.fixture(params=["torch on cpu", "torch on cuda"])
+def card(request: pytest.FixtureRequest) -> Any:
+    """Each way that code for cards runs; on torch's CPU device Triton's kernels are interpreted."""
+    kernels, _, device = request.param.split()
+    import torch
+
+    if torch.cuda.is_available():
+        if device == "cpu" and kernels == "triton":
+            pytest.skip("with a card, Triton's kernels are compiled for it")
+    elif device == "cuda":
+        pytest.skip("no CUDA card here")
+    else:
+        torch.set_num_threads(1)
+        os.environ["TRITON_INTERPRET"] = "1"  # before the kernels are imported
+    from recsys.als.gpu import Card
+
+    return Card(torch.device(device), kernels, 10**9)
 
 
 def random_matrix(rows: int, columns: int, density: float, seed: int) -> csr_matrix:
