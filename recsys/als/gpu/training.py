@@ -43,6 +43,7 @@ class _Half:
     csr: tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]
     entries: Orientation
     lambdas: torch.Tensor
+    config: ALSConfig
     name: str
 
 
@@ -89,15 +90,18 @@ class CardTraining:
         with card.computing():
             self._users = uploaded(users, card.device)
             self._items = uploaded(items, card.device)
-            self._by_user = self._half(by_user, len(items), shared.block_bytes, "user_items")
+            self._by_user = self._half(
+                by_user, len(items), config, shared.block_bytes, "user_items"
+            )
             self._by_item = self._half(
-                by_item, len(users), shared.block_bytes, "user_items, transposed"
+                by_item, len(users), config.of_items(), shared.block_bytes, "user_items, transposed"
             )
 
     def _half(
         self,
         arrays: tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]],
         others: int,
+        config: ALSConfig,
         block_bytes: int | None,
         name: str,
     ) -> _Half:
@@ -105,13 +109,11 @@ class CardTraining:
         entries = Orientation(
             indptr, indices.astype(np.int32, copy=False), data, self._card, block_bytes
         )
-        config = self._config
         size = np.diff(indptr) + config.unobserved_weight * others
         scale = size**config.regularization_exponent if config.regularization_exponent else 1.0
         lambdas = np.broadcast_to(config.regularization * scale, len(indptr) - 1)
-        return _Half(
-            arrays, entries, uploaded(lambdas.astype(config.dtype), self._card.device), name
-        )
+        there = uploaded(lambdas.astype(config.dtype), self._card.device)
+        return _Half(arrays, entries, there, config, name)
 
     def solve_users(self) -> None:
         """Solve every user given the items."""
@@ -134,7 +136,7 @@ class CardTraining:
                 if bucket.longest == 0 and side.starts_at_zero:
                     solve_empty(side, bucket)
                 else:
-                    self._kernels.solve(side, block, bucket, self._config, status)
+                    self._kernels.solve(side, block, bucket, half.config, status)
         self._mend(half, side, exact, status)
 
     def _side(
@@ -178,28 +180,17 @@ class CardTraining:
         )[chosen]
         made: Factors = np.zeros((len(chosen), other.shape[1]), dtype=other.dtype)
         try:
-            self._solve_natively(picked, made, other, gram, half.name)
+            _solve_natively(picked, made, other, gram, half.config, half.name)
         except InvalidInputError:  # which of them? It counts rows of what it is given
             for number, row in enumerate(chosen):
                 name = f"{half.name}, row {row} alone"
                 try:
-                    self._solve_natively(picked[number], made[:1], other, gram, name)
+                    _solve_natively(picked[number], made[:1], other, gram, half.config, name)
                 except InvalidInputError as error:
                     raise _overflow(half.name, int(row)) from error
             raise
         rows = torch.from_numpy(chosen).to(side.target.device)
         side.target[rows] = torch.from_numpy(made).to(side.target.device)
-
-    def _solve_natively(
-        self,
-        rows: csr_matrix,
-        made: Factors,
-        other: Factors,
-        gram: NDArray[np.float64],
-        name: str,
-    ) -> None:
-        native = cpu.sparse_rows(rows, name)
-        cpu.solve(native, made, other, self._config, solver="cholesky", gramian=gram, name=name)
 
     def objective(self) -> float:
         """The objective at the factors reached, summed in double."""
@@ -229,6 +220,18 @@ class CardTraining:
 
 # Rows that the native core solves in one call; each takes a matrix of its own for a moment.
 _MENDED_AT_ONCE = 4096
+
+
+def _solve_natively(
+    rows: csr_matrix,
+    made: Factors,
+    other: Factors,
+    gram: NDArray[np.float64],
+    config: ALSConfig,
+    name: str,
+) -> None:
+    native = cpu.sparse_rows(rows, name)
+    cpu.solve(native, made, other, config, solver="cholesky", gramian=gram, name=name)
 
 
 def _overflow(name: str, row: int) -> InvalidInputError:

@@ -29,6 +29,7 @@ def config_of(objective: Objective, factors: int, **settings) -> ALSConfig:
         unobserved_weight=objective.unobserved,
         regularization=objective.regularization,
         regularization_exponent=objective.exponent,
+        item_regularization=objective.item_regularization,
         num_threads=1,
         **({"device": "cuda"} | settings),
     )
@@ -211,8 +212,9 @@ def test_whole_training_is_the_processors(card, monkeypatch):
     for device in ("cpu", "cuda"):
         monkeypatch.setattr("recsys.als.gpu.find_card", lambda _: card)
         model = AlternatingLeastSquares(
-            16, 0.05, iterations=5, solver="cholesky", device=device, random_state=3, num_threads=1
-        )
+            16, 0.05, iterations=5, item_regularization=0.2, solver="cholesky", device=device,
+            random_state=3, num_threads=1,
+        )  # fmt: skip
         model.fit(matrix, show_progress=False)
         made.append(model)
     one, other = made

@@ -349,7 +349,7 @@ def test_damaged_and_newer_files_are_refused(tmp_path):
         ("item_regularization", "none"),
         ("solver", "subspace"),
         ("cg_steps", 0),
-        ("device", "cuda"),
+        ("device", "cuda:x"),
         ("dtype", "float16"),
         ("dtype", "no such"),
         ("num_threads", -1),
