@@ -31,6 +31,7 @@ def solve(
     *,
     solver: str,
     cg_steps: int,
+    subspace_dimension: int = 64,
     alpha: float,
     unobserved: float,
     regularization: float,

@@ -13,7 +13,7 @@ import numpy as np
 from recsys.errors import InvalidInputError
 
 MAX_FACTORS = 4096
-SOLVERS = ("cg", "cholesky")
+SOLVERS = ("cg", "cholesky", "subspace")
 DEVICES = ("cpu", "cuda", "cuda:N")
 GPU_SOLVERS = ("cg", "cholesky")
 GPU_PRECISIONS = ("full", "tf32", "bf16")
@@ -42,9 +42,13 @@ class ALSConfig:
     item_regularization : float or None
         λ of items, >= 0; None for that of `regularization`.
     solver : str
-        ``"cg"`` (conjugate gradients, warm-started) or ``"cholesky"`` (exact).
+        ``"cg"`` (conjugate gradients, warm-started), ``"cholesky"`` (exact) or ``"subspace"``
+        (iALS++: exact for one block of dimensions at a time; the choice for many factors).
     cg_steps : int
         Steps of conjugate gradients for each row in each sweep, >= 1.
+    subspace_dimension : int
+        Dimensions of one block of the ``"subspace"`` solver, 1 to 4096; more than there are
+        factors means all of them.
     device : str
         ``"cpu"``, ``"cuda"`` or ``"cuda:N"``: where training runs. Whether the card exists is
         checked when a training starts, so that a model can be loaded where there is none.
@@ -74,6 +78,7 @@ class ALSConfig:
     item_regularization: float | None = None
     solver: str = "cg"
     cg_steps: int = 3
+    subspace_dimension: int = 64
     device: str = "cpu"
     gpu_precision: str = "full"
     dtype: str = "float32"
@@ -203,6 +208,7 @@ _CHECKS: dict[str, Callable[[str, object], object]] = {
     "item_regularization": _real_or_none,
     "solver": lambda name, value: _choice(name, value, SOLVERS),
     "cg_steps": lambda name, value: whole_number(name, value, 1),
+    "subspace_dimension": lambda name, value: whole_number(name, value, 1, MAX_FACTORS),
     "device": _device,
     "gpu_precision": lambda name, value: _choice(name, value, GPU_PRECISIONS),
     "dtype": _dtype,

@@ -167,7 +167,7 @@ def solve(
     target, other : ndarray
         Factors, C-contiguous, of the dtype of the settings.
     config : ALSConfig
-        Weights, solver, steps and threads; of items' rows, see :meth:`ALSConfig.of_items`.
+        Weights, solver, its settings and threads; of items' rows, see :meth:`ALSConfig.of_items`.
     solver : str, optional
         Instead of the solver of the settings.
     gramian : ndarray of float64, shape (f, f), optional
@@ -192,6 +192,7 @@ def solve(
             other,
             solver=solver or config.solver,
             cg_steps=config.cg_steps,
+            subspace_dimension=config.subspace_dimension,
             alpha=weights.alpha,
             unobserved=weights.unobserved,
             regularization=weights.regularization,

@@ -44,6 +44,7 @@ class FactorStore:
     item_regularization = Setting[float | None]()
     solver = Setting[str]()
     cg_steps = Setting[int]()
+    subspace_dimension = Setting[int]()
     device = Setting[str]()
     gpu_precision = Setting[str]()
     num_threads = Setting[int]()

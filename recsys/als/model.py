@@ -66,9 +66,14 @@ class AlternatingLeastSquares(TopN):
         λ of items, >= 0; `regularization` unless set.
     solver : str
         ``"cg"``: warm-started conjugate gradients (Takács, Pilászy & Tikk 2011);
-        ``"cholesky"``: exact.
+        ``"cholesky"``: exact;
+        ``"subspace"``: iALS++ (Rendle, Krichene, Zhang & Koren 2021), exact for one block of
+        dimensions at a time, the choice for some hundreds of factors and more.
     cg_steps : int
         Steps of conjugate gradients for each row and sweep, >= 1.
+    subspace_dimension : int
+        Dimensions of one block of ``"subspace"``, 1 to 4096; more than there are factors means
+        all of them. A sweep takes each block once, for users and then for items.
     device : str
         Where training runs: ``"cpu"``, ``"cuda"`` or ``"cuda:N"``; the last two need the extra
         ``gpu``, and the solvers ``"cg"`` or ``"cholesky"``. Everything after training runs on the
@@ -125,6 +130,7 @@ class AlternatingLeastSquares(TopN):
         item_regularization: float | None = _DEFAULT.item_regularization,
         solver: str = _DEFAULT.solver,
         cg_steps: int = _DEFAULT.cg_steps,
+        subspace_dimension: int = _DEFAULT.subspace_dimension,
         device: str = _DEFAULT.device,
         gpu_precision: str = _DEFAULT.gpu_precision,
         dtype: DTypeLike = _DEFAULT.dtype,
@@ -143,6 +149,7 @@ class AlternatingLeastSquares(TopN):
                 item_regularization=item_regularization,
                 solver=solver,
                 cg_steps=cg_steps,
+                subspace_dimension=subspace_dimension,
                 device=device,
                 gpu_precision=gpu_precision,
                 dtype=dtype,  # type: ignore[arg-type]  # the config turns it into a name

@@ -162,6 +162,37 @@ def solve_cg(
         target[row] = x
 
 
+def solve_subspace(
+    matrix: csr_matrix, target: Matrix, other: Matrix, objective: Objective, dimension: int = 64
+) -> None:
+    """Improve each row of `target`, shape (n, f), by one exact step for each block of dimensions.
+
+    The half-sweep of iALS++ (Rendle, Krichene, Zhang & Koren 2021, algorithm 2): with B a block of
+    `dimension` dimensions, in ascending order, the row moves to the minimum over ``x_B``, its other
+    dimensions held::
+
+        A_BB d = (b - A x)_B,    x_B += d
+
+    Without regularization ``A_BB`` may be singular; the step of least norm is taken then. A row
+    without entries becomes 0, which is its minimum.
+    """
+    gram = gramian(other)
+    for row in range(matrix.shape[0]):
+        if matrix.indptr[row] == matrix.indptr[row + 1]:
+            target[row] = 0
+            continue
+        a, b = normal_equations(matrix, row, other, objective, gram)
+        x = target[row].astype(np.float64)
+        for begin in range(0, len(x), dimension):
+            block = slice(begin, begin + dimension)
+            rest = b[block] - a[block] @ x
+            if objective.regularization == 0:
+                x[block] += np.linalg.lstsq(a[block, block], rest, rcond=None)[0]
+            else:
+                x[block] += np.linalg.solve(a[block, block], rest)
+        target[row] = x
+
+
 def objective_value(
     matrix: csr_matrix, users: Matrix, items: Matrix, objective: Objective
 ) -> float:

@@ -8,6 +8,7 @@
 #include <random>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core.hpp"
@@ -78,10 +79,10 @@ std::vector<T> draw_factors(std::int64_t rows, std::int64_t factors, unsigned se
     return made;
 }
 
-// How far A x is from b in one row, relative to what its terms add up to.
+// How far A x is from b in one row, relative to what its terms add up to, from dimension `from` on.
 template <class T>
 long double residual(const Matrix& matrix, std::int64_t row, const T* x, const std::vector<T>& other,
-                     std::int64_t factors, const Weights& weights) {
+                     std::int64_t factors, const Weights& weights, std::int64_t from = 0) {
     const auto f = static_cast<std::size_t>(factors);
     std::vector<long double> rest(f), size(f);
     const auto add = [&](const T* y, long double scale, long double label) {
@@ -111,7 +112,7 @@ long double residual(const Matrix& matrix, std::int64_t row, const T* x, const s
     const long double lambda =
         weights.regularization * std::pow(entries + weights.unobserved * others, weights.exponent);
     long double worst = 0, scale = 1e-30L;
-    for (std::size_t k = 0; k < f; ++k) {
+    for (auto k = static_cast<std::size_t>(from); k < f; ++k) {
         rest[k] -= lambda * x[k];
         worst = std::max(worst, std::abs(rest[k]));
         scale = std::max(scale, size[k] + std::abs(lambda * x[k]));
@@ -150,6 +151,36 @@ void solves_to_the_minimum(Simd simd, std::int64_t factors, const std::vector<st
         check(worst < (sizeof(T) == 4 ? 1e-5L : 1e-10L),
               what + ": residual " + std::to_string(static_cast<double>(worst)));
     }
+}
+
+// After a half-sweep of blocks the last block is at its minimum, and where one block holds all
+// dimensions, the row is.
+template <class T>
+void last_block_is_at_its_minimum(Simd simd, std::int64_t factors, std::int64_t dimension,
+                                  const std::vector<std::int64_t>& lengths, std::int64_t columns) {
+    const Matrix matrix = draw(lengths, columns, 1);
+    const auto other = draw_factors<T>(columns, factors, 2);
+    const Weights weights{1.5, 0.3, 0.05, 0.5};
+    const auto rows = static_cast<std::int64_t>(lengths.size());
+    std::vector<std::vector<T>> results;
+    for (const int threads : {1, 2, 3}) {
+        auto target = draw_factors<T>(rows, factors, 3);
+        solve_subspace(matrix.csr(), target.data(), other.data(), static_cast<const double*>(nullptr),
+                       factors, weights, dimension, Run{threads, simd, {}});
+        results.push_back(target);
+    }
+    const std::string what = std::string(simd_name(simd)) + " subspace f=" + std::to_string(factors) +
+                             " d=" + std::to_string(dimension) +
+                             (sizeof(T) == 4 ? " float" : " double");
+    check(results[0] == results[1] && results[0] == results[2], what + ": bits differ between threads");
+    long double worst = 0;
+    const std::int64_t last = (factors - 1) / dimension * dimension;
+    for (std::int64_t row = 0; row < rows; ++row) {
+        const T* const x = &results[0][static_cast<std::size_t>(row * factors)];
+        worst = std::max(worst, residual(matrix, row, x, other, factors, weights, last));
+    }
+    check(worst < (sizeof(T) == 4 ? 1e-5L : 1e-10L),
+          what + ": residual " + std::to_string(static_cast<double>(worst)));
 }
 
 template <class T>
@@ -300,6 +331,12 @@ int main() {
         }
         solves_to_the_minimum<float>(simd, 64, {5000, 4}, 5500);   // built as a matrix
         solves_to_the_minimum<double>(simd, 200, {800, 3}, 900);   // gathered in every step
+        for (const auto& [factors, dimension] : std::vector<std::pair<std::int64_t, std::int64_t>>{
+                 {1, 1}, {7, 64}, {33, 16}, {50, 7}, {64, 64}, {200, 64}}) {
+            last_block_is_at_its_minimum<float>(simd, factors, dimension, kinds, 120);
+            last_block_is_at_its_minimum<double>(simd, factors, dimension, kinds, 120);
+            last_block_is_at_its_minimum<float>(simd, factors, dimension, {3, 5, 0}, 900);
+        }
         gramian_is_exact_on_whole_numbers<float>(simd);
         gramian_is_exact_on_whole_numbers<double>(simd);
         objective_agrees_with_all_pairs<float>(simd);

@@ -154,13 +154,17 @@ nb::ndarray<nb::numpy, double> gramian_of(Input<T, 2> rows, int threads, const s
 
 template <class T>
 void solve_of(const SparseRows& matrix, Factors<T> target, Input<T, 2> other, const std::string& solver,
-              int cg_steps, double alpha, double unobserved, double regularization, double exponent,
-              std::optional<Input<double, 2>> gram, int threads, const std::string& variant) {
+              int cg_steps, std::int64_t subspace_dimension, double alpha, double unobserved,
+              double regularization, double exponent, std::optional<Input<double, 2>> gram, int threads,
+              const std::string& variant) {
     const std::int64_t factors = factors_of(target);
     expect_shape("target", target.shape(0), matrix.rows(), factors, factors_of(other));
     expect_shape("other", other.shape(0), matrix.columns(), factors, factors);
-    if (solver != "cg" && solver != "cholesky") throw std::invalid_argument("solver: cg or cholesky");
+    if (solver != "cg" && solver != "cholesky" && solver != "subspace") {
+        throw std::invalid_argument("solver: cg, cholesky or subspace");
+    }
     if (cg_steps < 1) throw std::invalid_argument("cg_steps is less than 1");
+    if (subspace_dimension < 1) throw std::invalid_argument("subspace_dimension is less than 1");
     if (gram && (static_cast<std::int64_t>(gram->shape(0)) != factors ||
                  static_cast<std::int64_t>(gram->shape(1)) != factors)) {
         throw std::invalid_argument("gramian is not of shape (factors, factors)");
@@ -168,6 +172,11 @@ void solve_of(const SparseRows& matrix, Factors<T> target, Input<T, 2> other, co
     const Weights weights = weights_of(alpha, unobserved, regularization, exponent);
     const Run run = run_of(threads, variant);
     released([&] {
+        if (solver == "subspace") {
+            solve_subspace(matrix.csr(), target.data(), other.data(), gram ? gram->data() : nullptr,
+                           factors, weights, subspace_dimension, run);
+            return;
+        }
         solve(matrix.csr(), target.data(), other.data(), gram ? gram->data() : nullptr, factors, weights,
               solver == "cg" ? Solver::cg : Solver::cholesky, cg_steps, run);
     });
@@ -197,8 +206,9 @@ void bind_for(nb::module_& module) {
     module.def("gramian", gramian_of<T>, "rows"_a.noconvert(), nb::kw_only(), "num_threads"_a = 0,
                "variant"_a = "");
     module.def("solve", solve_of<T>, "matrix"_a, "target"_a.noconvert(), "other"_a.noconvert(),
-               nb::kw_only(), "solver"_a, "cg_steps"_a, "alpha"_a, "unobserved"_a, "regularization"_a,
-               "exponent"_a, "gramian"_a.noconvert() = nb::none(), "num_threads"_a = 0, "variant"_a = "");
+               nb::kw_only(), "solver"_a, "cg_steps"_a, "subspace_dimension"_a = 64, "alpha"_a,
+               "unobserved"_a, "regularization"_a, "exponent"_a,
+               "gramian"_a.noconvert() = nb::none(), "num_threads"_a = 0, "variant"_a = "");
     module.def("objective", objective_of<T>, "matrix"_a, "users"_a.noconvert(), "items"_a.noconvert(),
                nb::kw_only(), "alpha"_a, "unobserved"_a, "regularization"_a, "exponent"_a,
                "item_regularization"_a = nb::none(), "num_threads"_a = 0, "variant"_a = "");

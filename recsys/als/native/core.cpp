@@ -9,6 +9,7 @@
 #include "kernels.hpp"
 #include "parallel.hpp"
 #include "scratch.hpp"
+#include "semidefinite.hpp"
 
 namespace alsatian::als {
 
@@ -54,9 +55,7 @@ double lambda_of(const Weights& weights, std::int64_t entries, std::int64_t othe
     return weights.regularization * std::pow(size, weights.exponent);
 }
 
-// Solves one row whose matrix is singular to rounding, in double: directions without curvature are
-// left out (their coordinate is 0), which is a minimum still, b lying in the range of A. Each pivot
-// of A is at least lambda, whatever rounding made of it.
+// Solves one row whose matrix is singular to rounding, in double.
 template <class T>
 void solve_semidefinite(const Side<T>& side, std::int64_t row, const double* gram,
                         const Weights& weights) {
@@ -78,32 +77,8 @@ void solve_semidefinite(const Side<T>& side, std::int64_t row, const double* gra
     }
     const double lambda =
         lambda_of(weights, side.indptr[row + 1] - side.indptr[row], side.others);
-    double largest = 0.0;
-    for (std::size_t i = 0; i < size; ++i) largest = std::max(largest, a[i * size + i] += lambda);
-    const double rounding = 32.0 * static_cast<double>(std::numeric_limits<T>::epsilon()) * largest;
-    std::vector<char> active(size);
-    for (std::size_t k = 0; k < size; ++k) {
-        double* const pivot_row = &a[k * size];
-        const double pivot = std::max(pivot_row[k], lambda);
-        active[k] = pivot > (lambda > 0.0 ? 0.0 : rounding);
-        if (!active[k]) continue;
-        const double root = std::sqrt(pivot);
-        pivot_row[k] = root;
-        for (std::size_t j = k + 1; j < size; ++j) pivot_row[j] /= root;
-        for (std::size_t i = k + 1; i < size; ++i) {
-            for (std::size_t j = i; j < size; ++j) a[i * size + j] -= pivot_row[i] * pivot_row[j];
-        }
-    }
-    for (std::size_t k = 0; k < size; ++k) {
-        b[k] = active[k] ? b[k] / a[k * size + k] : 0.0;
-        for (std::size_t j = k + 1; j < size && active[k]; ++j) b[j] -= b[k] * a[k * size + j];
-    }
-    for (std::size_t k = size; k-- > 0;) {
-        if (!active[k]) continue;
-        double sum = b[k];
-        for (std::size_t j = k + 1; j < size; ++j) sum -= a[k * size + j] * x[j];
-        x[k] = sum / a[k * size + k];
-    }
+    for (std::size_t i = 0; i < size; ++i) a[i * size + i] += lambda;
+    minimize_semidefinite(a, b, lambda, static_cast<double>(std::numeric_limits<T>::epsilon()), x);
     for (const double value : x) {
         if (!std::isfinite(static_cast<T>(value))) throw NotFinite(row);
     }
@@ -114,7 +89,8 @@ void solve_semidefinite(const Side<T>& side, std::int64_t row, const double* gra
 }  // namespace
 
 std::vector<Task> cut(const Csr& matrix, std::int64_t row_cost, int threads) {
-    const std::int64_t total = matrix.indptr[matrix.rows] + matrix.rows * row_cost;
+    const std::int64_t total =
+        matrix.indptr[matrix.rows] - matrix.indptr[0] + matrix.rows * row_cost;
     const std::int64_t share = std::max<std::int64_t>(1, total / (kTasksPerThread * threads));
     std::vector<Task> tasks;
     Task task{0, 0, 0};

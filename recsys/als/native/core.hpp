@@ -65,6 +65,14 @@ template <class T>
 void solve(const Csr& matrix, T* target, const T* other, const double* gram, std::int64_t factors,
            const Weights& weights, Solver solver, int cg_steps, const Run& run);
 
+// One half-sweep of iALS++ (Rendle et al. 2021): for each block of `dimension` dimensions in turn, every
+// row of `target` takes one exact step on the block, the rest held. Throws Interrupted or NotFinite;
+// each row then holds what its last finished block left, which no step has made worse.
+template <class T>
+void solve_subspace(const Csr& matrix, T* target, const T* other, const double* gram,
+                    std::int64_t factors, const Weights& weights, std::int64_t dimension,
+                    const Run& run);
+
 // The objective of the design: observed, unobserved and regularization terms of both sides, without
 // the dense matrix; sums in double. `weights` hold the regularization of users.
 template <class T>

@@ -45,7 +45,7 @@ print((resident("VmHWM:") - before) / bound)
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads /proc")
-@pytest.mark.parametrize("solver", ["cg", "cholesky"])
+@pytest.mark.parametrize("solver", ["cg", "cholesky", "subspace"])
 def test_peak_is_within_the_promise(solver):
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, solver],

@@ -48,6 +48,7 @@ except KeyboardInterrupt:
     ("solver", "factors", "users", "entries"),
     [
         ("cg", 64, 3_000, 400),  # many short rows
+        ("subspace", 512, 300, 2_000),
         ("cholesky", 512, 300, 2_000),  # rows that take milliseconds
         ("cholesky", 1024, 4, 15_000),  # rows that take longer than a second: stopped inside
     ],

@@ -27,7 +27,7 @@ def model_of(objective: Objective, **settings) -> AlternatingLeastSquares:
     )
 
 
-@pytest.mark.parametrize("solver", ["cg", "cholesky"])
+@pytest.mark.parametrize("solver", ["cg", "cholesky", "subspace"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_objective_never_rises(solver, dtype, objective):
@@ -99,7 +99,7 @@ def test_many_cg_steps_reach_the_exact_solution(variant):
     np.testing.assert_allclose(steps, exact, rtol=1e-7, atol=1e-9)
 
 
-@pytest.mark.parametrize("solver", ["cg", "cholesky"])
+@pytest.mark.parametrize("solver", ["cg", "cholesky", "subspace"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_same_seed_same_bits(solver, dtype):
     matrix = random_matrix(200, 120, 0.1, seed=9)
@@ -115,7 +115,7 @@ def test_same_seed_same_bits(solver, dtype):
     assert other.user_factors.tobytes() + other.item_factors.tobytes() != made[0]
 
 
-@pytest.mark.parametrize("solver", ["cg", "cholesky"])
+@pytest.mark.parametrize("solver", ["cg", "cholesky", "subspace"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("unobserved", [0.0, 1.0])
 def test_singular_systems_have_a_right_answer(variant, solver, dtype, unobserved):

@@ -228,7 +228,7 @@ def test_the_form_of_the_input_does_not_matter():
 def test_empty_rows_and_columns_get_zeros():
     matrix = MATRIX.tolil()
     matrix[7], matrix[:, 9] = 0, 0
-    for solver in ("cg", "cholesky"):
+    for solver in ("cg", "cholesky", "subspace"):
         model = AlternatingLeastSquares(8, solver=solver, random_state=1, iterations=3)
         model.fit(csr_matrix(matrix.tocsr()), show_progress=False)
         assert not model.user_factors[7].any()
@@ -347,7 +347,9 @@ def test_damaged_and_newer_files_are_refused(tmp_path):
         ("regularization_exponent", -0.5),
         ("item_regularization", -0.5),
         ("item_regularization", "none"),
-        ("solver", "subspace"),
+        ("solver", "newton"),
+        ("subspace_dimension", 0),
+        ("subspace_dimension", 4097),
         ("cg_steps", 0),
         ("device", "cuda:x"),
         ("dtype", "float16"),
@@ -416,7 +418,7 @@ def test_bad_matrices(matrix, says):
     assert model.user_factors is None
 
 
-@pytest.mark.parametrize("solver", ["cg", "cholesky"])
+@pytest.mark.parametrize("solver", ["cg", "cholesky", "subspace"])
 def test_weights_that_overflow_are_an_error_and_leave_finite_factors(solver):
     model = AlternatingLeastSquares(4, solver=solver, random_state=1, iterations=3)
     matrix = csr_matrix(np.full((6, 5), 3e38, dtype=np.float32))
@@ -426,7 +428,7 @@ def test_weights_that_overflow_are_an_error_and_leave_finite_factors(solver):
     assert np.isfinite(model.item_factors).all()
 
 
-@pytest.mark.parametrize("solver", ["cg", "cholesky"])
+@pytest.mark.parametrize("solver", ["cg", "cholesky", "subspace"])
 @pytest.mark.parametrize("scale", [1e-30, 1e-12, 1e12, 1e25])
 def test_extreme_scales_stay_finite(solver, scale):
     matrix = csr_matrix(abs(MATRIX) * np.float32(scale))

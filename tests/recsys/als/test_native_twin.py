@@ -19,13 +19,16 @@ OBJECTIVES = [
 ]
 
 
-def solve_native(matrix, target, other, objective, solver, *, steps=3, threads=1, variant=""):
+def solve_native(
+    matrix, target, other, objective, solver, *, steps=3, dimension=8, threads=1, variant=""
+):
     _als.solve(
         cpu.sparse_rows(matrix, "matrix"),
         target,
         other,
         solver=solver,
         cg_steps=steps,
+        subspace_dimension=dimension,
         alpha=objective.alpha,
         unobserved=objective.unobserved,
         regularization=objective.regularization,
@@ -142,7 +145,7 @@ def test_objective(variant, dtype, objective, threads):
     assert found == pytest.approx(expected, rel=1e-5 if dtype == "float32" else 1e-12)
 
 
-@pytest.mark.parametrize("solver", ["cg", "cholesky"])
+@pytest.mark.parametrize("solver", ["cg", "cholesky", "subspace"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_thread_count_does_not_change_a_bit(variant, solver, dtype):
     matrix = random_matrix(300, 200, 0.1, seed=18)

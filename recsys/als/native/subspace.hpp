@@ -1,0 +1,66 @@
+// The loops of the subspace solver, compiled once for each SIMD variant under the rules of kernels.hpp.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels.hpp"
+
+namespace alsatian::als {
+
+// Entries that are gathered before they are added to a block's normal matrix.
+constexpr std::int64_t kChunk = 64;
+
+// Rows that meet the Gramian together: it is read once for all of them.
+constexpr std::int64_t kTogether = 24;
+
+// One block of dimensions [begin, begin + width) of everything that a step on it reads.
+template <class T>
+struct Slice {
+    std::int64_t begin;
+    std::int64_t width;
+    std::int64_t stride;       // width padded to kPad
+    const T* rows;             // row i's block of the other side begins at rows + i * rows_stride
+    std::int64_t rows_stride;
+    bool padded_rows;          // `stride` numbers of each row may be read, zeros after `width`
+    const T* gramian;          // (factors, stride): unobserved * other^T other, columns of the block
+};
+
+// What one thread works in; each array is aligned to 64 bytes.
+template <class T>
+struct SubspaceScratch {
+    T* rows;      // (kChunk, stride) gathered blocks
+    T* scaled;    // (max(kChunk, kPad), stride) gathered blocks times excess
+    T* matrix;    // (stride, stride)
+    T* products;  // (kTogether, stride) rows of the target times the Gramian
+    T* gradient;  // (stride)
+    T* step;      // (stride)
+    T* diagonal;  // (stride)
+    T* zeros;     // (stride), all 0
+};
+
+template <class T>
+struct SubspaceKernels {
+    // scores[e - first] += x . y over the block, for each entry e of rows [begin, end).
+    void (*add_scores)(const Side<T>&, const Slice<T>&, std::int64_t begin, std::int64_t end,
+                       std::int64_t first, T* scores, const SubspaceScratch<T>&);
+    // One exact step on the block for each of rows [begin, end), which moves `scores` along.
+    Progress (*step)(const Side<T>&, const Slice<T>&, std::int64_t begin, std::int64_t end,
+                     std::int64_t first, T* scores, const SubspaceScratch<T>&);
+};
+
+namespace baseline {
+const SubspaceKernels<float>& subspace_f32();
+const SubspaceKernels<double>& subspace_f64();
+}  // namespace baseline
+#if defined(ALSATIAN_X86_VARIANTS)
+namespace avx2 {
+const SubspaceKernels<float>& subspace_f32();
+const SubspaceKernels<double>& subspace_f64();
+}  // namespace avx2
+namespace avx512 {
+const SubspaceKernels<float>& subspace_f32();
+const SubspaceKernels<double>& subspace_f64();
+}  // namespace avx512
+#endif
+
+}  // namespace alsatian::als

@@ -1,0 +1,308 @@
+// The order of work of iALS++ (Rendle, Krichene, Zhang & Koren 2021): block after block of dimensions,
+// and within a block row after row.
+//
+// The rows of one side do not depend on each other while the other side is held, so taking all rows
+// through block 1, then all through block 2, gives each row what taking it alone through all blocks
+// would. This order is the one that suits memory: of the other side's factors only one block's columns
+// are met at a time, and those are copied side by side, small enough for the popular ones to stay in
+// cache; and of the Gramian only one block's columns. It costs one number for each entry, its score;
+// rows are taken in batches to bound how many.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <memory>
+#include <vector>
+
+#include "core.hpp"
+#include "kernels.hpp"
+#include "parallel.hpp"
+#include "scratch.hpp"
+#include "semidefinite.hpp"
+#include "subspace.hpp"
+
+namespace alsatian::als {
+
+namespace {
+
+// Scores held at once: a third of all entries, which is a twelfth of what both orientations take.
+constexpr std::int64_t kBatches = 3;
+constexpr std::int64_t kLeastBatch = 1 << 20;
+constexpr std::int64_t kPackRows = 4096;  // rows of the other side copied by one task
+
+bool stopping() { return parallel_stopping(); }
+
+template <class T>
+const SubspaceKernels<T>& subspace_kernels(Simd simd) {
+    const auto pick = [](const SubspaceKernels<float>& f32,
+                         const SubspaceKernels<double>& f64) -> const SubspaceKernels<T>& {
+        if constexpr (std::is_same_v<T, float>) {
+            static_cast<void>(f64);
+            return f32;
+        } else {
+            static_cast<void>(f32);
+            return f64;
+        }
+    };
+#if defined(ALSATIAN_X86_VARIANTS)
+    if (simd == Simd::avx512) return pick(avx512::subspace_f32(), avx512::subspace_f64());
+    if (simd == Simd::avx2) return pick(avx2::subspace_f32(), avx2::subspace_f64());
+#endif
+    static_cast<void>(simd);
+    return pick(baseline::subspace_f32(), baseline::subspace_f64());
+}
+
+// The arrays behind one thread's SubspaceScratch.
+template <class T>
+class SubspaceWorkspace {
+   public:
+    explicit SubspaceWorkspace(std::int64_t stride)
+        : rows_(kChunk * stride), scaled_(kChunk * stride), matrix_(stride * stride),
+          products_(kTogether * stride), vectors_(4 * stride), stride_(stride) {}
+
+    SubspaceScratch<T> scratch() const {
+        T* const vectors = vectors_.get();
+        return {rows_.get(), scaled_.get(), matrix_.get(), products_.get(), vectors,
+                vectors + stride_, vectors + 2 * stride_, vectors + 3 * stride_};
+    }
+
+   private:
+    Aligned<T> rows_, scaled_, matrix_, products_, vectors_;
+    std::int64_t stride_;
+};
+
+// A half-sweep in progress.
+template <class T>
+class HalfSweep {
+   public:
+    HalfSweep(const Csr& matrix, T* target, const T* other, const double* gram, std::int64_t factors,
+              const Weights& weights, std::int64_t dimension, const Run& run)
+        : matrix_(matrix), gram_(gram), weights_(weights), run_(run),
+          table_(subspace_kernels<T>(run.simd)), threads_(resolve_threads(run.threads)),
+          dimension_(std::min(dimension, factors)), blocks_((factors + dimension_ - 1) / dimension_),
+          stride_(padded(dimension_, kPad)), gramian_(factors * stride_),
+          workspaces_(static_cast<std::size_t>(threads_)) {
+        side_.indptr = matrix.indptr;
+        side_.indices = matrix.indices;
+        side_.data = matrix.data;
+        side_.others = matrix.columns;
+        side_.factors = factors;
+        side_.target = target;
+        side_.other = other;
+        side_.alpha = weights.alpha;
+        side_.unobserved = weights.unobserved;
+        side_.regularization = weights.regularization;
+        side_.exponent = weights.exponent;
+        side_.stopping = stopping;
+    }
+
+    void take() {
+        const std::int64_t limit =
+            std::max(kLeastBatch, (matrix_.indptr[matrix_.rows] + kBatches - 1) / kBatches);
+        for (std::int64_t begin = 0; begin < matrix_.rows;) {
+            std::int64_t end = begin + 1;
+            while (end < matrix_.rows && matrix_.indptr[end + 1] - matrix_.indptr[begin] <= limit) ++end;
+            take_batch(begin, end);
+            begin = end;
+        }
+    }
+
+   private:
+    // Rows [begin, end) through all blocks.
+    void take_batch(std::int64_t begin, std::int64_t end) {
+        const Csr batch{end - begin, matrix_.columns, matrix_.indptr + begin, matrix_.indices,
+                        matrix_.data};
+        first_ = matrix_.indptr[begin];
+        const std::int64_t entries = matrix_.indptr[end] - first_;
+        scores_.assign(static_cast<std::size_t>(entries), T(0));
+        // What a row costs beside its entries (Cholesky and the Gramian), in entries.
+        const double d = static_cast<double>(dimension_), f = static_cast<double>(side_.factors);
+        const auto row_cost = static_cast<std::int64_t>((2.0 * f + 0.7 * d * d) / (1.25 * d + 8.0));
+        std::vector<Task> tasks = cut(batch, std::max<std::int64_t>(row_cost, 1), threads_);
+        for (Task& task : tasks) {
+            task.begin += begin;
+            task.end += begin;
+        }
+        // Copying the other side's columns pays only where each row is met about once.
+        pack_ = entries >= matrix_.columns && (blocks_ > 1 || dimension_ != stride_);
+        for (std::int64_t block = blocks_; block-- > 0;) {
+            const Slice<T> slice = prepare(block, false);
+            each(tasks, [&](const Task& task, const SubspaceScratch<T>& scratch) {
+                table_.add_scores(side_, slice, task.begin, task.end, first_, scores_.data(), scratch);
+            });
+        }
+        for (std::int64_t block = 0; block < blocks_; ++block) {
+            const Slice<T> slice = prepare(block, true);
+            each(tasks, [&](const Task& task, const SubspaceScratch<T>& scratch) {
+                step(slice, task, scratch);
+            });
+        }
+    }
+
+    template <class Work>
+    void each(const std::vector<Task>& tasks, const Work& work) {
+        parallel_for(
+            threads_, static_cast<std::int64_t>(tasks.size()),
+            [&](std::int64_t number, int thread) {
+                auto& workspace = workspaces_[static_cast<std::size_t>(thread)];
+                if (!workspace) workspace = std::make_unique<SubspaceWorkspace<T>>(stride_);
+                work(tasks[static_cast<std::size_t>(number)], workspace->scratch());
+            },
+            run_.interrupted);
+    }
+
+    // The block's columns of the other side and, where wanted, of the Gramian.
+    Slice<T> prepare(std::int64_t block, bool with_gramian) {
+        const std::int64_t factors = side_.factors, begin = block * dimension_;
+        Slice<T> slice{};
+        slice.begin = begin;
+        slice.width = std::min(dimension_, factors - begin);
+        slice.stride = padded(slice.width, kPad);
+        slice.gramian = gramian_.get();
+        if (with_gramian) {
+            for (std::int64_t i = 0; i < factors; ++i) {
+                T* const to = gramian_.get() + i * slice.stride;
+                for (std::int64_t k = 0; k < slice.stride; ++k) {
+                    to[k] = k < slice.width ? static_cast<T>(weights_.unobserved *
+                                                             gram_[i * factors + begin + k])
+                                            : T(0);
+                }
+            }
+        }
+        slice.rows = side_.other + begin;
+        slice.rows_stride = factors;
+        slice.padded_rows = slice.width == slice.stride;
+        if (!pack_) return slice;
+        if (!panel_) panel_ = std::make_unique<Aligned<T>>(matrix_.columns * stride_);
+        if (packed_ != block) pack(slice);
+        packed_ = block;
+        slice.rows = panel_->get();
+        slice.rows_stride = slice.stride;
+        slice.padded_rows = true;
+        return slice;
+    }
+
+    void pack(const Slice<T>& slice) {
+        parallel_for(
+            threads_, (matrix_.columns + kPackRows - 1) / kPackRows,
+            [&](std::int64_t task, int) {
+                const std::int64_t end = std::min((task + 1) * kPackRows, matrix_.columns);
+                for (std::int64_t row = task * kPackRows; row < end; ++row) {
+                    const T* const from = slice.rows + row * slice.rows_stride;
+                    T* const to = panel_->get() + row * slice.stride;
+                    std::copy(from, from + slice.width, to);
+                    std::fill(to + slice.width, to + slice.stride, T(0));
+                }
+            },
+            run_.interrupted);
+    }
+
+    void step(const Slice<T>& slice, const Task& task, const SubspaceScratch<T>& scratch) {
+        for (std::int64_t row = task.begin; row < task.end;) {
+            const Progress progress =
+                table_.step(side_, slice, row, task.end, first_, scores_.data(), scratch);
+            row = progress.row;
+            switch (progress.outcome) {
+                case Outcome::done: break;
+                case Outcome::stopped: throw Interrupted{};
+                case Outcome::not_finite: throw NotFinite(row);
+                case Outcome::not_positive: step_semidefinite(slice, row++); break;
+            }
+        }
+    }
+
+    // The same step for a row whose block is singular to rounding, in double.
+    void step_semidefinite(const Slice<T>& slice, std::int64_t row) {
+        const auto width = static_cast<std::size_t>(slice.width);
+        const std::int64_t f = side_.factors;
+        T* const target = side_.target + row * f;
+        std::vector<double> a(width * width), b(width), x, y(width);
+        const double lambda = lambda_of(row);
+        for (std::size_t i = 0; i < width; ++i) {
+            const double* const gram = gram_ + (slice.begin + static_cast<std::int64_t>(i)) * f;
+            for (std::size_t j = 0; j < width; ++j) {
+                a[i * width + j] = weights_.unobserved * gram[slice.begin + static_cast<std::int64_t>(j)];
+            }
+            a[i * width + i] += lambda;
+            for (std::int64_t k = 0; k < f; ++k) {
+                b[i] -= weights_.unobserved * gram[k] * static_cast<double>(target[k]);
+            }
+            b[i] -= lambda * static_cast<double>(target[slice.begin + static_cast<std::int64_t>(i)]);
+        }
+        for (std::int64_t e = matrix_.indptr[row]; e < matrix_.indptr[row + 1]; ++e) {
+            if (parallel_stopping()) throw Interrupted{};
+            const T* const from = slice.rows + matrix_.indices[e] * slice.rows_stride;
+            std::copy(from, from + slice.width, y.begin());
+            const double value = weights_.alpha * static_cast<double>(matrix_.data[e]);
+            const double excess = std::abs(value) - weights_.unobserved;
+            const double rest = std::max(value, 0.0) - excess * static_cast<double>(score(e));
+            for (std::size_t i = 0; i < width; ++i) {
+                b[i] += rest * y[i];
+                for (std::size_t j = i; j < width; ++j) a[i * width + j] += excess * y[i] * y[j];
+            }
+        }
+        minimize_semidefinite(a, b, lambda, static_cast<double>(std::numeric_limits<T>::epsilon()), x);
+        for (std::size_t i = 0; i < width; ++i) {
+            if (!std::isfinite(static_cast<T>(x[i]))) throw NotFinite(row);
+        }
+        for (std::size_t i = 0; i < width; ++i) {
+            T& to = target[slice.begin + static_cast<std::int64_t>(i)];
+            const T moved = static_cast<T>(static_cast<double>(to) + x[i]);
+            x[i] = static_cast<double>(moved) - static_cast<double>(to);
+            to = moved;
+        }
+        for (std::int64_t e = matrix_.indptr[row]; e < matrix_.indptr[row + 1]; ++e) {
+            const T* const from = slice.rows + matrix_.indices[e] * slice.rows_stride;
+            double sum = 0.0;
+            for (std::size_t i = 0; i < width; ++i) sum += static_cast<double>(from[i]) * x[i];
+            score(e) += static_cast<T>(sum);
+        }
+    }
+
+    T& score(std::int64_t entry) { return scores_[static_cast<std::size_t>(entry - first_)]; }
+
+    double lambda_of(std::int64_t row) const {
+        if (weights_.exponent == 0.0) return weights_.regularization;
+        const double size =
+            static_cast<double>(matrix_.indptr[row + 1] - matrix_.indptr[row]) +
+            weights_.unobserved * static_cast<double>(matrix_.columns);
+        return weights_.regularization * std::pow(size, weights_.exponent);
+    }
+
+    const Csr& matrix_;
+    const double* gram_;
+    const Weights& weights_;
+    const Run& run_;
+    const SubspaceKernels<T>& table_;
+    Side<T> side_{};
+    int threads_;
+    std::int64_t dimension_, blocks_, stride_;
+    Aligned<T> gramian_;
+    std::unique_ptr<Aligned<T>> panel_;
+    std::int64_t packed_ = -1;  // the block in panel_
+    bool pack_ = false;
+    std::int64_t first_ = 0;  // the entry of the batch's first score
+    std::vector<T> scores_;
+    std::vector<std::unique_ptr<SubspaceWorkspace<T>>> workspaces_;
+};
+
+}  // namespace
+
+template <class T>
+void solve_subspace(const Csr& matrix, T* target, const T* other, const double* gram,
+                    std::int64_t factors, const Weights& weights, std::int64_t dimension,
+                    const Run& run) {
+    std::vector<double> computed;
+    if (gram == nullptr) {
+        computed.resize(static_cast<std::size_t>(factors * factors));
+        gramian(other, matrix.columns, factors, computed.data(), run);
+        gram = computed.data();
+    }
+    HalfSweep<T>(matrix, target, other, gram, factors, weights, dimension, run).take();
+}
+
+template void solve_subspace(const Csr&, float*, const float*, const double*, std::int64_t,
+                             const Weights&, std::int64_t, const Run&);
+template void solve_subspace(const Csr&, double*, const double*, const double*, std::int64_t,
+                             const Weights&, std::int64_t, const Run&);
+
+}  // namespace alsatian::als
