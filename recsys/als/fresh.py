@@ -135,12 +135,54 @@ class FreshFactors(FactorStore):
         finally:
             self._forget_derived()
 
+    def fold_in(self, items: ArrayLike, weights: ArrayLike | None = None) -> Factors:
+        """Factors of one user from what they touched, exact (Cholesky), nothing stored.
+
+        What :meth:`recalculate_user` computes, from plain arrays: for a visitor who waits. The
+        Gramian of the items is kept from call to call, and no thread is started.
+
+        Parameters
+        ----------
+        items : array-like of int
+            Rows of `item_factors`, in any order; what is given twice adds up.
+        weights : array-like of float, same length, optional
+            What would stand in the matrix for each: a confidence, negative for a dislike; 1
+            without it.
+
+        Returns
+        -------
+        ndarray of the model's dtype, shape (factors,)
+
+        Raises
+        ------
+        InvalidInputError
+            An item that does not exist, weights of another length or not finite.
+        NotFittedError
+            There are no item factors.
+
+        Examples
+        --------
+        >>> from recsys.als import AlternatingLeastSquares
+        >>> likes = csr_matrix([[2, 3, 0, 0], [1, 4, 0, 0], [0, 0, 5, 1.0]])
+        >>> model = AlternatingLeastSquares(factors=4, random_state=1, num_threads=1)
+        >>> model.fit(likes, show_progress=False)
+        >>> visitor = model.fold_in([3, 2], [1.0, 5.0])
+        >>> bool((visitor == model.recalculate_user(2, likes[2])).all())
+        True
+        """
+        rows = _one_row(items, weights, len(self._checked("item_factors")))
+        made: Factors = self._solved(rows, "item_factors", "items")[0]
+        return made
+
     def _recalculated(self, histories: csr_matrix | None, other: str, name: str) -> Factors:
         if histories is None:
             raise InvalidInputError(f"{name} is missing; recalculating needs it")
-        made: Factors = np.zeros((histories.shape[0], self.factors), dtype=self.dtype)
+        return self._solved(cpu.sparse_rows(histories, name), other, name)
+
+    def _solved(self, rows: cpu.SparseRows, other: str, name: str) -> Factors:
+        made: Factors = np.zeros((rows.rows, self.factors), dtype=self.dtype)
         cpu.solve(
-            cpu.sparse_rows(histories, name),
+            rows,
             made,
             self._checked(other),
             self.config if other == "item_factors" else self.config.of_items(),
@@ -149,6 +191,33 @@ class FreshFactors(FactorStore):
             name=name,
         )
         return made
+
+
+def _one_row(items: ArrayLike, weights: ArrayLike | None, columns: int) -> cpu.SparseRows:
+    """A matrix of one row, canonical, from plain arrays."""
+    indices = rows_of(items, columns, "items")
+    if weights is None:
+        values = np.ones(len(indices), np.float32)
+    else:
+        try:
+            with np.errstate(over="ignore"):  # an overflow is infinite, and refused as such
+                values = np.asarray(weights, np.float32)
+        except (TypeError, ValueError) as error:
+            raise InvalidInputError(f"weights is {weights!r}, expected numbers") from error
+        if values.shape != indices.shape or not np.isfinite(values).all():
+            raise InvalidInputError(
+                f"weights is of shape {values.shape}, expected {len(indices)} finite numbers of "
+                "single precision, one for each item"
+            )
+    if not (indices[1:] > indices[:-1]).all():
+        indices, place = np.unique(indices, return_inverse=True)
+        summed = np.bincount(place, weights=values, minlength=len(indices))
+        with np.errstate(over="ignore"):  # the native core refuses what is infinite
+            values = summed.astype(np.float32)
+    with cpu.native_errors("items"):
+        return cpu.SparseRows(
+            np.array([0, len(indices)], np.int64), indices.astype(np.int32), values, columns
+        )
 
 
 def _target_rows(ids: ArrayLike, name: str) -> NDArray[np.int64]:

@@ -72,6 +72,21 @@ Run run_of(int threads, const std::string& variant) {
     return {threads, variant.empty() ? simd_from_environment() : simd_select(variant), signalled};
 }
 
+// A few rows are solved on the calling thread: starting another one to wait for takes as long as the
+// work, which is over before anybody could interrupt it.
+Run run_for_rows(std::int64_t rows, std::int64_t entries, std::int64_t factors, int threads,
+                 const std::string& variant) {
+    constexpr double kQuick = 1e7;  // multiplications; a millisecond or two
+    const auto f = static_cast<double>(factors);
+    const double work = f * f * (static_cast<double>(entries) + f / 3.0 * static_cast<double>(rows));
+    Run run = run_of(threads, variant);
+    if (work < kQuick) {
+        run.threads = 1;
+        run.interrupted = nullptr;
+    }
+    return run;
+}
+
 // Runs `work` without the GIL; Ctrl-C comes out as the KeyboardInterrupt that is already set.
 template <class Work>
 void released(const Work& work) {
@@ -170,7 +185,9 @@ void solve_of(const SparseRows& matrix, Factors<T> target, Input<T, 2> other, co
         throw std::invalid_argument("gramian is not of shape (factors, factors)");
     }
     const Weights weights = weights_of(alpha, unobserved, regularization, exponent);
-    const Run run = run_of(threads, variant);
+    // Without a Gramian there is one to compute first, over all rows of `other`.
+    const Run run = gram ? run_for_rows(matrix.rows(), matrix.entries(), factors, threads, variant)
+                         : run_of(threads, variant);
     released([&] {
         if (solver == "subspace") {
             solve_subspace(matrix.csr(), target.data(), other.data(), gram ? gram->data() : nullptr,
