@@ -23,7 +23,19 @@ class SparseRows:
         self, num_threads: int = 0
     ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]: ...
 
-def gramian(rows: Factors, *, num_threads: int = 0, variant: str = "") -> NDArray[np.float64]: ...
+def gramian(
+    rows: Factors,
+    *,
+    row_weights: NDArray[np.float32] | None = None,
+    num_threads: int = 0,
+    variant: str = "",
+) -> NDArray[np.float64]: ...
+def weighted_sum(
+    rows: Factors,
+    *,
+    row_weights: NDArray[np.float32] | None = None,
+    offsets: Factors | None = None,
+) -> NDArray[np.float64]: ...
 def solve(
     matrix: SparseRows,
     target: Factors,
@@ -37,6 +49,11 @@ def solve(
     regularization: float,
     exponent: float,
     gramian: NDArray[np.float64] | None = None,
+    row_weights: NDArray[np.float32] | None = None,
+    column_weights: NDArray[np.float32] | None = None,
+    offsets: Factors | None = None,
+    priors: Factors | None = None,
+    linear: NDArray[np.float64] | None = None,
     num_threads: int = 0,
     variant: str = "",
 ) -> None: ...
@@ -50,6 +67,11 @@ def objective(
     regularization: float,
     exponent: float,
     item_regularization: float | None = None,
+    row_weights: NDArray[np.float32] | None = None,
+    column_weights: NDArray[np.float32] | None = None,
+    offsets: Factors | None = None,
+    user_priors: Factors | None = None,
+    item_priors: Factors | None = None,
     num_threads: int = 0,
     variant: str = "",
 ) -> float: ...

@@ -82,7 +82,15 @@ std::vector<T> draw_factors(std::int64_t rows, std::int64_t factors, unsigned se
 // How far A x is from b in one row, relative to what its terms add up to, from dimension `from` on.
 template <class T>
 long double residual(const Matrix& matrix, std::int64_t row, const T* x, const std::vector<T>& other,
-                     std::int64_t factors, const Weights& weights, std::int64_t from = 0) {
+                     std::int64_t factors, const Weights& weights, const Terms<T>& terms,
+                     std::int64_t from = 0) {
+    const long double a = terms.row_weights ? terms.row_weights[row] : 1.0f;
+    const auto weight_of = [&](std::size_t j) -> long double {
+        return a * weights.unobserved * (terms.column_weights ? terms.column_weights[j] : 1.0f);
+    };
+    const auto offset_of = [&](std::size_t j) -> long double {
+        return terms.offsets ? terms.offsets[j] : T(0);
+    };
     const auto f = static_cast<std::size_t>(factors);
     std::vector<long double> rest(f), size(f);
     const auto add = [&](const T* y, long double scale, long double label) {
@@ -97,36 +105,60 @@ long double residual(const Matrix& matrix, std::int64_t row, const T* x, const s
             size[k] += (std::abs(label) + std::abs(scale) * spread) * std::abs(y[k]);
         }
     };
+    long double mass = 0;
     for (std::size_t j = 0; j < static_cast<std::size_t>(matrix.columns); ++j) {
-        add(&other[j * f], weights.unobserved, 0);
+        add(&other[j * f], weight_of(j), -weight_of(j) * offset_of(j));
+        mass += a * (terms.column_weights ? terms.column_weights[j] : 1.0f);
     }
     const auto begin = static_cast<std::size_t>(matrix.indptr[static_cast<std::size_t>(row)]);
     const auto end = static_cast<std::size_t>(matrix.indptr[static_cast<std::size_t>(row) + 1]);
     for (std::size_t e = begin; e < end; ++e) {
         const long double value = weights.alpha * static_cast<long double>(matrix.data[e]);
-        add(&other[static_cast<std::size_t>(matrix.indices[e]) * f],
-            std::abs(value) - weights.unobserved, value > 0 ? value : 0);
+        const auto j = static_cast<std::size_t>(matrix.indices[e]);
+        const long double excess = std::abs(value) - weight_of(j);
+        add(&other[j * f], excess, (value > 0 ? value : 0) - excess * offset_of(j));
     }
     const double entries = static_cast<double>(end - begin);
-    const double others = static_cast<double>(matrix.columns);
     const long double lambda =
-        weights.regularization * std::pow(entries + weights.unobserved * others, weights.exponent);
+        weights.regularization * std::pow(entries + weights.unobserved * mass, weights.exponent);
     long double worst = 0, scale = 1e-30L;
     for (auto k = static_cast<std::size_t>(from); k < f; ++k) {
-        rest[k] -= lambda * x[k];
+        const T prior = terms.priors ? terms.priors[static_cast<std::size_t>(row) * f + k] : T(0);
+        rest[k] -= lambda * (x[k] - prior);
         worst = std::max(worst, std::abs(rest[k]));
         scale = std::max(scale, size[k] + std::abs(lambda * x[k]));
     }
     return worst / scale;
 }
 
+// Everything that may come on top of the plain objective, in arrays of exactly the size promised.
+template <class T>
+struct Extras {
+    Extras(std::int64_t rows, std::int64_t columns, std::int64_t factors)
+        : offsets(draw_factors<T>(columns, 1, 21)), priors(draw_factors<T>(rows, factors, 22)) {
+        std::mt19937 random(23);
+        std::gamma_distribution<float> weight(1.0f, 1.0f);
+        for (std::int64_t row = 0; row < rows; ++row) row_weights.push_back(weight(random));
+        for (std::int64_t column = 0; column < columns; ++column) {
+            column_weights.push_back(column % 7 == 0 ? 0.0f : weight(random));
+        }
+    }
+    Terms<T> terms() const {
+        return {row_weights.data(), column_weights.data(), offsets.data(), priors.data(), nullptr};
+    }
+    std::vector<float> row_weights, column_weights;
+    std::vector<T> offsets, priors;
+};
+
 template <class T>
 void solves_to_the_minimum(Simd simd, std::int64_t factors, const std::vector<std::int64_t>& lengths,
-                           std::int64_t columns) {
+                           std::int64_t columns, bool plain = true) {
     const Matrix matrix = draw(lengths, columns, 1);
     const auto other = draw_factors<T>(columns, factors, 2);
     const Weights weights{1.5, 0.3, 0.05, 0.5};
     const auto rows = static_cast<std::int64_t>(lengths.size());
+    const Extras<T> extras(rows, columns, factors);
+    const Terms<T> terms = plain ? Terms<T>{} : extras.terms();
     for (const Solver solver : {Solver::cg, Solver::cholesky}) {
         std::vector<std::vector<T>> results;
         for (const int threads : {1, 2, 3}) {
@@ -135,18 +167,19 @@ void solves_to_the_minimum(Simd simd, std::int64_t factors, const std::vector<st
             // counts a row as solved at a residual of 1e-10.
             const int steps = static_cast<int>(factors) + 20;
             solve(matrix.csr(), target.data(), other.data(), static_cast<const double*>(nullptr),
-                  factors, weights, solver, steps, Run{threads, simd, {}});
+                  factors, weights, terms, solver, steps, Run{threads, simd, {}});
             results.push_back(target);
         }
         const std::string what = std::string(simd_name(simd)) +
                                  (solver == Solver::cg ? " cg f=" : " cholesky f=") +
-                                 std::to_string(factors) + (sizeof(T) == 4 ? " float" : " double");
+                                 std::to_string(factors) + (sizeof(T) == 4 ? " float" : " double") +
+                                 (plain ? "" : " with terms");
         check(results[0] == results[1] && results[0] == results[2],
               what + ": bits differ between threads");
         long double worst = 0;
         for (std::int64_t row = 0; row < rows; ++row) {
             const T* const x = &results[0][static_cast<std::size_t>(row * factors)];
-            worst = std::max(worst, residual(matrix, row, x, other, factors, weights));
+            worst = std::max(worst, residual(matrix, row, x, other, factors, weights, terms));
         }
         check(worst < (sizeof(T) == 4 ? 1e-5L : 1e-10L),
               what + ": residual " + std::to_string(static_cast<double>(worst)));
@@ -177,7 +210,7 @@ void last_block_is_at_its_minimum(Simd simd, std::int64_t factors, std::int64_t 
     const std::int64_t last = (factors - 1) / dimension * dimension;
     for (std::int64_t row = 0; row < rows; ++row) {
         const T* const x = &results[0][static_cast<std::size_t>(row * factors)];
-        worst = std::max(worst, residual(matrix, row, x, other, factors, weights, last));
+        worst = std::max(worst, residual(matrix, row, x, other, factors, weights, Terms<T>{}, last));
     }
     check(worst < (sizeof(T) == 4 ? 1e-5L : 1e-10L),
           what + ": residual " + std::to_string(static_cast<double>(worst)));
@@ -192,7 +225,7 @@ void gramian_is_exact_on_whole_numbers(Simd simd) {
         std::vector<T> vectors(static_cast<std::size_t>(rows * factors));
         for (T& number : vectors) number = static_cast<T>(value(random));
         std::vector<double> found(static_cast<std::size_t>(factors * factors));
-        gramian(vectors.data(), rows, factors, found.data(), Run{3, simd, {}});
+        gramian<T>(vectors.data(), nullptr, rows, factors, found.data(), Run{3, simd, {}});
         bool same = true;
         for (std::int64_t i = 0; i < factors; ++i) {
             for (std::int64_t j = 0; j < factors; ++j) {
@@ -237,8 +270,8 @@ void objective_agrees_with_all_pairs(Simd simd) {
         }
     }
     for (const int threads : {1, 2}) {
-        const double found = objective(matrix.csr(), users.data(), items.data(), factors, weights,
-                                       Run{threads, simd, {}});
+        const double found = objective<T>(matrix.csr(), users.data(), items.data(), factors, weights, {},
+                                          weights.regularization, nullptr, Run{threads, simd, {}});
         check(std::abs(found - static_cast<double>(expected)) <
                   (sizeof(T) == 4 ? 1e-5 : 1e-12) * found,
               std::string(simd_name(simd)) + " objective");
@@ -300,7 +333,7 @@ void overflow_and_interruption_leave_rows_whole() {
         auto target = draw_factors<float>(3, 8, 12);
         check(throws<NotFinite>([&] {
                   solve(huge.csr(), target.data(), other.data(), static_cast<const double*>(nullptr), 8,
-                        weights, solver, 3, Run{2, Simd::baseline, {}});
+                        weights, {}, solver, 3, Run{2, Simd::baseline, {}});
               }),
               "overflow is told");
         check(std::all_of(target.begin(), target.end(), [](float x) { return std::isfinite(x); }),
@@ -312,7 +345,7 @@ void overflow_and_interruption_leave_rows_whole() {
     std::atomic<int> polls{0};
     check(throws<Interrupted>([&] {
               solve(many.csr(), target.data(), factors.data(), static_cast<const double*>(nullptr), 256,
-                    weights, Solver::cholesky, 3,
+                    weights, {}, Solver::cholesky, 3,
                     Run{2, simd_available().back(), [&] { return ++polls >= 1; }});
           }),
           "interruption is told");
@@ -328,6 +361,8 @@ int main() {
         for (const std::int64_t factors : {1, 7, 16, 17, 32, 64}) {
             solves_to_the_minimum<float>(simd, factors, kinds, 120);
             solves_to_the_minimum<double>(simd, factors, kinds, 120);
+            solves_to_the_minimum<float>(simd, factors, kinds, 120, false);
+            solves_to_the_minimum<double>(simd, factors, kinds, 120, false);
         }
         solves_to_the_minimum<float>(simd, 64, {5000, 4}, 5500);   // built as a matrix
         solves_to_the_minimum<double>(simd, 200, {800, 3}, 900);   // gathered in every step
@@ -337,6 +372,8 @@ int main() {
             last_block_is_at_its_minimum<double>(simd, factors, dimension, kinds, 120);
             last_block_is_at_its_minimum<float>(simd, factors, dimension, {3, 5, 0}, 900);
         }
+        solves_to_the_minimum<float>(simd, 64, {5000, 4}, 5500, false);
+        solves_to_the_minimum<double>(simd, 200, {800, 3}, 900, false);
         gramian_is_exact_on_whole_numbers<float>(simd);
         gramian_is_exact_on_whole_numbers<double>(simd);
         objective_agrees_with_all_pairs<float>(simd);

@@ -155,22 +155,75 @@ Weights weights_of(double alpha, double unobserved, double regularization, doubl
     return {alpha, unobserved, regularization, exponent};
 }
 
+void expect_size(const char* name, std::size_t found, std::int64_t wanted) {
+    if (static_cast<std::int64_t>(found) != wanted) {
+        throw std::invalid_argument(std::string(name) + " has " + std::to_string(found) +
+                                    " entries, expected " + std::to_string(wanted));
+    }
+}
+
 template <class T>
-nb::ndarray<nb::numpy, double> gramian_of(Input<T, 2> rows, int threads, const std::string& variant) {
+using Maybe = std::optional<Input<T, 1>>;
+template <class T>
+using MaybeRows = std::optional<Input<T, 2>>;
+
+const float* weights_in(const char* name, const Maybe<float>& weights, std::int64_t wanted) {
+    if (!weights) return nullptr;
+    expect_size(name, weights->shape(0), wanted);
+    for (std::int64_t k = 0; k < wanted; ++k) {
+        const float weight = weights->data()[k];
+        if (!(weight >= 0.0f && weight <= std::numeric_limits<float>::max())) {
+            throw std::invalid_argument(std::string(name) + " holds a weight that is negative or not finite");
+        }
+    }
+    return weights->data();
+}
+
+template <class T>
+const T* vector_in(const char* name, const Maybe<T>& vector, std::int64_t wanted) {
+    if (!vector) return nullptr;
+    expect_size(name, vector->shape(0), wanted);
+    return vector->data();
+}
+
+template <class T>
+const T* rows_in(const char* name, const MaybeRows<T>& rows, std::int64_t count, std::int64_t factors) {
+    if (!rows) return nullptr;
+    expect_shape(name, rows->shape(0), count, factors, static_cast<std::int64_t>(rows->shape(1)));
+    return rows->data();
+}
+
+template <class T>
+nb::ndarray<nb::numpy, double> gramian_of(Input<T, 2> rows, Maybe<float> row_weights, int threads,
+                                          const std::string& variant) {
     const std::int64_t factors = factors_of(rows);
+    const auto count = static_cast<std::int64_t>(rows.shape(0));
+    const float* const weights = weights_in("row_weights", row_weights, count);
     const auto f = static_cast<std::size_t>(factors);
     std::unique_ptr<double[]> out(new double[f * f]);
     const Run run = run_of(threads, variant);
-    released([&] {
-        gramian(rows.data(), static_cast<std::int64_t>(rows.shape(0)), factors, out.get(), run);
-    });
+    released([&] { gramian(rows.data(), weights, count, factors, out.get(), run); });
     return owned(out.release(), {f, f});
+}
+
+template <class T>
+nb::ndarray<nb::numpy, double> weighted_sum_of(Input<T, 2> rows, Maybe<float> row_weights,
+                                               Maybe<T> offsets) {
+    const std::int64_t factors = factors_of(rows);
+    const auto count = static_cast<std::int64_t>(rows.shape(0));
+    const float* const weights = weights_in("row_weights", row_weights, count);
+    const T* const from = vector_in("offsets", offsets, count);
+    std::unique_ptr<double[]> out(new double[static_cast<std::size_t>(factors)]);
+    released([&] { weighted_sum(rows.data(), weights, from, count, factors, out.get()); });
+    return owned(out.release(), {static_cast<std::size_t>(factors)});
 }
 
 template <class T>
 void solve_of(const SparseRows& matrix, Factors<T> target, Input<T, 2> other, const std::string& solver,
               int cg_steps, std::int64_t subspace_dimension, double alpha, double unobserved,
-              double regularization, double exponent, std::optional<Input<double, 2>> gram, int threads,
+              double regularization, double exponent, MaybeRows<double> gram, Maybe<float> row_weights,
+              Maybe<float> column_weights, Maybe<T> offsets, MaybeRows<T> priors, Maybe<double> linear,
+              int threads,
               const std::string& variant) {
     const std::int64_t factors = factors_of(target);
     expect_shape("target", target.shape(0), matrix.rows(), factors, factors_of(other));
@@ -180,21 +233,27 @@ void solve_of(const SparseRows& matrix, Factors<T> target, Input<T, 2> other, co
     }
     if (cg_steps < 1) throw std::invalid_argument("cg_steps is less than 1");
     if (subspace_dimension < 1) throw std::invalid_argument("subspace_dimension is less than 1");
-    if (gram && (static_cast<std::int64_t>(gram->shape(0)) != factors ||
-                 static_cast<std::int64_t>(gram->shape(1)) != factors)) {
-        throw std::invalid_argument("gramian is not of shape (factors, factors)");
-    }
+    const double* const sums = rows_in("gramian", gram, factors, factors);
     const Weights weights = weights_of(alpha, unobserved, regularization, exponent);
+    const Terms<T> terms{weights_in("row_weights", row_weights, matrix.rows()),
+                         weights_in("column_weights", column_weights, matrix.columns()),
+                         vector_in("offsets", offsets, matrix.columns()),
+                         rows_in("priors", priors, matrix.rows(), factors),
+                         vector_in("linear", linear, factors)};
+    const bool plain = !row_weights && !column_weights && !offsets && !priors;
+    if (solver == "subspace" && !plain) {
+        throw std::invalid_argument("the subspace solver takes no weights, offsets or priors");
+    }
     // Without a Gramian there is one to compute first, over all rows of `other`.
     const Run run = gram ? run_for_rows(matrix.rows(), matrix.entries(), factors, threads, variant)
                          : run_of(threads, variant);
     released([&] {
         if (solver == "subspace") {
-            solve_subspace(matrix.csr(), target.data(), other.data(), gram ? gram->data() : nullptr,
-                           factors, weights, subspace_dimension, run);
+            solve_subspace(matrix.csr(), target.data(), other.data(), sums, factors, weights,
+                           subspace_dimension, run);
             return;
         }
-        solve(matrix.csr(), target.data(), other.data(), gram ? gram->data() : nullptr, factors, weights,
+        solve(matrix.csr(), target.data(), other.data(), sums, factors, weights, terms,
               solver == "cg" ? Solver::cg : Solver::cholesky, cg_steps, run);
     });
 }
@@ -202,33 +261,49 @@ void solve_of(const SparseRows& matrix, Factors<T> target, Input<T, 2> other, co
 template <class T>
 double objective_of(const SparseRows& matrix, Input<T, 2> users, Input<T, 2> items, double alpha,
                     double unobserved, double regularization, double exponent,
-                    std::optional<double> item_regularization, int threads,
-                    const std::string& variant) {
+                    std::optional<double> item_regularization, Maybe<float> row_weights,
+                    Maybe<float> column_weights, Maybe<T> offsets, MaybeRows<T> user_priors,
+                    MaybeRows<T> item_priors, int threads, const std::string& variant) {
     const std::int64_t factors = factors_of(users);
     expect_shape("users", users.shape(0), matrix.rows(), factors, factors_of(items));
     expect_shape("items", items.shape(0), matrix.columns(), factors, factors);
     const Weights weights = weights_of(alpha, unobserved, regularization, exponent);
-    const double of_items = item_regularization.value_or(regularization);
-    weights_of(alpha, unobserved, of_items, exponent);  // throws where it is out of range
+    const double of_items =
+        weights_of(alpha, unobserved, item_regularization.value_or(regularization), exponent)
+            .regularization;
+    const Terms<T> terms{weights_in("row_weights", row_weights, matrix.rows()),
+                         weights_in("column_weights", column_weights, matrix.columns()),
+                         vector_in("offsets", offsets, matrix.columns()),
+                         rows_in("user_priors", user_priors, matrix.rows(), factors), nullptr};
+    const T* const priors = rows_in("item_priors", item_priors, matrix.columns(), factors);
     const Run run = run_of(threads, variant);
     double value = 0.0;
     released([&] {
-        value = objective(matrix.csr(), users.data(), items.data(), factors, weights, of_items, run);
+        value = objective(matrix.csr(), users.data(), items.data(), factors, weights, terms, of_items,
+                          priors, run);
     });
     return value;
 }
 
 template <class T>
 void bind_for(nb::module_& module) {
-    module.def("gramian", gramian_of<T>, "rows"_a.noconvert(), nb::kw_only(), "num_threads"_a = 0,
-               "variant"_a = "");
+    const nb::object none = nb::none();
+    module.def("gramian", gramian_of<T>, "rows"_a.noconvert(), nb::kw_only(),
+               "row_weights"_a.noconvert() = none, "num_threads"_a = 0, "variant"_a = "");
+    module.def("weighted_sum", weighted_sum_of<T>, "rows"_a.noconvert(), nb::kw_only(),
+               "row_weights"_a.noconvert() = none, "offsets"_a.noconvert() = none);
     module.def("solve", solve_of<T>, "matrix"_a, "target"_a.noconvert(), "other"_a.noconvert(),
                nb::kw_only(), "solver"_a, "cg_steps"_a, "subspace_dimension"_a = 64, "alpha"_a,
-               "unobserved"_a, "regularization"_a, "exponent"_a,
-               "gramian"_a.noconvert() = nb::none(), "num_threads"_a = 0, "variant"_a = "");
+               "unobserved"_a, "regularization"_a, "exponent"_a, "gramian"_a.noconvert() = none,
+               "row_weights"_a.noconvert() = none, "column_weights"_a.noconvert() = none,
+               "offsets"_a.noconvert() = none, "priors"_a.noconvert() = none,
+               "linear"_a.noconvert() = none, "num_threads"_a = 0, "variant"_a = "");
     module.def("objective", objective_of<T>, "matrix"_a, "users"_a.noconvert(), "items"_a.noconvert(),
                nb::kw_only(), "alpha"_a, "unobserved"_a, "regularization"_a, "exponent"_a,
-               "item_regularization"_a = nb::none(), "num_threads"_a = 0, "variant"_a = "");
+               "item_regularization"_a = none, "row_weights"_a.noconvert() = none,
+               "column_weights"_a.noconvert() = none, "offsets"_a.noconvert() = none,
+               "user_priors"_a.noconvert() = none, "item_priors"_a.noconvert() = none,
+               "num_threads"_a = 0, "variant"_a = "");
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <numeric>
 #include <vector>
 
 #include "kernels.hpp"
@@ -31,12 +32,17 @@ bool stopping() { return parallel_stopping(); }
 
 template <class T>
 Side<T> side_of(const Csr& matrix, T* target, const T* other, std::int64_t factors,
-                const Weights& weights) {
+                const Weights& weights, const Terms<T>& terms) {
     Side<T> side{};
     side.indptr = matrix.indptr;
     side.indices = matrix.indices;
     side.data = matrix.data;
     side.others = matrix.columns;
+    side.row_weights = terms.row_weights;
+    side.column_weights = terms.column_weights;
+    side.offsets = terms.offsets;
+    side.priors = terms.priors;
+    side.mass = mass(terms.column_weights, matrix.columns);
     side.factors = factors;
     side.stride = padded(factors, kPad);
     side.target = target;
@@ -49,34 +55,40 @@ Side<T> side_of(const Csr& matrix, T* target, const T* other, std::int64_t facto
     return side;
 }
 
-double lambda_of(const Weights& weights, std::int64_t entries, std::int64_t others) {
-    if (weights.exponent == 0.0) return weights.regularization;
-    const double size = static_cast<double>(entries) + weights.unobserved * static_cast<double>(others);
-    return weights.regularization * std::pow(size, weights.exponent);
-}
-
 // Solves one row whose matrix is singular to rounding, in double.
 template <class T>
 void solve_semidefinite(const Side<T>& side, std::int64_t row, const double* gram,
                         const Weights& weights) {
+    const double weight = side.row_weights ? static_cast<double>(side.row_weights[row]) : 1.0;
+    const double unobserved = weights.unobserved * weight;
+    const auto entries = static_cast<double>(side.indptr[row + 1] - side.indptr[row]);
+    const double lambda = lambda_of(weights, entries, weight * side.mass);
     const std::int64_t f = side.factors;
     const std::size_t size = static_cast<std::size_t>(f);
     std::vector<double> a(gram, gram + f * f), b(size), x(size), y(size);
-    for (double& value : a) value *= weights.unobserved;
+    for (double& value : a) value *= unobserved;
+    for (std::size_t i = 0; i < size; ++i) {
+        if (side.linear) b[i] += weight * static_cast<double>(side.linear[i]);
+        if (side.priors) {
+            b[i] += lambda * static_cast<double>(side.priors[static_cast<std::size_t>(row) * size + i]);
+        }
+    }
     for (std::int64_t e = side.indptr[row]; e < side.indptr[row + 1]; ++e) {
         if (parallel_stopping()) throw Interrupted{};
-        const T* const from = side.other + side.indices[e] * f;
+        const std::int32_t column = side.indices[e];
+        const T* const from = side.other + column * f;
         std::copy(from, from + f, y.begin());
         const double value = weights.alpha * static_cast<double>(side.data[e]);
-        const double excess = std::abs(value) - weights.unobserved;
+        const double share = side.column_weights ? static_cast<double>(side.column_weights[column]) : 1.0;
+        const double excess = std::abs(value) - unobserved * share;
+        double label = value > 0.0 ? value : 0.0;
+        if (side.offsets) label -= excess * static_cast<double>(side.offsets[column]);
         for (std::size_t i = 0; i < size; ++i) {
-            if (value > 0.0) b[i] += value * y[i];
+            b[i] += label * y[i];
             const double scale = excess * y[i];
             for (std::size_t j = i; j < size; ++j) a[i * size + j] += scale * y[j];
         }
     }
-    const double lambda =
-        lambda_of(weights, side.indptr[row + 1] - side.indptr[row], side.others);
     for (std::size_t i = 0; i < size; ++i) a[i * size + i] += lambda;
     minimize_semidefinite(a, b, lambda, static_cast<double>(std::numeric_limits<T>::epsilon()), x);
     for (const double value : x) {
@@ -86,7 +98,35 @@ void solve_semidefinite(const Side<T>& side, std::int64_t row, const double* gra
                    [](double value) { return static_cast<T>(value); });
 }
 
+// -unobserved sum_j b_j c_j y_j; empty where that is 0.
+template <class T>
+std::vector<T> linear_of(const T* other, std::int64_t others, std::int64_t factors,
+                         const Weights& weights, const Terms<T>& terms) {
+    if (terms.offsets == nullptr || weights.unobserved == 0.0) return {};
+    std::vector<double> sum(static_cast<std::size_t>(factors));
+    if (terms.linear) {
+        std::copy_n(terms.linear, factors, sum.begin());
+    } else {
+        weighted_sum(other, terms.column_weights, terms.offsets, others, factors, sum.data());
+    }
+    std::vector<T> made(sum.size());
+    std::transform(sum.begin(), sum.end(), made.begin(), [&](double number) {
+        return static_cast<T>(-weights.unobserved * number);
+    });
+    return made;
+}
+
 }  // namespace
+
+double mass(const float* weights, std::int64_t count) {
+    if (weights == nullptr) return static_cast<double>(count);
+    return std::accumulate(weights, weights + count, 0.0);
+}
+
+double lambda_of(const Weights& weights, double entries, double mass) {
+    if (weights.exponent == 0.0) return weights.regularization;
+    return weights.regularization * std::pow(entries + weights.unobserved * mass, weights.exponent);
+}
 
 std::vector<Task> cut(const Csr& matrix, std::int64_t row_cost, int threads) {
     const std::int64_t total =
@@ -110,7 +150,8 @@ std::vector<Task> cut(const Csr& matrix, std::int64_t row_cost, int threads) {
 }
 
 template <class T>
-void gramian(const T* rows, std::int64_t count, std::int64_t factors, double* out, const Run& run) {
+void gramian(const T* rows, const float* row_weights, std::int64_t count, std::int64_t factors,
+             double* out, const Run& run) {
     const Kernels<T>& table = kernels<T>(run.simd);
     const std::int64_t stride = padded(factors, kPad);
     const std::int64_t tiles = (stride + kTile - 1) / kTile;
@@ -143,6 +184,9 @@ void gramian(const T* rows, std::int64_t count, std::int64_t factors, double* ou
                     T* const to = block.get() + row * width;
                     std::copy(from + i0, from + std::min(i1, factors), to);
                     std::copy(from + j0, from + std::min(j1, factors), to + (i1 - i0));
+                    if (row_weights == nullptr) continue;
+                    const T weight = static_cast<T>(row_weights[at + row]);
+                    std::for_each(to, to + (i1 - i0), [weight](T& number) { number *= weight; });
                 }
                 std::fill_n(tile.get(), kTile * 2 * kTile, T(0));
                 // As one matrix of both halves, the wanted tile is its upper right quarter.
@@ -172,17 +216,31 @@ void gramian(const T* rows, std::int64_t count, std::int64_t factors, double* ou
 }
 
 template <class T>
+void weighted_sum(const T* rows, const float* row_weights, const T* offsets, std::int64_t count,
+                  std::int64_t factors, double* out) {
+    std::fill_n(out, factors, 0.0);
+    for (std::int64_t row = 0; row < count; ++row) {
+        const double weight = (row_weights ? static_cast<double>(row_weights[row]) : 1.0) *
+                              (offsets ? static_cast<double>(offsets[row]) : 1.0);
+        const T* const from = rows + row * factors;
+        for (std::int64_t k = 0; k < factors; ++k) out[k] += weight * static_cast<double>(from[k]);
+    }
+}
+
+template <class T>
 void solve(const Csr& matrix, T* target, const T* other, const double* gram, std::int64_t factors,
-           const Weights& weights, Solver solver, int cg_steps, const Run& run) {
+           const Weights& weights, const Terms<T>& terms, Solver solver, int cg_steps, const Run& run) {
     const int threads = resolve_threads(run.threads);
     std::vector<double> computed;
     if (gram == nullptr) {
         computed.resize(static_cast<std::size_t>(factors * factors));
-        gramian(other, matrix.columns, factors, computed.data(), run);
+        gramian(other, terms.column_weights, matrix.columns, factors, computed.data(), run);
         gram = computed.data();
     }
 
-    Side<T> side = side_of(matrix, target, other, factors, weights);
+    Side<T> side = side_of(matrix, target, other, factors, weights, terms);
+    const std::vector<T> linear = linear_of(other, matrix.columns, factors, weights, terms);
+    if (!linear.empty()) side.linear = linear.data();
     const Aligned<T> scaled(side.stride * side.stride);
     for (std::int64_t i = 0; i < factors; ++i) {
         for (std::int64_t j = 0; j < factors; ++j) {
@@ -234,11 +292,15 @@ void solve(const Csr& matrix, T* target, const T* other, const double* gram, std
         run.interrupted);
 }
 
-template void gramian(const float*, std::int64_t, std::int64_t, double*, const Run&);
-template void gramian(const double*, std::int64_t, std::int64_t, double*, const Run&);
+template void gramian(const float*, const float*, std::int64_t, std::int64_t, double*, const Run&);
+template void gramian(const double*, const float*, std::int64_t, std::int64_t, double*, const Run&);
+template void weighted_sum(const float*, const float*, const float*, std::int64_t, std::int64_t,
+                           double*);
+template void weighted_sum(const double*, const float*, const double*, std::int64_t, std::int64_t,
+                           double*);
 template void solve(const Csr&, float*, const float*, const double*, std::int64_t, const Weights&,
-                    Solver, int, const Run&);
+                    const Terms<float>&, Solver, int, const Run&);
 template void solve(const Csr&, double*, const double*, const double*, std::int64_t, const Weights&,
-                    Solver, int, const Run&);
+                    const Terms<double>&, Solver, int, const Run&);
 
 }  // namespace alsatian::als

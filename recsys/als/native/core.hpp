@@ -20,13 +20,23 @@ struct Csr {
     const float* data;            // finite
 };
 
-// Weights of the objective (see kernels.cpp); lambda of a row with n entries against m rows of the
-// other side is regularization * (n + unobserved * m) ^ exponent.
+// Weights of the objective (see rows.hpp); lambda of a row with n entries against rows of the other
+// side whose weights sum to m is regularization * (n + unobserved * a * m) ^ exponent.
 struct Weights {
     double alpha = 1.0;
     double unobserved = 1.0;
     double regularization = 0.01;
     double exponent = 0.0;
+};
+
+// What may come on top, each null where it is absent; letters as in rows.hpp. Weights are >= 0.
+template <class T>
+struct Terms {
+    const float* row_weights = nullptr;     // (rows) a
+    const float* column_weights = nullptr;  // (columns) b
+    const T* offsets = nullptr;             // (columns) c
+    const T* priors = nullptr;              // (rows, factors)
+    const double* linear = nullptr;         // (factors) weighted_sum(other, b, c), where it is known
 };
 
 enum class Solver { cg, cholesky };
@@ -52,18 +62,26 @@ void check(const Csr& matrix);
 void transpose(const Csr& matrix, std::int64_t* indptr, std::int32_t* indices, float* data,
                const Run& run);
 
-// out (factors, factors) <- rows' rows, both triangles. Partial sums of 32-bit products run over a
-// fixed number of rows and are added up in double, in an order that does not depend on the threads.
+// out (factors, factors) <- sum_j weight_j row_j row_j', both triangles; weights of 1 where they are
+// null. Partial sums of 32-bit products run over a fixed number of rows and are added up in double, in
+// an order that does not depend on the threads.
 template <class T>
-void gramian(const T* rows, std::int64_t count, std::int64_t factors, double* out, const Run& run);
+void gramian(const T* rows, const float* row_weights, std::int64_t count, std::int64_t factors,
+             double* out, const Run& run);
+
+// out (factors) <- sum_j weight_j offset_j row_j in double; weights and offsets of 1 where they are
+// null.
+template <class T>
+void weighted_sum(const T* rows, const float* row_weights, const T* offsets, std::int64_t count,
+                  std::int64_t factors, double* out);
 
 // Solves every row of `target` (matrix.rows, factors) in place, given all of `other`
 // (matrix.columns, factors). `cg` starts from what `target` holds. Throws Interrupted or NotFinite;
-// rows not reached keep their values, and no row is ever half written. `gram` may hold gramian(other);
-// where it is null, it is computed.
+// rows not reached keep their values, and no row is ever half written. `gram` may hold the gramian of
+// `other` with its weights; where it is null, it is computed.
 template <class T>
 void solve(const Csr& matrix, T* target, const T* other, const double* gram, std::int64_t factors,
-           const Weights& weights, Solver solver, int cg_steps, const Run& run);
+           const Weights& weights, const Terms<T>& terms, Solver solver, int cg_steps, const Run& run);
 
 // One half-sweep of iALS++ (Rendle et al. 2021): for each block of `dimension` dimensions in turn, every
 // row of `target` takes one exact step on the block, the rest held. Throws Interrupted or NotFinite;
@@ -74,9 +92,11 @@ void solve_subspace(const Csr& matrix, T* target, const T* other, const double* 
                     const Run& run);
 
 // The objective of the design: observed, unobserved and regularization terms of both sides, without
-// the dense matrix; sums in double. `weights` hold the regularization of users.
+// the dense matrix; sums in double. `weights` and `terms` are those of the users' half. A last column
+// of items is taken from the offsets in their penalty where there are offsets: a bias that learns.
 template <class T>
 double objective(const Csr& matrix, const T* users, const T* items, std::int64_t factors,
-                 const Weights& weights, double item_regularization, const Run& run);
+                 const Weights& weights, const Terms<T>& terms, double item_regularization,
+                 const T* item_priors, const Run& run);
 
 }  // namespace alsatian::als

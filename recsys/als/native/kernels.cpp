@@ -1,21 +1,15 @@
 // One object for each SIMD variant; see kernels.hpp for why everything here is internal.
 //
-// A row of the solution x minimizes, with S its stored entries, w = |alpha v|, t the label (1 or 0),
-//
-//     sum_S w (t - x.y)^2 + unobserved * sum_(not S) (x.y)^2 + lambda |x|^2,
-//
-// so A x = b with A = unobserved Y'Y + sum_S (w - unobserved) y y' + lambda I and b = sum_S w t y
-// (Hu, Koren & Volinsky 2008, eq. 4; Rendle et al. 2021, section 2). `cg` runs a few warm-started
-// steps of conjugate gradients without forming A (Takacs, Pilaszy & Tikk 2011); `cholesky` forms it.
+// What a row of the solution minimizes stands in rows.hpp, as A x = b. `cg` runs a few warm-started steps
+// of conjugate gradients without forming A (Takacs, Pilaszy & Tikk 2011); `cholesky` forms it.
 
 #include "kernels.hpp"
 
 #include "lanes.hpp"
+#include "rows.hpp"
 
 namespace alsatian::als {
 namespace {
-
-#define ALSATIAN_INLINE inline __attribute__((always_inline))
 
 // Entries ahead of the one being copied whose factors are asked for: enough to hide a miss of L2.
 constexpr std::int64_t kAhead = 24;
@@ -127,43 +121,12 @@ ALSATIAN_INLINE void copy_row(const T* from, std::int64_t factors, std::int64_t 
     for (std::int64_t k = whole; k < stride; ++k) to[k] = k < factors ? from[k] : T(0);
 }
 
-// A row being solved: its entries [begin, begin + n) and its own regularization.
-template <class T>
-struct Row {
-    std::int64_t begin;
-    std::int64_t n;
-    std::int64_t ahead_end;  // entries before this one belong to the same task: worth a prefetch
-    T lambda;
-};
-
-template <class T>
-Row<T> row_of(const Side<T>& side, std::int64_t row, std::int64_t end) {
-    const std::int64_t begin = side.indptr[row], n = side.indptr[row + 1] - begin;
-    double scale = 1.0;
-    if (side.exponent != 0.0) {
-        const double size = static_cast<double>(n) + side.unobserved * static_cast<double>(side.others);
-        scale = __builtin_pow(size, side.exponent);
-    }
-    return {begin, n, side.indptr[end], static_cast<T>(side.regularization * scale)};
-}
-
 template <std::int64_t S, class T>
 ALSATIAN_INLINE void prefetch_entry(const Side<T>& side, std::int64_t entry) {
     const std::int64_t bytes = known<S>(side.factors) * static_cast<std::int64_t>(sizeof(T));
     const char* const from = reinterpret_cast<const char*>(side.other) + side.indices[entry] * bytes;
     for (std::int64_t k = 0; k < bytes; k += kCacheLine) __builtin_prefetch(from + k);
     __builtin_prefetch(from + bytes - 1);  // a row that is not aligned ends in one line more
-}
-
-// Confidences of one group: `labels` w where the label is 1, else 0; `excess` w - unobserved.
-template <class T>
-ALSATIAN_INLINE void weigh_group(const Side<T>& side, const float* data, T* labels, T* excess) {
-    const T alpha = static_cast<T>(side.alpha), unobserved = static_cast<T>(side.unobserved);
-    for (std::int64_t i = 0; i < kGroup; ++i) {
-        const T value = alpha * static_cast<T>(data[i]);
-        labels[i] = value > T(0) ? value : T(0);
-        excess[i] = static_cast<T>(__builtin_fabs(value)) - unobserved;
-    }
 }
 
 // Gathers kGroup entries from `entry` on (zeros after the row's last one) into place `at` of scratch.
@@ -178,21 +141,26 @@ ALSATIAN_INLINE void gather_group(const Side<T>& side, const Row<T>& row, const 
         for (std::int64_t i = 0; i < kGroup; ++i, to += stride) {
             copy_row(side.other + side.indices[entry + i] * factors, factors, stride, to);
         }
-        weigh_group(side, side.data + entry, scratch.labels + at, scratch.excess + at);
+        weigh_group(side, row, side.data + entry, side.indices + entry, scratch.labels + at,
+                    scratch.excess + at);
         return;
     }
     float data[kGroup] = {};
+    std::int32_t columns[kGroup] = {};
     for (std::int64_t i = 0; i < kGroup; ++i, to += stride) {
         if (entry + i + kAhead < row.ahead_end) prefetch_entry<S>(side, entry + i + kAhead);
         if (i < left) {
             data[i] = side.data[entry + i];
-            copy_row(side.other + side.indices[entry + i] * factors, factors, stride, to);
+            columns[i] = side.indices[entry + i];
+            copy_row(side.other + columns[i] * factors, factors, stride, to);
         } else {
             fill(to, T(0), stride);
         }
     }
-    weigh_group(side, data, scratch.labels + at, scratch.excess + at);
-    for (std::int64_t i = left; i < kGroup; ++i) scratch.excess[at + (i < 0 ? 0 : i)] = T(0);
+    weigh_group(side, row, data, columns, scratch.labels + at, scratch.excess + at);
+    for (std::int64_t i = left < 0 ? 0 : left; i < kGroup; ++i) {
+        scratch.labels[at + i] = scratch.excess[at + i] = T(0);
+    }
 }
 
 // Gathers up to `limit` entries from `entry` on; returns how many places are filled.
@@ -319,8 +287,12 @@ void rank_update(T* matrix, std::int64_t matrix_stride, const T* left, const T* 
 template <class T>
 bool normal_equations(const Side<T>& side, const Row<T>& row, const Scratch<T>& scratch) {
     const std::int64_t stride = side.stride, size = stride * stride;
-    for (std::int64_t k = 0; k < size; k += kWidth<T>) store(scratch.matrix + k, load(side.gramian + k));
+    const Lanes<T> weight = spread<T>(row.weight);
+    for (std::int64_t k = 0; k < size; k += kWidth<T>) {
+        store(scratch.matrix + k, weight * load(side.gramian + k));
+    }
     fill(scratch.r, T(0), stride);
+    start_right_side(side, row, scratch.r);
     for (std::int64_t done = 0; done < row.n; done += kBlockRows) {
         if (side.stopping()) return false;
         const std::int64_t places = gather(side, row, scratch, row.begin + done, kBlockRows);
@@ -364,8 +336,9 @@ bool residual(const Side<T>& side, const Row<T>& row, const Scratch<T>& scratch,
         return true;
     }
     multiply_symmetric(side.gramian, stride, scratch.x, scratch.r);
-    add_scaled(scratch.r, row.lambda, scratch.x, stride);
+    finish_product(row, scratch.x, stride, scratch.r);
     for (std::int64_t k = 0; k < stride; ++k) scratch.r[k] = -scratch.r[k];
+    start_right_side(side, row, scratch.r);
     for (std::int64_t done = 0; done < row.n; done += kGroup) {
         const std::int64_t at = form == Form::gathered ? done : 0;
         if (form == Form::streamed && done % kBlockRows == 0 && side.stopping()) return false;
@@ -387,7 +360,7 @@ T multiply(const Side<T>& side, const Row<T>& row, const Scratch<T>& scratch, Fo
         return dot(scratch.p, scratch.q, stride);
     }
     multiply_symmetric(side.gramian, stride, scratch.p, scratch.q);
-    add_scaled(scratch.q, row.lambda, scratch.p, stride);
+    finish_product(row, scratch.p, stride, scratch.q);
     T sum = need_product ? T(0) : dot(scratch.p, scratch.q, stride);
     const std::int64_t step = form == Form::gathered ? row.n : kBlockRows;
     for (std::int64_t done = 0; done < row.n; done += step) {
@@ -461,10 +434,7 @@ Progress solve_cg_with(const Side<T>& side, std::int64_t begin, std::int64_t end
     for (std::int64_t u = begin; u < end; ++u) {
         if (side.stopping()) return {Outcome::stopped, u};
         const Row<T> row = row_of(side, u, end);
-        if (row.n == 0) {  // b = 0, and so is the minimum
-            fill(side.target + u * side.factors, T(0), side.factors);
-            continue;
-        }
+        if (settle_empty(side, row)) continue;
         copy_row(side.target + u * side.factors, side.factors, side.stride, scratch.x);
         const Outcome outcome = iterate_cg<S>(side, row, scratch);
         if (outcome != Outcome::done) return {outcome, u};
@@ -542,10 +512,7 @@ Progress solve_cholesky(const Side<T>& side, std::int64_t begin, std::int64_t en
     for (std::int64_t u = begin; u < end; ++u) {
         if (side.stopping()) return {Outcome::stopped, u};
         const Row<T> row = row_of(side, u, end);
-        if (row.n == 0) {
-            fill(side.target + u * side.factors, T(0), side.factors);
-            continue;
-        }
+        if (settle_empty(side, row)) continue;
         if (!normal_equations(side, row, scratch)) return {Outcome::stopped, u};
         if (!factorize(side.factors, side.stride, scratch)) return {Outcome::not_positive, u};
         substitute(side.factors, side.stride, scratch);
@@ -571,9 +538,15 @@ double observed_loss(const Side<T>& side, std::int64_t begin, std::int64_t end,
             for (std::int64_t i = 0; i < (left < kGroup ? left : kGroup); ++i) {
                 const double value = side.alpha * static_cast<double>(side.data[row.begin + done + i]);
                 const double weight = value < 0.0 ? -value : value;
-                const double score = static_cast<double>(dots[i]);
+                const std::int32_t column = side.indices[row.begin + done + i];
+                double score = static_cast<double>(dots[i]), unobserved = side.unobserved;
+                if (side.offsets) score += static_cast<double>(side.offsets[column]);
+                if (side.row_weights) unobserved *= static_cast<double>(side.row_weights[u]);
+                if (side.column_weights) {
+                    unobserved *= static_cast<double>(side.column_weights[column]);
+                }
                 const double miss = (value > 0.0 ? 1.0 : 0.0) - score;
-                loss += weight * miss * miss - side.unobserved * score * score;
+                loss += weight * miss * miss - unobserved * score * score;
             }
         }
     }

@@ -23,18 +23,24 @@ static constexpr inline std::int64_t padded(std::int64_t n, std::int64_t unit) {
     return (n + unit - 1) / unit * unit;
 }
 
-// One side of the alternation: solve rows of `target` given all rows of `other`.
+// One side of the alternation: solve rows of `target` given all rows of `other`. Letters as in rows.hpp.
 template <class T>
 struct Side {
     const std::int64_t* indptr;   // (rows + 1)
     const std::int32_t* indices;  // rows of `other`
     const float* data;            // stored values v; confidence |alpha v|, label 1 where v > 0
+    const float* row_weights;     // (rows) a; null where all are 1
+    const float* column_weights;  // (others) b; null where all are 1
+    const T* offsets;             // (others) c; null where all are 0
+    const T* linear;              // (factors) -unobserved sum_j b_j c_j y_j; null where that is 0
+    const T* priors;              // (rows, factors); null where all are 0
     std::int64_t others;          // rows of `other`
+    double mass;                  // sum of b over all rows of `other`
     std::int64_t factors;         // columns of `target` and `other`, contiguous
     std::int64_t stride;          // factors padded to kPad
     T* target;
     const T* other;
-    const T* gramian;  // (stride, stride): unobserved * other^T other, zeros in the padding
+    const T* gramian;  // (stride, stride): unobserved sum_j b_j y_j y_j', zeros in the padding
     double alpha;
     double unobserved;
     double regularization;
@@ -49,8 +55,8 @@ struct Side {
 template <class T>
 struct Scratch {
     T* rows;    // (max(capacity, kBlockRows), stride) gathered factors
-    T* labels;  // (same count) w where the label is 1, else 0
-    T* excess;  // (same count) w - unobserved
+    T* labels;  // (same count) what an entry adds to the right side, times its row
+    T* excess;  // (same count) what an entry adds to the matrix, times its row twice
     T* scaled;  // (kBlockRows, stride) gathered factors times excess; null unless a matrix is built
     T* matrix;  // (stride, stride); null unless a matrix is built
     T* x;       // (stride) each, from here on
@@ -83,8 +89,8 @@ struct Kernels {
     void (*rank_update)(T* matrix, std::int64_t matrix_stride, const T* left, const T* right,
                         std::int64_t stride, std::int64_t n, std::int64_t i0, std::int64_t i1,
                         std::int64_t j0, std::int64_t j1);
-    // Sum over the stored entries of rows [begin, end) of w (label - s)^2 - unobserved s^2, where s is
-    // the predicted score; accumulated in double.
+    // Sum over the stored entries of rows [begin, end) of w (t - s)^2 - unobserved a b s^2, where
+    // s = x.y + c is the predicted score; accumulated in double.
     double (*observed_loss)(const Side<T>&, std::int64_t begin, std::int64_t end, const Scratch<T>&);
 };
 

@@ -92,6 +92,12 @@ class Workspace {
     bool matrix_;
 };
 
+// Sum of so many weights; their count where they are null.
+double mass(const float* weights, std::int64_t count);
+
+// Regularization of a row with so many entries; `mass` is a times the sum of b (see rows.hpp).
+double lambda_of(const Weights& weights, double entries, double mass);
+
 // A stretch of rows for one thread.
 struct Task {
     std::int64_t begin;

@@ -294,7 +294,7 @@ void solve_subspace(const Csr& matrix, T* target, const T* other, const double* 
     std::vector<double> computed;
     if (gram == nullptr) {
         computed.resize(static_cast<std::size_t>(factors * factors));
-        gramian(other, matrix.columns, factors, computed.data(), run);
+        gramian(other, nullptr, matrix.columns, factors, computed.data(), run);
         gram = computed.data();
     }
     HalfSweep<T>(matrix, target, other, gram, factors, weights, dimension, run).take();
