@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from recsys.als.cpu import simd_variant, simd_variants
 from recsys.als.model import AlternatingLeastSquares
+from recsys.als.sparse import csr_over
 from recsys.als.training import SweepRecord, TrainingState
 
 __all__ = [
     "AlternatingLeastSquares",
     "SweepRecord",
     "TrainingState",
+    "csr_over",
     "simd_variant",
     "simd_variants",
 ]

@@ -14,6 +14,7 @@ from scipy.sparse import csr_matrix, issparse
 from recsys.als import _als
 from recsys.als._als import SparseRows as SparseRows
 from recsys.als.config import ALSConfig
+from recsys.als.sparse import csr_over, is_canonical, summed, taken_csr
 from recsys.errors import CapacityError, InvalidInputError
 
 Factors = NDArray[np.float32] | NDArray[np.float64]
@@ -113,17 +114,20 @@ def canonical_csr(matrix: Any, name: str) -> csr_matrix:
             "real numbers"
         )
     try:
-        if matrix.format == "csr":
-            matrix.check_format(full_check=True)
+        # To float32 before duplicates are summed: small integers would wrap around.
         with np.errstate(over="ignore"):  # an overflow is infinite, and refused as such
-            # Before duplicates are summed: small integers would wrap around.
-            csr = matrix.astype(np.float32, copy=False).tocsr()
-        if not csr.has_canonical_format:
-            csr = csr.copy()
-            csr.sum_duplicates()
+            if matrix.format == "csr":
+                csr = taken_csr(matrix)
+                if csr.dtype != np.float32:
+                    values = csr.data.astype(np.float32)
+                    csr = csr_over(values, csr.indices, csr.indptr, csr.shape)
+            else:
+                csr = csr_matrix(matrix.astype(np.float32, copy=False))
+        if not is_canonical(csr):
+            csr = summed(csr)
     except ValueError as error:
         raise InvalidInputError(f"{name} is not a sound sparse matrix: {error}") from error
-    return csr_matrix(csr)
+    return csr
 
 
 def sparse_rows(csr: csr_matrix, name: str) -> SparseRows:

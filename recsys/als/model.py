@@ -22,6 +22,7 @@ from recsys.als.course import Course
 from recsys.als.engine import Training, open_training
 from recsys.als.progress import progress_bar
 from recsys.als.randomness import generator, plain_seed
+from recsys.als.sparse import absolute_sum
 from recsys.als.start import check_memory, check_start, starting_factors
 from recsys.als.topn import TopN
 from recsys.als.training import Callback, SweepRecord, Validation
@@ -303,7 +304,7 @@ class AlternatingLeastSquares(TopN):
 
     def _total_weight(self, csr: csr_matrix) -> float:
         """Sum of the weights of all pairs, by which ``implicit`` divides its loss."""
-        observed = self.alpha * float(np.abs(csr.data).sum(dtype=np.float64))
+        observed = self.alpha * absolute_sum(csr.data)
         unobserved = int(csr.shape[0]) * int(csr.shape[1]) - int(csr.nnz)
         return observed + self.unobserved_weight * unobserved
 
