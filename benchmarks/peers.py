@@ -273,11 +273,19 @@ class Irspack(Contender):
         )
         self.setup_seconds = time.perf_counter() - begin
         if not problem.bare:
-            self._core.user, self._core.item = problem.start()
+            self.set_factors(*problem.start())
 
     @property
     def _core(self) -> Any:
         return self._trainer.core_trainer
+
+    def set_factors(self, users: Any, items: Any) -> None:
+        """Go on from these factors."""
+        self._core.user, self._core.item = users, items
+
+    def transform_user(self, rows: csr_matrix) -> Any:
+        """Factors of users who were not in training, from their rows less alpha0."""
+        return self._trainer.transform_user(rows)
 
     @classmethod
     def refusal(cls, problem: Problem) -> str | None:

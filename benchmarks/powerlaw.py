@@ -7,9 +7,13 @@ the long tail of real interactions, and users who keep to a few clusters of item
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
+
+_REDRAWS = 4
 
 
 def powerlaw_matrix(
@@ -88,3 +92,73 @@ def _draw(rng: np.random.Generator, weight: NDArray[np.float64], count: int) -> 
     """Draw ranks in proportion to `weight`, by inverting the cumulative sum."""
     cumulative = np.cumsum(weight)
     return np.searchsorted(cumulative, rng.random(count) * cumulative[-1]).astype(np.int64)
+
+
+def powerlaw_in_parts(
+    n_users: int,
+    n_items: int,
+    nnz: int,
+    *,
+    seed: int,
+    clusters: int = 32,
+    user_exponent: float = 0.6,
+    item_exponent: float = 0.8,
+    home_share: float = 0.6,
+    part: int = 2_000_000,
+) -> csr_matrix:
+    """Draw such a matrix part by part, for sizes at which :func:`powerlaw_matrix` needs too much.
+
+    Parameters
+    ----------
+    n_users, n_items, seed, clusters, user_exponent, item_exponent, home_share
+        As for :func:`powerlaw_matrix`; other numbers come of the same seed.
+    nnz : int
+        Entries wanted, at most a quarter of all pairs. Pairs drawn twice are merged and drawn again
+        a few times, so there are a few percent fewer.
+    part : int
+        Entries at a time; 100 bytes of memory for each, beside the matrix itself.
+
+    Returns
+    -------
+    scipy.sparse.csr_matrix
+        As from :func:`powerlaw_matrix`. No user has more than a quarter of the items.
+    """
+    rng = np.random.default_rng(seed)
+    item_of_rank = rng.permutation(n_items).astype(np.int32)
+    cluster_of_user = rng.integers(0, clusters, n_users)
+    user_weight = rng.permutation(np.arange(1, n_users + 1, dtype=np.float64) ** -user_exponent)
+    item_weight = np.arange(1, n_items + 1, dtype=np.float64) ** -item_exponent
+    wanted = rng.multinomial(nnz, user_weight / user_weight.sum())
+    np.minimum(wanted, n_items // 4, out=wanted)
+    ends = np.cumsum(wanted)
+    cuts = np.searchsorted(ends, np.arange(0, ends[-1], part), side="right")
+    bounds = np.unique([0, *cuts, n_users])
+
+    indices = np.empty(ends[-1], dtype=np.int32)
+    lengths = np.zeros(n_users, dtype=np.int64)
+    filled = 0
+    for begin, end in pairwise(bounds):
+        pairs = np.empty(0, dtype=np.int64)
+        for _ in range(_REDRAWS):
+            missing = wanted[begin:end] - np.bincount(
+                pairs // n_items - begin, minlength=end - begin
+            )
+            users = np.repeat(np.arange(begin, end), missing)
+            ranks = _draw(rng, item_weight, len(users))
+            home = rng.random(len(users)) < home_share
+            moved = ranks[home] - ranks[home] % clusters + cluster_of_user[users[home]]
+            ranks[home] = np.minimum(moved, n_items - 1)
+            pairs = np.concatenate([pairs, users * n_items + item_of_rank[ranks]])
+            pairs.sort()
+            pairs = pairs[np.flatnonzero(np.diff(pairs, prepend=-1))]
+        rows, columns = np.divmod(pairs, n_items)
+        lengths[begin:end] = np.bincount(rows - begin, minlength=end - begin)
+        indices[filled : filled + len(pairs)] = columns
+        filled += len(pairs)
+    indptr = np.zeros(n_users + 1, dtype=np.int64)
+    np.cumsum(lengths, out=indptr[1:])
+    values = rng.integers(2, 7, filled, dtype=np.int8).astype(np.float32)
+    matrix = csr_matrix((values, indices[:filled], indptr), shape=(n_users, n_items))
+    matrix.has_sorted_indices = True
+    matrix.has_canonical_format = True
+    return matrix
