@@ -121,18 +121,18 @@ def reading(threads: int, size: int = 1 << 29, repeats: int = 3) -> float:
 def fetching(table: Any, indices: Any, threads: int, repeats: int = 3) -> float:
     """Bytes per second of rows of `table` copied in the order of `indices`."""
     row = table.shape[1] * table.itemsize
-    step = max(1, BLOCK // row)
-    parts = np.array_split(indices, threads)
+    count = len(indices) // threads
+    step = max(1, min(BLOCK // row, count))
+    parts = [indices[k * count : (k + 1) * count] for k in range(threads)]
     out = [np.empty((step, table.shape[1]), table.dtype) for _ in range(threads)]
 
     def copy(thread: int) -> None:
         part = parts[thread]
-        for begin in range(0, len(part) - step, step):
+        for begin in range(0, count - step + 1, step):
             # "clip" spares NumPy a buffer of its own; the indices are in range.
             np.take(table, part[begin : begin + step], axis=0, out=out[thread], mode="clip")
 
-    fetched = float(min(max(0, (len(part) - 1) // step) * step for part in parts))
-    return best_rate(fetched * row, copy, threads, repeats)
+    return best_rate(float(count // step * step * row), copy, threads, repeats)
 
 
 def core_pass(matrix: csr_matrix, factors: int, threads: int, repeats: int = 3) -> float:

@@ -58,12 +58,12 @@ def _show_sweep(result: dict[str, Any]) -> None:
         f"{'objective':>15}{'GiB':>7}{'limit':>7}"
     )
     for one in result["contenders"]:
-        memory = one["memory"]["peak_bytes"] / GIB if one["memory"] else float("nan")
+        memory = f"{one['memory']['peak_bytes'] / GIB:.2f}" if one["memory"] else ""
         limit = result["limits"][one["name"]]["times_the_limit"]
         print(
             f"  {one['name']:<20}{one['median_seconds']:9.3f}{min(one['seconds']):9.3f}"
             f"{max(one['seconds']):9.3f}{len(one['seconds']):7d}{one['setup_seconds']:8.2f}"
-            f"{one['sweeps']:7d}{one['objective']:15.6e}{memory:7.2f}{limit:7.2f}"
+            f"{one['sweeps']:7d}{one['objective']:15.6e}{memory:>7}{limit:7.2f}"
             + (f"  {one['note']}" if one["note"] else "")
         )
     for name, why in result["absent"].items():
@@ -71,6 +71,15 @@ def _show_sweep(result: dict[str, Any]) -> None:
     print(f"  {limits_line(result)}")
     for line in verdicts(result):
         print(f"  {line}")
+
+
+def machine_line(rates: dict[str, float]) -> str:
+    """What the machine can do, whatever the case."""
+    return (
+        f"The machine: float32 products at {rates['products'] / 1e9:.0f} G operations/s "
+        f"({rates['products_one_thread'] / 1e9:.0f} on one thread), reading at "
+        f"{rates['reading'] / 1e9:.1f} GB/s ({rates['reading_one_thread'] / 1e9:.1f})."
+    )
 
 
 def limits_line(result: dict[str, Any]) -> str:
@@ -93,11 +102,11 @@ def verdicts(result: dict[str, Any]) -> list[str]:
         lines.append("no peer took part: pip install 'alsatian[bench]'")
     else:
         rounds = ", ".join(f"{ratio:.2f}" for ratio in result["ratios_to_fastest_peer"])
-        held = "reached" if result["median_ratio"] >= result["target"] else "NOT reached"
-        lines.append(
-            f"fastest peer / alsatian: median {result['median_ratio']:.2f} (rounds {rounds}); "
-            f"promised {result['target']:g}: {held}"
-        )
+        line = f"fastest peer / alsatian: median {result['median_ratio']:.2f} (rounds {rounds})"
+        if result["target"] is not None:
+            held = "reached" if result["median_ratio"] >= result["target"] else "NOT reached"
+            line += f"; promised {result['target']:g}: {held}"
+        lines.append(line)
     short = [one["name"] for one in result["contenders"] if len(one["seconds"]) < result["rounds"]]
     if short:
         lines.append(f"slow, so measured in fewer rounds: {', '.join(short)}")
@@ -116,6 +125,7 @@ def markdown(whole: dict[str, Any]) -> str:
     parts = [
         f"On {facts['processor']} ({facts['processors_usable']} usable), {facts['system']}, "
         f"{facts['threads']} threads, SIMD {facts['simd']}, seed {facts['seed']}; {versions}.",
+        machine_line(whole["machine"]),
     ]
     for result in whole["cases"]:
         parts.append(f"### {result['case']}")
@@ -143,7 +153,7 @@ def _sweep_table(result: dict[str, Any]) -> str:
     head += ["peak memory, GiB", "of inputs and factors", "times the limit"]
     rows = []
     for one in result["contenders"]:
-        memory = one["memory"] or {"peak_bytes": float("nan"), "ratio": float("nan")}
+        memory = one["memory"]
         rows.append(
             [
                 f"{one['name']} {one['version']}",
@@ -153,8 +163,8 @@ def _sweep_table(result: dict[str, Any]) -> str:
                 f"{one['setup_seconds']:.2f}",
                 f"{one['objective']:.6e}",
                 str(one["sweeps"]),
-                f"{memory['peak_bytes'] / GIB:.2f}",
-                f"{memory['ratio']:.2f}",
+                f"{memory['peak_bytes'] / GIB:.2f}" if memory else "",
+                f"{memory['ratio']:.2f}" if memory else "",
                 f"{result['limits'][one['name']]['times_the_limit']:.2f}",
             ]
         )
@@ -222,7 +232,9 @@ def plot(whole: dict[str, Any], path: Path) -> None:
     bars, curves = figure.subplots(1, 2)
     names = [one["case"] for one in sweeps]
     bars.bar(names, [one["median_ratio"] for one in sweeps], color="#4477aa", label="measured")
-    bars.plot(names, [one["target"] for one in sweeps], "_", color="black", ms=22, label="promised")
+    promised = [(one["case"], one["target"]) for one in sweeps if one["target"] is not None]
+    if promised:
+        bars.plot(*zip(*promised, strict=True), "_", color="black", ms=22, label="promised")
     bars.axhline(1, color="grey", lw=0.8)
     bars.set_ylabel("fastest peer's seconds / ours")
     bars.tick_params(axis="x", rotation=45)
