@@ -21,6 +21,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
     "als_foldin": (),
     "retrieval_recall": (),
     "quality_ml1m": (),
+    "quality_gowalla": (),
     "conversations": (),
 }
 TINY = {"als_sweep": ("--no-memory",)}  # a process for each contender: the tests do it once
