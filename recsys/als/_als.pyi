@@ -54,6 +54,8 @@ def solve(
     offsets: Factors | None = None,
     priors: Factors | None = None,
     linear: NDArray[np.float64] | None = None,
+    eigenvalues: NDArray[np.float64] | None = None,
+    eigenvectors: NDArray[np.float64] | None = None,
     num_threads: int = 0,
     variant: str = "",
 ) -> None: ...

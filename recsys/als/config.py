@@ -17,6 +17,7 @@ SOLVERS = ("cg", "cholesky", "subspace")
 DEVICES = ("cpu", "cuda", "cuda:N")
 GPU_SOLVERS = ("cg", "cholesky")
 GPU_PRECISIONS = ("full", "tf32", "bf16")
+GATHERED = ("auto", "same", "bfloat16")
 DTYPES = ("float32", "float64")
 
 
@@ -46,6 +47,10 @@ class ALSConfig:
         (iALS++: exact for one block of dimensions at a time; the choice for many factors).
     cg_steps : int
         Steps of conjugate gradients for each row in each sweep, >= 1.
+    gathered_dtype : str
+        How the other side's factors are read by ``"cg"``: ``"bfloat16"`` (half the bytes, sums in
+        float32; needs `dtype` float32), ``"same"`` as `dtype`, or ``"auto"``: bfloat16 where a
+        matrix is large enough for it to be faster.
     subspace_dimension : int
         Dimensions of one block of the ``"subspace"`` solver, 1 to 4096; more than there are
         factors means all of them.
@@ -79,6 +84,7 @@ class ALSConfig:
     solver: str = "cg"
     cg_steps: int = 3
     subspace_dimension: int = 64
+    gathered_dtype: str = "auto"
     device: str = "cpu"
     gpu_precision: str = "full"
     dtype: str = "float32"
@@ -88,6 +94,11 @@ class ALSConfig:
     def __post_init__(self) -> None:
         for name, check in _CHECKS.items():
             object.__setattr__(self, name, check(name, getattr(self, name)))
+        if self.gathered_dtype == "bfloat16" and self.dtype != "float32":
+            raise InvalidInputError(
+                f"gathered_dtype is 'bfloat16' with dtype {self.dtype!r}, expected dtype 'float32' "
+                "with it, or gathered_dtype='same'"
+            )
         _check_device(self)
 
     def of_items(self) -> ALSConfig:
@@ -208,6 +219,7 @@ _CHECKS: dict[str, Callable[[str, object], object]] = {
     "item_regularization": _real_or_none,
     "solver": lambda name, value: _choice(name, value, SOLVERS),
     "cg_steps": lambda name, value: whole_number(name, value, 1),
+    "gathered_dtype": lambda name, value: _choice(name, value, GATHERED),
     "subspace_dimension": lambda name, value: whole_number(name, value, 1, MAX_FACTORS),
     "device": _device,
     "gpu_precision": lambda name, value: _choice(name, value, GPU_PRECISIONS),

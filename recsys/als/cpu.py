@@ -20,6 +20,7 @@ from recsys.errors import CapacityError, InvalidInputError
 Factors = NDArray[np.float32] | NDArray[np.float64]
 
 _MAX_ROWS = np.iinfo(np.int32).max
+_HALF_ENTRIES = 1_000_000
 
 
 def simd_variants() -> list[str]:
@@ -189,12 +190,18 @@ def solve(
         Ctrl-C; rows that were not reached keep their values.
     """
     weights = Weighting.of(config)
+    chosen = solver or config.solver
     with native_errors(name):
+        values = vectors = None
+        if chosen == "cg" and _half_pays(rows, config):
+            if gramian is None:
+                gramian = _als.gramian(other, num_threads=config.num_threads)
+            values, vectors = _eigen(gramian)
         _als.solve(
             rows,
             target,
             other,
-            solver=solver or config.solver,
+            solver=chosen,
             cg_steps=config.cg_steps,
             subspace_dimension=config.subspace_dimension,
             alpha=weights.alpha,
@@ -202,8 +209,35 @@ def solve(
             regularization=weights.regularization,
             exponent=weights.exponent,
             gramian=gramian,
+            eigenvalues=values,
+            eigenvectors=vectors,
             num_threads=config.num_threads,
         )
+
+
+def _half_pays(rows: SparseRows, config: ALSConfig) -> bool:
+    """Whether the other side is read in bfloat16: asked for, or large enough for it to be faster.
+
+    It costs the eigenvectors of the Gramian, as long as some 4 f rows take.
+    """
+    if config.dtype != "float32" or config.gathered_dtype == "same":
+        return False
+    if config.gathered_dtype == "bfloat16":
+        return True
+    return rows.entries >= _HALF_ENTRIES and rows.rows >= 4 * config.factors
+
+
+def _eigen(
+    gramian: NDArray[np.float64],
+) -> tuple[NDArray[np.float64] | None, NDArray[np.float64] | None]:
+    """Eigenvalues and eigenvectors; None where they cannot be had, the factors having overflown."""
+    try:
+        values, vectors = np.linalg.eigh(gramian)
+    except np.linalg.LinAlgError:
+        return None, None
+    if not (np.isfinite(values).all() and np.isfinite(vectors).all()):
+        return None, None
+    return values, np.ascontiguousarray(vectors)
 
 
 def gramian(rows: Factors, num_threads: int = 0) -> NDArray[np.float64]:

@@ -45,6 +45,7 @@ class FactorStore:
     solver = Setting[str]()
     cg_steps = Setting[int]()
     subspace_dimension = Setting[int]()
+    gathered_dtype = Setting[str]()
     device = Setting[str]()
     gpu_precision = Setting[str]()
     num_threads = Setting[int]()

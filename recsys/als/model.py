@@ -72,6 +72,10 @@ class AlternatingLeastSquares(TopN):
         dimensions at a time, the choice for some hundreds of factors and more.
     cg_steps : int
         Steps of conjugate gradients for each row and sweep, >= 1.
+    gathered_dtype : str
+        In which precision ``"cg"`` reads the factors of the other side: ``"bfloat16"``, ``"same"``
+        as `dtype`, or ``"auto"``, which takes bfloat16 for large matrices of float32. Sums are in
+        float32 either way; the objective reached differs by some millionths.
     subspace_dimension : int
         Dimensions of one block of ``"subspace"``, 1 to 4096; more than there are factors means
         all of them. A sweep takes each block once, for users and then for items.
@@ -132,6 +136,7 @@ class AlternatingLeastSquares(TopN):
         solver: str = _DEFAULT.solver,
         cg_steps: int = _DEFAULT.cg_steps,
         subspace_dimension: int = _DEFAULT.subspace_dimension,
+        gathered_dtype: str = _DEFAULT.gathered_dtype,
         device: str = _DEFAULT.device,
         gpu_precision: str = _DEFAULT.gpu_precision,
         dtype: DTypeLike = _DEFAULT.dtype,
@@ -151,6 +156,7 @@ class AlternatingLeastSquares(TopN):
                 solver=solver,
                 cg_steps=cg_steps,
                 subspace_dimension=subspace_dimension,
+                gathered_dtype=gathered_dtype,
                 device=device,
                 gpu_precision=gpu_precision,
                 dtype=dtype,  # type: ignore[arg-type]  # the config turns it into a name

@@ -3,12 +3,41 @@
 #include <cstdlib>
 #include <stdexcept>
 
+#if defined(__linux__) && defined(ALSATIAN_X86_VARIANTS)
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
 namespace alsatian {
+
+namespace {
+
+// The matrix unit with bfloat16, and the system's leave to use its large state (Linux hands it out on
+// request, once for the process and what it starts).
+bool matrix_unit() {
+#if defined(__linux__) && defined(ALSATIAN_X86_VARIANTS)
+    constexpr unsigned kBfloat16 = 1u << 22, kTile = 1u << 24;  // leaf 7, edx
+    constexpr unsigned kVectorBfloat16 = 1u << 5;               // leaf 7.1, eax
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return false;
+    if ((d & kBfloat16) == 0 || (d & kTile) == 0) return false;
+    if (!__get_cpuid_count(7, 1, &a, &b, &c, &d) || (a & kVectorBfloat16) == 0) return false;
+    constexpr long kRequest = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
+    static const bool granted = syscall(SYS_arch_prctl, kRequest, kTileData) == 0;
+    return granted;
+#else
+    return false;
+#endif
+}
+
+}  // namespace
 
 const char* simd_name(Simd variant) {
     switch (variant) {
         case Simd::avx2: return "avx2";
         case Simd::avx512: return "avx512";
+        case Simd::amx: return "amx";
         case Simd::baseline: break;
     }
     return "baseline";
@@ -24,6 +53,7 @@ std::vector<Simd> simd_available() {
         if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
             __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
             found.push_back(Simd::avx512);
+            if (matrix_unit()) found.push_back(Simd::amx);
         }
     }
 #endif

@@ -6,7 +6,7 @@
 
 namespace alsatian {
 
-enum class Simd { baseline = 0, avx2 = 1, avx512 = 2 };
+enum class Simd { baseline = 0, avx2 = 1, avx512 = 2, amx = 3 };
 
 const char* simd_name(Simd variant);
 

@@ -166,7 +166,7 @@ void solves_to_the_minimum(Simd simd, std::int64_t factors, const std::vector<st
             // Enough steps for exact convergence in theory, and then some against rounding; cg
             // counts a row as solved at a residual of 1e-10.
             const int steps = static_cast<int>(factors) + 20;
-            solve(matrix.csr(), target.data(), other.data(), static_cast<const double*>(nullptr),
+            solve(matrix.csr(), target.data(), other.data(), static_cast<const double*>(nullptr), nullptr,
                   factors, weights, terms, solver, steps, Run{threads, simd, {}});
             results.push_back(target);
         }
@@ -198,7 +198,7 @@ void last_block_is_at_its_minimum(Simd simd, std::int64_t factors, std::int64_t 
     std::vector<std::vector<T>> results;
     for (const int threads : {1, 2, 3}) {
         auto target = draw_factors<T>(rows, factors, 3);
-        solve_subspace(matrix.csr(), target.data(), other.data(), static_cast<const double*>(nullptr),
+        solve_subspace(matrix.csr(), target.data(), other.data(), static_cast<const double*>(nullptr), nullptr,
                        factors, weights, dimension, Run{threads, simd, {}});
         results.push_back(target);
     }
@@ -332,7 +332,7 @@ void overflow_and_interruption_leave_rows_whole() {
         for (float& value : huge.data) value = 3e38f;
         auto target = draw_factors<float>(3, 8, 12);
         check(throws<NotFinite>([&] {
-                  solve(huge.csr(), target.data(), other.data(), static_cast<const double*>(nullptr), 8,
+                  solve(huge.csr(), target.data(), other.data(), static_cast<const double*>(nullptr), nullptr, 8,
                         weights, {}, solver, 3, Run{2, Simd::baseline, {}});
               }),
               "overflow is told");
@@ -344,7 +344,7 @@ void overflow_and_interruption_leave_rows_whole() {
     auto target = draw_factors<float>(3000, 256, 15);
     std::atomic<int> polls{0};
     check(throws<Interrupted>([&] {
-              solve(many.csr(), target.data(), factors.data(), static_cast<const double*>(nullptr), 256,
+              solve(many.csr(), target.data(), factors.data(), static_cast<const double*>(nullptr), nullptr, 256,
                     weights, {}, Solver::cholesky, 3,
                     Run{2, simd_available().back(), [&] { return ++polls >= 1; }});
           }),

@@ -220,7 +220,7 @@ void interruption() {
 
 const topn::Kernel& kernel_of(Simd variant) {
 #if defined(ALSATIAN_X86_VARIANTS)
-    if (variant == Simd::avx512) return topn::avx512::kernel();
+    if (variant == Simd::avx512 || variant == Simd::amx) return topn::avx512::kernel();
     if (variant == Simd::avx2) return topn::avx2::kernel();
 #endif
     (void)variant;

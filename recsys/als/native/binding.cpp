@@ -223,7 +223,7 @@ void solve_of(const SparseRows& matrix, Factors<T> target, Input<T, 2> other, co
               int cg_steps, std::int64_t subspace_dimension, double alpha, double unobserved,
               double regularization, double exponent, MaybeRows<double> gram, Maybe<float> row_weights,
               Maybe<float> column_weights, Maybe<T> offsets, MaybeRows<T> priors, Maybe<double> linear,
-              int threads,
+              Maybe<double> eigenvalues, MaybeRows<double> eigenvectors, int threads,
               const std::string& variant) {
     const std::int64_t factors = factors_of(target);
     expect_shape("target", target.shape(0), matrix.rows(), factors, factors_of(other));
@@ -244,6 +244,11 @@ void solve_of(const SparseRows& matrix, Factors<T> target, Input<T, 2> other, co
     if (solver == "subspace" && !plain) {
         throw std::invalid_argument("the subspace solver takes no weights, offsets or priors");
     }
+    const Basis basis{vector_in("eigenvalues", eigenvalues, factors),
+                      rows_in("eigenvectors", eigenvectors, factors, factors)};
+    if ((basis.values == nullptr) != (basis.vectors == nullptr)) {
+        throw std::invalid_argument("eigenvalues and eigenvectors belong together");
+    }
     // Without a Gramian there is one to compute first, over all rows of `other`.
     const Run run = gram ? run_for_rows(matrix.rows(), matrix.entries(), factors, threads, variant)
                          : run_of(threads, variant);
@@ -253,7 +258,8 @@ void solve_of(const SparseRows& matrix, Factors<T> target, Input<T, 2> other, co
                            subspace_dimension, run);
             return;
         }
-        solve(matrix.csr(), target.data(), other.data(), sums, factors, weights, terms,
+        solve(matrix.csr(), target.data(), other.data(), sums, basis.values ? &basis : nullptr, factors,
+              weights, terms,
               solver == "cg" ? Solver::cg : Solver::cholesky, cg_steps, run);
     });
 }
@@ -297,7 +303,8 @@ void bind_for(nb::module_& module) {
                "unobserved"_a, "regularization"_a, "exponent"_a, "gramian"_a.noconvert() = none,
                "row_weights"_a.noconvert() = none, "column_weights"_a.noconvert() = none,
                "offsets"_a.noconvert() = none, "priors"_a.noconvert() = none,
-               "linear"_a.noconvert() = none, "num_threads"_a = 0, "variant"_a = "");
+               "linear"_a.noconvert() = none, "eigenvalues"_a.noconvert() = none,
+               "eigenvectors"_a.noconvert() = none, "num_threads"_a = 0, "variant"_a = "");
     module.def("objective", objective_of<T>, "matrix"_a, "users"_a.noconvert(), "items"_a.noconvert(),
                nb::kw_only(), "alpha"_a, "unobserved"_a, "regularization"_a, "exponent"_a,
                "item_regularization"_a = none, "row_weights"_a.noconvert() = none,

@@ -5,6 +5,7 @@
 #include <limits>
 #include <memory>
 #include <numeric>
+#include <optional>
 #include <vector>
 
 #include "kernels.hpp"
@@ -21,6 +22,13 @@ constexpr std::int64_t kGatherBytes = 1 << 20;
 // Up to this many factors, building the normal matrix of a row that does not fit costs less than
 // gathering it again for each step (f/64 cycles for each entry against a few misses of L2).
 constexpr std::int64_t kDenseFactors = 192;
+
+// Entries packed at once for the matrix unit, and how long a row has to be for it to be worth while: its
+// matrix of f x f numbers is to be read once a step, against the entries' own f numbers each. Measured
+// (benchmarks/NOTES.md).
+constexpr std::int64_t kTiledBlock = 128;
+constexpr std::int64_t kTiledEntries = 96;
+constexpr std::int64_t kTiledPerFactor = 4;
 
 // Enough stretches for an even load, few enough that handing them out costs nothing.
 constexpr std::int64_t kTasksPerThread = 48;
@@ -227,9 +235,50 @@ void weighted_sum(const T* rows, const float* row_weights, const T* offsets, std
     }
 }
 
+// The other side's factors in bfloat16, in the basis of the eigenvectors of their Gramian, and what a
+// Side needs of that basis.
 template <class T>
-void solve(const Csr& matrix, T* target, const T* other, const double* gram, std::int64_t factors,
-           const Weights& weights, const Terms<T>& terms, Solver solver, int cg_steps, const Run& run) {
+class HalfStore {
+   public:
+    HalfStore(const Csr& matrix, const T* other, std::int64_t factors, const Basis* basis,
+              const Weights& weights, Solver solver, const Run& run, Side<T>& side) {
+        if (basis == nullptr || sizeof(T) != 4 || solver != Solver::cg || side.linear || side.priors) return;
+        const std::int64_t stride = padded(factors, 2 * kPad);
+        forth_.emplace(factors * stride), back_.emplace(factors * stride), diagonal_.emplace(stride);
+        for (std::int64_t i = 0; i < factors; ++i) {
+            diagonal_->get()[i] = static_cast<T>(weights.unobserved * std::max(0.0, basis->values[i]));
+            for (std::int64_t j = 0; j < factors; ++j) {
+                forth_->get()[i * stride + j] = static_cast<T>(basis->vectors[i * factors + j]);
+                back_->get()[i * stride + j] = static_cast<T>(basis->vectors[j * factors + i]);
+            }
+        }
+        words_.emplace(matrix.columns * stride / 2);
+        constexpr std::int64_t kRows = 1024;
+        parallel_for(
+            run.threads, (matrix.columns + kRows - 1) / kRows,
+            [&](std::int64_t part, int) {
+                const std::int64_t from = part * kRows, n = std::min(kRows, matrix.columns - from);
+                kernels<T>(run.simd).halve(other + from * factors, n, factors, forth_->get(),
+                                           words_->get() + from * stride / 2);
+            },
+            run.interrupted);
+        side.stride = stride;
+        side.half = words_->get();
+        side.diagonal = diagonal_->get();
+        side.basis = forth_->get();
+        side.basis_back = back_->get();
+        side.half_entries = kTiledBlock;
+        side.tiled_entries = std::max(kTiledEntries, kTiledPerFactor * factors);
+    }
+
+   private:
+    std::optional<Aligned<T>> forth_, back_, diagonal_;
+    std::optional<Aligned<std::uint32_t>> words_;
+};
+
+template <class T>
+void solve(const Csr& matrix, T* target, const T* other, const double* gram, const Basis* basis,
+           std::int64_t factors, const Weights& weights, const Terms<T>& terms, Solver solver, int cg_steps, const Run& run) {
     const int threads = resolve_threads(run.threads);
     std::vector<double> computed;
     if (gram == nullptr) {
@@ -238,14 +287,17 @@ void solve(const Csr& matrix, T* target, const T* other, const double* gram, std
         gram = computed.data();
     }
 
+    const auto& table = kernels<T>(run.simd);
     Side<T> side = side_of(matrix, target, other, factors, weights, terms);
     const std::vector<T> linear = linear_of(other, matrix.columns, factors, weights, terms);
     if (!linear.empty()) side.linear = linear.data();
+    const HalfStore<T> store(matrix, other, factors, basis, weights, solver, run, side);
     const Aligned<T> scaled(side.stride * side.stride);
     for (std::int64_t i = 0; i < factors; ++i) {
         for (std::int64_t j = 0; j < factors; ++j) {
             scaled.get()[i * side.stride + j] = static_cast<T>(
-                weights.unobserved * gram[i * factors + j]);
+                side.half == nullptr ? weights.unobserved * gram[i * factors + j]
+                                     : (i == j ? static_cast<double>(side.diagonal[i]) : 0.0));
         }
     }
     side.gramian = scaled.get();
@@ -259,10 +311,12 @@ void solve(const Csr& matrix, T* target, const T* other, const double* gram, std
         kGatherBytes / (side.stride * static_cast<std::int64_t>(sizeof(T))) / kGroup * kGroup;
     side.capacity = solver == Solver::cholesky ? 0 : std::min(fits, padded(longest, kGroup));
     const bool needs_matrix =
-        solver == Solver::cholesky || (side.dense_long_rows && longest > side.capacity);
+        solver == Solver::cholesky || side.half || (side.dense_long_rows && longest > side.capacity);
 
-    const auto& table = kernels<T>(run.simd);
-    const auto step = solver == Solver::cholesky ? table.solve_cholesky : table.solve_cg;
+    const auto step = solver == Solver::cholesky ? table.solve_cholesky
+                      
+                      : side.half ? table.solve_cg_half
+                                                 : table.solve_cg;
     // The Gramian is met once in a step whatever a row holds: worth about so many entries.
     const std::int64_t row_cost = solver == Solver::cholesky
                                       ? std::max<std::int64_t>(16, factors)
@@ -274,7 +328,8 @@ void solve(const Csr& matrix, T* target, const T* other, const double* gram, std
         [&](std::int64_t number, int thread) {
             auto& workspace = workspaces[static_cast<std::size_t>(thread)];
             if (!workspace) {
-                workspace = std::make_unique<Workspace<T>>(side.stride, side.capacity, needs_matrix);
+                workspace = std::make_unique<Workspace<T>>(side.stride, side.capacity, needs_matrix,
+                                                           side.half_entries);
             }
             const Scratch<T> scratch = workspace->scratch();
             const Task& task = tasks[static_cast<std::size_t>(number)];
@@ -298,9 +353,9 @@ template void weighted_sum(const float*, const float*, const float*, std::int64_
                            double*);
 template void weighted_sum(const double*, const float*, const double*, std::int64_t, std::int64_t,
                            double*);
-template void solve(const Csr&, float*, const float*, const double*, std::int64_t, const Weights&,
-                    const Terms<float>&, Solver, int, const Run&);
-template void solve(const Csr&, double*, const double*, const double*, std::int64_t, const Weights&,
-                    const Terms<double>&, Solver, int, const Run&);
+template void solve(const Csr&, float*, const float*, const double*, const Basis*, std::int64_t,
+                    const Weights&, const Terms<float>&, Solver, int, const Run&);
+template void solve(const Csr&, double*, const double*, const double*, const Basis*, std::int64_t,
+                    const Weights&, const Terms<double>&, Solver, int, const Run&);
 
 }  // namespace alsatian::als

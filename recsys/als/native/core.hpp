@@ -75,13 +75,21 @@ template <class T>
 void weighted_sum(const T* rows, const float* row_weights, const T* offsets, std::int64_t count,
                   std::int64_t factors, double* out);
 
+// Eigenvalues (factors) and eigenvectors (factors, factors; in columns) of a Gramian, in double.
+struct Basis {
+    const double* values;
+    const double* vectors;
+};
+
 // Solves every row of `target` (matrix.rows, factors) in place, given all of `other`
 // (matrix.columns, factors). `cg` starts from what `target` holds. Throws Interrupted or NotFinite;
 // rows not reached keep their values, and no row is ever half written. `gram` may hold the gramian of
-// `other` with its weights; where it is null, it is computed.
+// `other` with its weights; where it is null, it is computed. Where `basis` holds its eigenvectors, `cg`
+// with 32-bit numbers and without linear terms fetches the other side's factors in bfloat16.
 template <class T>
-void solve(const Csr& matrix, T* target, const T* other, const double* gram, std::int64_t factors,
-           const Weights& weights, const Terms<T>& terms, Solver solver, int cg_steps, const Run& run);
+void solve(const Csr& matrix, T* target, const T* other, const double* gram, const Basis* basis,
+           std::int64_t factors, const Weights& weights, const Terms<T>& terms, Solver solver,
+           int cg_steps, const Run& run);
 
 // One half-sweep of iALS++ (Rendle et al. 2021): for each block of `dimension` dimensions in turn, every
 // row of `target` takes one exact step on the block, the rest held. Throws Interrupted or NotFinite;

@@ -15,6 +15,10 @@ namespace alsatian::als {
 constexpr std::int64_t kPad = 16;
 constexpr std::int64_t kGroup = 8;
 
+constexpr std::int64_t kMostFactors = 4096;
+
+constexpr std::int64_t kTurned = 16;  // rows that are turned into another basis at once
+
 // Gathered rows that are worked on at once while a normal matrix is built: a block stays in L1 or L2,
 // and 32-bit sums run over no more than this many products before they are added to the total.
 constexpr std::int64_t kBlockRows = 128;
@@ -40,6 +44,12 @@ struct Side {
     std::int64_t stride;          // factors padded to kPad
     T* target;
     const T* other;
+    const std::uint32_t* half;  // `other` in bfloat16 (half.hpp), `half_words` a row; may be null
+    const T* diagonal;     // (stride) the Gramian in the basis of its eigenvectors; null unless `half`
+    const T* basis;        // (factors, stride) eigenvectors in columns, and the same in rows: `target` is
+    const T* basis_back;   // turned into the basis of `half` and back
+    std::int64_t half_entries;   // entries packed at once for the matrix unit, a multiple of 32
+    std::int64_t tiled_entries;  // rows of so many are solved with it, where there is one
     const T* gramian;  // (stride, stride): unobserved sum_j b_j y_j y_j', zeros in the padding
     double alpha;
     double unobserved;
@@ -57,8 +67,13 @@ struct Scratch {
     T* rows;    // (max(capacity, kBlockRows), stride) gathered factors
     T* labels;  // (same count) what an entry adds to the right side, times its row
     T* excess;  // (same count) what an entry adds to the matrix, times its row twice
+    std::uint32_t* left;   // (half_entries, stride / 2) packed entries, weighted and transposed
+    std::uint32_t* right;  // (half_entries, stride / 2) packed entries
+    std::uint32_t* staged;  // (32, stride / 2) one tile deep, before it is transposed
     T* scaled;  // (kBlockRows, stride) gathered factors times excess; null unless a matrix is built
     T* matrix;  // (stride, stride); null unless a matrix is built
+    T* turned;       // (16, stride) rows of the target in the basis of `half`; null unless that is used
+    T* turned_back;  // (16, stride)
     T* x;       // (stride) each, from here on
     T* r;
     T* p;
@@ -84,6 +99,11 @@ struct Kernels {
     Progress (*solve_cg)(const Side<T>&, std::int64_t begin, std::int64_t end, const Scratch<T>&);
     Progress (*solve_cholesky)(const Side<T>&, std::int64_t begin, std::int64_t end,
                                const Scratch<T>&);
+    // The same from `side.half` (32-bit numbers only).
+    Progress (*solve_cg_half)(const Side<T>&, std::int64_t begin, std::int64_t end, const Scratch<T>&);
+    // Rows of `factors` numbers times `basis`, in bfloat16, (padded(factors, 32) / 2) words a row.
+    void (*halve)(const T* rows, std::int64_t count, std::int64_t factors, const T* basis,
+                  std::uint32_t* to);
     // Upper triangle of tile [i0, i1) x [j0, j1) of `matrix` += left^T right over n block rows.
     // Bounds are multiples of kPad; entries under the diagonal may be written with anything.
     void (*rank_update)(T* matrix, std::int64_t matrix_stride, const T* left, const T* right,
@@ -107,6 +127,10 @@ namespace avx512 {
 const Kernels<float>& kernels_f32();
 const Kernels<double>& kernels_f64();
 }  // namespace avx512
+namespace amx {
+const Kernels<float>& kernels_f32();
+const Kernels<double>& kernels_f64();
+}  // namespace amx
 #endif
 
 }  // namespace alsatian::als

@@ -71,6 +71,11 @@ inline void sum_lanes8(const Lanes<T>* v, T* sums) {
 
 #if defined(__AVX512F__)
 template <>
+inline float sum_lanes<float>(FloatLanes v) {
+    return _mm512_reduce_add_ps((__m512)v);
+}
+
+template <>
 inline double sum_lanes<double>(DoubleLanes v) {
     return _mm512_reduce_add_pd((__m512d)v);
 }

@@ -7,6 +7,10 @@
 #include <type_traits>
 #include <vector>
 
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
 #include "core.hpp"
 #include "kernels.hpp"
 
@@ -24,6 +28,7 @@ const Kernels<T>& kernels(Simd simd) {
         }
     };
 #if defined(ALSATIAN_X86_VARIANTS)
+    if (simd == Simd::amx) return pick(amx::kernels_f32(), amx::kernels_f64());
     if (simd == Simd::avx512) return pick(avx512::kernels_f32(), avx512::kernels_f64());
     if (simd == Simd::avx2) return pick(avx2::kernels_f32(), avx2::kernels_f64());
 #endif
@@ -31,22 +36,34 @@ const Kernels<T>& kernels(Simd simd) {
     return pick(baseline::kernels_f32(), baseline::kernels_f64());
 }
 
-// Numbers aligned to a cache line, zero at first.
+// Numbers aligned to a cache line, zero at first. Large arrays are aligned to a large page and ask the
+// system for such pages: rows fetched from all over them then miss the processor's page table less often.
 template <class T>
 class Aligned {
    public:
-    explicit Aligned(std::int64_t count) : data_(allocate(count)) {
+    explicit Aligned(std::int64_t count)
+        : data_(allocate(count), Free{alignment(count)}) {
+#if defined(__linux__)
+        if (bytes(count) >= kLargePage) {
+            static_cast<void>(madvise(data_.get(), bytes(count) / kLargePage * kLargePage, MADV_HUGEPAGE));
+        }
+#endif
         for (std::int64_t i = 0; i < count; ++i) data_.get()[i] = T(0);
     }
     T* get() const { return data_.get(); }
 
    private:
-    static constexpr std::align_val_t kLine{64};
+    static constexpr std::size_t kLargePage = std::size_t{2} << 20;
     struct Free {
-        void operator()(T* data) const { ::operator delete(data, kLine); }
+        std::align_val_t alignment;
+        void operator()(T* data) const { ::operator delete(data, alignment); }
     };
+    static std::size_t bytes(std::int64_t count) { return static_cast<std::size_t>(count) * sizeof(T); }
+    static std::align_val_t alignment(std::int64_t count) {
+        return std::align_val_t{bytes(count) >= kLargePage ? kLargePage : 64};
+    }
     static T* allocate(std::int64_t count) {
-        return static_cast<T*>(::operator new(static_cast<std::size_t>(count) * sizeof(T), kLine));
+        return static_cast<T*>(::operator new(bytes(count), alignment(count)));
     }
     std::unique_ptr<T, Free> data_;
 };
@@ -55,9 +72,11 @@ class Aligned {
 template <class T>
 class Workspace {
    public:
-    Workspace(std::int64_t stride, std::int64_t capacity, bool matrix)
-        : numbers_(count(stride, places(capacity), matrix)), stride_(stride), places_(places(capacity)),
-          matrix_(matrix) {}
+    Workspace(std::int64_t stride, std::int64_t capacity, bool matrix, std::int64_t half_entries = 0)
+        : numbers_(count(stride, places(capacity), matrix) +
+                   (half_entries > 0 ? 2 * kTurned * stride : 0)),
+          packed_((half_entries + 16) * stride),
+          stride_(stride), places_(places(capacity)), half_entries_(half_entries), matrix_(matrix) {}
 
     Scratch<T> scratch() const {
         T* next = numbers_.get();
@@ -72,6 +91,11 @@ class Workspace {
         made.excess = take(places_);
         made.scaled = matrix_ ? take(kBlockRows * stride_) : nullptr;
         made.matrix = matrix_ ? take(stride_ * stride_) : nullptr;
+        made.left = packed_.get();
+        made.right = made.left + half_entries_ * stride_ / 2;
+        made.staged = made.right + half_entries_ * stride_ / 2;
+        made.turned = half_entries_ > 0 ? take(kTurned * stride_) : nullptr;
+        made.turned_back = half_entries_ > 0 ? take(kTurned * stride_) : nullptr;
         for (T** vector : {&made.x, &made.r, &made.p, &made.q}) *vector = take(stride_);
         return made;
     }
@@ -87,8 +111,10 @@ class Workspace {
         return n;
     }
     Aligned<T> numbers_;
+    Aligned<std::uint32_t> packed_;
     std::int64_t stride_;
     std::int64_t places_;
+    std::int64_t half_entries_;
     bool matrix_;
 };
 

@@ -61,6 +61,10 @@ namespace avx512 {
 const SubspaceKernels<float>& subspace_f32();
 const SubspaceKernels<double>& subspace_f64();
 }  // namespace avx512
+namespace amx {
+const SubspaceKernels<float>& subspace_f32();
+const SubspaceKernels<double>& subspace_f64();
+}  // namespace amx
 #endif
 
 }  // namespace alsatian::als

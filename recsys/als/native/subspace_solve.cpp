@@ -44,6 +44,7 @@ const SubspaceKernels<T>& subspace_kernels(Simd simd) {
         }
     };
 #if defined(ALSATIAN_X86_VARIANTS)
+    if (simd == Simd::amx) return pick(amx::subspace_f32(), amx::subspace_f64());
     if (simd == Simd::avx512) return pick(avx512::subspace_f32(), avx512::subspace_f64());
     if (simd == Simd::avx2) return pick(avx2::subspace_f32(), avx2::subspace_f64());
 #endif

@@ -47,7 +47,7 @@ constexpr int kTasksPerThread = 4;
 
 const Kernel& kernel_for(Simd variant) {
 #if defined(ALSATIAN_X86_VARIANTS)
-    if (variant == Simd::avx512) return topn::avx512::kernel();
+    if (variant == Simd::avx512 || variant == Simd::amx) return topn::avx512::kernel();
     if (variant == Simd::avx2) return topn::avx2::kernel();
 #endif
     if (variant != Simd::baseline) throw std::invalid_argument("SIMD variant not in this build");

@@ -1,0 +1,131 @@
+"""Factors of the other side in bfloat16: what it changes, and what it must not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_matrix, vstack
+
+from recsys import Interactions
+from recsys.als import AlternatingLeastSquares, _als, cpu, reference
+from recsys.als.reference import Objective
+from recsys.errors import InvalidInputError
+
+from .conftest import every_kind_of_row, random_factors, random_matrix
+
+OBJECTIVE = Objective(alpha=1.5, unobserved=0.3, regularization=0.05, exponent=0.5)
+#: bfloat16 holds 8 significant bits: a number is off by a part in 512 at most.
+TOLERANCE = 2e-2
+
+
+def solve_half(matrix, target, other, objective=OBJECTIVE, *, steps=3, threads=1, variant=""):
+    gramian = _als.gramian(other, variant=variant)
+    values, vectors = np.linalg.eigh(gramian)
+    _als.solve(
+        cpu.sparse_rows(matrix, "matrix"),
+        target,
+        other,
+        solver="cg",
+        cg_steps=steps,
+        alpha=objective.alpha,
+        unobserved=objective.unobserved,
+        regularization=objective.regularization,
+        exponent=objective.exponent,
+        gramian=gramian,
+        eigenvalues=values,
+        eigenvectors=np.ascontiguousarray(vectors),
+        num_threads=threads,
+        variant=variant,
+    )
+
+
+def mixed_lengths(columns: int, seed: int) -> csr_matrix:
+    """Rows of every kind, and some that the matrix unit takes over a few blocks, with a rest."""
+    long = random_matrix(3, columns, 0.97, seed)
+    return csr_matrix(vstack([every_kind_of_row(columns, seed), long]))
+
+
+@pytest.mark.parametrize("factors", [1, 7, 31, 32, 64, 100, 128])
+def test_agrees_with_the_twin_to_the_precision_of_bfloat16(variant, factors):
+    matrix = mixed_lengths(700, seed=factors)
+    other = random_factors(700, factors, "float32", seed=1)
+    start = random_factors(matrix.shape[0], factors, "float32", seed=2)
+    expected = start.astype(np.float64)
+    reference.solve_cg(matrix, expected, other, OBJECTIVE)
+    found = start.copy()
+    solve_half(matrix, found, other, variant=variant)
+    size = np.maximum(np.abs(expected).max(axis=1, keepdims=True), 1e-3)
+    worst = (np.abs(found - expected) / size).max()
+    assert worst < TOLERANCE, f"off by {worst:.2e} of the row's largest factor"
+    assert not np.array_equal(found, expected.astype(np.float32))
+
+
+@pytest.mark.parametrize("factors", [33, 64])
+def test_the_minimum_is_missed_by_less_than_a_ten_thousandth(variant, factors):
+    """Errors of the factors enter the objective squared."""
+    matrix = mixed_lengths(700, seed=3)
+    other = random_factors(700, factors, "float32", seed=4)
+    best = np.zeros((matrix.shape[0], factors))
+    reference.solve_cholesky(matrix, best, other, OBJECTIVE)
+    found = np.zeros((matrix.shape[0], factors), np.float32)
+    solve_half(matrix, found, other, steps=60, variant=variant)
+    least = reference.objective_value(matrix, best, other, OBJECTIVE)
+    reached = reference.objective_value(matrix, found, other, OBJECTIVE)
+    assert 0 <= reached - least < 1e-4 * least
+
+
+def test_thread_count_does_not_change_a_bit(variant):
+    matrix = random_matrix(300, 200, 0.6, seed=18)
+    other = random_factors(200, 33, "float32", seed=19)
+    start = random_factors(300, 33, "float32", seed=20)
+    results = []
+    for threads in (1, 2, 3, 8):
+        found = start.copy()
+        solve_half(matrix, found, other, threads=threads, variant=variant)
+        results.append(found.tobytes())
+    assert len(set(results)) == 1
+
+
+def test_singular_and_huge_systems_stay_finite(variant):
+    matrix = mixed_lengths(300, seed=5)
+    nothing = Objective(alpha=1.0, unobserved=0.0, regularization=0.0, exponent=0.0)
+    other = np.repeat(random_factors(300, 1, "float32", seed=6), 40, axis=1)  # rank 1
+    found = random_factors(matrix.shape[0], 40, "float32", seed=7)
+    solve_half(matrix, found, other, nothing, steps=20, variant=variant)
+    assert np.isfinite(found).all()
+    with pytest.raises(OverflowError, match="not finite"):
+        solve_half(matrix * 1e30, found, other * np.float32(1e15), nothing, variant=variant)
+    assert np.isfinite(found).all()
+
+
+@pytest.mark.parametrize("factors", [20, 64])
+def test_training_reaches_the_same_objective(ml100k, factors):
+    matrix = Interactions.from_parquet(
+        ml100k / "interactions.parquet", user="user_id", item="item_id"
+    ).matrix
+    reached = {}
+    for gathered in ("same", "bfloat16"):
+        model = AlternatingLeastSquares(
+            factors, iterations=8, random_state=1, gathered_dtype=gathered
+        )
+        model.fit(matrix, show_progress=False)
+        reached[gathered] = model.objective(matrix)
+    assert reached["bfloat16"] == pytest.approx(reached["same"], rel=1e-4)
+    assert reached["bfloat16"] != reached["same"]
+
+
+def test_small_matrices_are_read_as_they_are():
+    matrix = random_matrix(50, 40, 0.3, seed=8)
+    factors = []
+    for gathered in ("auto", "same"):
+        model = AlternatingLeastSquares(8, iterations=2, random_state=1, gathered_dtype=gathered)
+        model.fit(matrix, show_progress=False)
+        factors.append(model.user_factors)
+    np.testing.assert_array_equal(*factors)
+
+
+def test_bfloat16_needs_float32():
+    with pytest.raises(InvalidInputError, match="gathered_dtype is 'bfloat16' with dtype"):
+        AlternatingLeastSquares(8, dtype="float64", gathered_dtype="bfloat16")
+    with pytest.raises(InvalidInputError, match="gathered_dtype is 'half'"):
+        AlternatingLeastSquares(8, gathered_dtype="half")
