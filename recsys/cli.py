@@ -103,6 +103,13 @@ def fit(
     index: Annotated[str, typer.Option(help="auto, exact, flat or hnsw.")] = "auto",
     seed: Seed = 0,
     threads: Threads = 0,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="Folder that keeps the state of the training.")
+    ] = None,
+    checkpoint_every: Annotated[int, typer.Option(help="Sweeps between checkpoints.")] = 1,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the checkpoint, if there is one.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Train a model and write it to a folder.
@@ -145,6 +152,9 @@ def fit(
         model=model,
         index=index,  # type: ignore[arg-type]  # checked where the index is made
         show_progress=sys.stderr.isatty(),
+        checkpoint=checkpoint,
+        checkpoint_every=checkpoint_every,
+        resume=resume,
     )
     seconds = time.perf_counter() - begin
     recommender.save(out)

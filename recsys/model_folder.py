@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 import scipy.sparse as sp
 
 from recsys.als import AlternatingLeastSquares
+from recsys.als.training import records_from
 from recsys.catalogue import Catalogue
 from recsys.content import Content, ContentEncoder
 from recsys.errors import AlsatianError, JobConflictError, ModelFormatError
@@ -46,6 +47,8 @@ KIND = "alsatian-recommender"
 VERSION = 1
 MANIFEST = "manifest.json"
 _TRIES = 10
+# Left out of the fingerprint: names, and how long the sweeps took.
+_NOT_THE_MODEL = ("parts", "files", "training")
 _REBUILT = ("exact", "flat")  # made from the factors in no time, so not written
 _OURS = re.compile(
     r"^(factors|interactions|content|users|items|catalogue|index)-[0-9a-f]{8}\b|^\.lock$"
@@ -88,6 +91,7 @@ def _write(recommender: Recommender, folder: Path) -> str:
         "version": VERSION,
         "parts": names,
         "model": asdict(model.config),
+        "training": {"history": model.history_, "best_sweep": model.best_sweep_},
         "index": {"kind": recommender.index.kind},
     }
     if recommender.catalogue is not None:
@@ -111,7 +115,7 @@ def _write(recommender: Recommender, folder: Path) -> str:
 
 def fingerprint(manifest: dict[str, Any]) -> str:
     """SHA-256 of what a model is: its settings and the contents of its files, not their names."""
-    about = {key: value for key, value in manifest.items() if key not in ("parts", "files")}
+    about = {key: value for key, value in manifest.items() if key not in _NOT_THE_MODEL}
     about["index"] = manifest["index"]["kind"]
     contents = {part: manifest["files"][name]["sha256"] for part, name in manifest["parts"].items()}
     text = json.dumps([about, contents], sort_keys=True)
@@ -165,6 +169,9 @@ def _assemble(
     model = AlternatingLeastSquares(**manifest["model"])
     model.user_factors = factors["user_factors"]
     model.item_factors = factors["item_factors"]
+    training = manifest.get("training", {"history": [], "best_sweep": None})
+    model.history_ = records_from(training["history"])
+    model.best_sweep_ = training["best_sweep"]
     n_warm = model.item_factors.shape[0]
     matrix = sp.csr_matrix(
         (stored["data"], stored["indices"], stored["indptr"]), shape=(len(users), n_warm)

@@ -123,6 +123,9 @@ class Recommender:
         index: IndexKind = "auto",
         encoder: ContentEncoder | None = None,
         show_progress: bool = False,
+        checkpoint: str | os.PathLike[str] | None = None,
+        checkpoint_every: int = 1,
+        resume: bool = False,
     ) -> Recommender:
         """Learn factors and prepare everything that answers need.
 
@@ -151,6 +154,9 @@ class Recommender:
             Sentence vectors; the packaged MiniLM otherwise.
         show_progress : bool
             Show a progress bar on a terminal.
+        checkpoint, checkpoint_every, resume
+            Keep the state of the training in a folder, and go on from it: see
+            :meth:`recsys.als.AlternatingLeastSquares.fit`.
 
         Raises
         ------
@@ -173,7 +179,13 @@ class Recommender:
             if not item_text:  # nothing to place cold items by
                 table, everything = table.slice(0, events.n_items), events.items
             catalogue = Catalogue(table, item_id, roles=roles, text=item_text)
-        model.fit(events.matrix, show_progress=show_progress)
+        model.fit(
+            events.matrix,
+            show_progress=show_progress,
+            checkpoint=checkpoint,
+            checkpoint_every=checkpoint_every,
+            resume=resume,
+        )
         model.refine_users(events.matrix)
         content = None
         cold = np.empty((0, model.item_factors.shape[1]), np.float32)

@@ -122,8 +122,8 @@ class Checkpoints:
         make_folder(self.folder)
         if self.file.exists() and not self.resume:
             raise JobConflictError(
-                f"{self.folder} holds a checkpoint of another training; pass resume=True to go on "
-                "from it, or give another folder"
+                f"{self.folder} holds a checkpoint of another training; go on from it with "
+                "resume=True (--resume), or give another folder"
             )
         with folder_lock(self.folder):
             for left_over in self.folder.glob(f"{FILE}.*.tmp"):  # of a process that was killed
@@ -301,7 +301,9 @@ def open_checkpoints(
         raise InvalidInputError(f"resume is {resume!r}, expected True or False")
     if folder is None:
         if resume:
-            raise InvalidInputError("resume is given without checkpoint; name the folder, too")
+            raise InvalidInputError(
+                "resume is given without checkpoint, expected the folder to resume from"
+            )
         return None
     try:
         return Checkpoints(folder, every, resume=resume)

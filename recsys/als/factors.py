@@ -65,6 +65,20 @@ class FactorStore:
         return np.dtype(self.config.dtype)
 
     @property
+    def use_cg(self) -> bool:
+        """Whether the solver is ``"cg"``, as ``implicit`` asks; False sets ``"cholesky"``."""
+        return self.solver == "cg"
+
+    @use_cg.setter
+    def use_cg(self, value: bool) -> None:
+        self.solver = "cg" if value else "cholesky"
+
+    @property
+    def use_native(self) -> bool:
+        """Always True: ``implicit``'s name for what is the only way here."""
+        return True
+
+    @property
     def user_factors(self) -> Any:
         """Factors of users: ndarray of `dtype`, shape (n_users, factors); None before ``fit``."""
         return self._user_factors

@@ -22,6 +22,7 @@ from recsys.als.course import Course
 from recsys.als.engine import Training, open_training
 from recsys.als.progress import progress_bar
 from recsys.als.randomness import generator, plain_seed
+from recsys.als.settings import as_implicit_says
 from recsys.als.sparse import absolute_sum
 from recsys.als.start import check_memory, check_start, starting_factors
 from recsys.als.topn import TopN
@@ -95,6 +96,9 @@ class AlternatingLeastSquares(TopN):
     calculate_training_loss : bool
         Compute the loss after each sweep (about a quarter of a sweep's time) and hand it to the
         callback: the objective divided by the sum of all weights, as in ``implicit``.
+    use_native, use_cg, use_gpu : bool, optional
+        ``implicit``'s names: `use_cg` chooses between the solvers ``"cg"`` and ``"cholesky"``,
+        `use_gpu` between the devices; the native core is always used.
 
     Attributes
     ----------
@@ -143,7 +147,13 @@ class AlternatingLeastSquares(TopN):
         num_threads: int = _DEFAULT.num_threads,
         random_state: RandomState = None,
         calculate_training_loss: bool = _DEFAULT.calculate_training_loss,
+        use_native: bool = True,
+        use_cg: bool | None = None,
+        use_gpu: bool | None = None,
     ) -> None:
+        solver, device = as_implicit_says(
+            solver, device, use_cg=use_cg, use_native=use_native, use_gpu=use_gpu
+        )
         super().__init__(
             ALSConfig(
                 factors=factors,

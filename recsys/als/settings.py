@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Generic, Protocol, TypeVar, overload
 
 from recsys.als.config import ALSConfig
+from recsys.errors import InvalidInputError
 
 Value = TypeVar("Value")
 
@@ -34,3 +35,49 @@ class Setting(Generic[Value]):
 
     def __set__(self, model: Configured, value: Value) -> None:
         model.config = replace(model.config, **{self._name: value})  # type: ignore[arg-type]
+
+
+def as_implicit_says(
+    solver: str, device: str, *, use_cg: bool | None, use_native: bool, use_gpu: bool | None
+) -> tuple[str, str]:
+    """Turn ``implicit``'s switches into a solver and a device.
+
+    Parameters
+    ----------
+    solver, device : str
+        As given by our own names.
+    use_cg : bool, optional
+        True for ``"cg"``, False for ``"cholesky"``, where `solver` was left at its default.
+    use_native : bool
+        Either is fine: the native core always computes.
+    use_gpu : bool, optional
+        True for ``"cuda"``, False for ``"cpu"``, where `device` was left at its default.
+
+    Raises
+    ------
+    InvalidInputError
+        A switch contradicts `solver` or `device`, or is no bool.
+
+    Examples
+    --------
+    >>> as_implicit_says("cg", "cpu", use_cg=False, use_native=True, use_gpu=None)
+    ('cholesky', 'cpu')
+    """
+    for name, value in (("use_cg", use_cg), ("use_native", use_native), ("use_gpu", use_gpu)):
+        if not isinstance(value, bool) and (value is not None or name == "use_native"):
+            raise InvalidInputError(f"{name} is {value!r}, expected True or False")
+    if use_cg is not None:
+        if solver == ALSConfig.solver:
+            solver = "cg" if use_cg else "cholesky"
+        elif (solver == "cg") != use_cg:
+            raise InvalidInputError(
+                f"use_cg is {use_cg} and solver {solver!r}; give one of them, not both"
+            )
+    if use_gpu is not None:
+        if device == ALSConfig.device:
+            device = "cuda" if use_gpu else "cpu"
+        elif (device != "cpu") != use_gpu:
+            raise InvalidInputError(
+                f"use_gpu is {use_gpu} and device {device!r}; give one of them, not both"
+            )
+    return solver, device

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_matrix
 
+from recsys.als import cpu
 from recsys.als.config import whole_number
 from recsys.als.explaining import Explaining
 from recsys.als.factors import Factors
@@ -82,6 +84,100 @@ class TopN(Explaining):
             num_threads=self.num_threads,
         )
         return _first(ranked) if single else ranked
+
+    def recommend_all(
+        self,
+        user_items: csr_matrix,
+        N: int = 10,
+        recalculate_user: bool = False,
+        filter_already_liked_items: bool = True,
+        filter_items: ArrayLike | None = None,
+        users_items_offset: int = 0,
+    ) -> NDArray[Any]:
+        """Rank items for as many users as `user_items` has rows; ``implicit``'s deprecated way.
+
+        Use :meth:`recommend` with an array of users, which gives the scores, too.
+
+        Parameters
+        ----------
+        user_items : csr_matrix, shape (n, n_items)
+            What each touched.
+        N, recalculate_user, filter_already_liked_items, filter_items
+            As in :meth:`recommend`.
+        users_items_offset : int
+            Which user the first row is.
+
+        Returns
+        -------
+        ndarray of int32, shape (n, N)
+            Best first; -1 after the last true one.
+
+        Raises
+        ------
+        InvalidInputError
+            As in :meth:`recommend`.
+        NotFittedError
+            There are no factors.
+        """
+        warnings.warn(
+            "recommend_all is deprecated; use recommend with an array of users",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        first = whole_number("users_items_offset", users_items_offset, 0)
+        csr = cpu.canonical_csr(user_items, "user_items")
+        ids, _ = self.recommend(
+            np.arange(first, first + csr.shape[0]),
+            csr,
+            N=N,
+            filter_already_liked_items=filter_already_liked_items,
+            filter_items=filter_items,
+            recalculate_user=recalculate_user,
+        )
+        return ids
+
+    def rank_items(
+        self,
+        userid: Any,
+        user_items: csr_matrix | None,
+        selected_items: ArrayLike,
+        recalculate_user: bool = False,
+    ) -> Ranked:
+        """Rank some items for a user, touched or not; ``implicit``'s deprecated way.
+
+        Use :meth:`recommend` with `items`. As there, at most ten are returned.
+
+        Parameters
+        ----------
+        userid, user_items, recalculate_user
+            As in :meth:`recommend`.
+        selected_items : array-like of int
+            The items to rank.
+
+        Returns
+        -------
+        ids, scores : ndarray
+            As from :meth:`recommend`.
+
+        Raises
+        ------
+        InvalidInputError
+            As in :meth:`recommend`.
+        NotFittedError
+            There are no factors.
+        """
+        warnings.warn(
+            "rank_items is deprecated; use recommend with items",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        return self.recommend(
+            userid,
+            user_items,
+            filter_already_liked_items=False,
+            recalculate_user=recalculate_user,
+            items=selected_items,
+        )
 
     def similar_items(
         self,

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from recsys.cli import run
+from recsys.recommender import Recommender
 
 Captured = pytest.CaptureFixture[str]
 
@@ -65,6 +66,26 @@ def test_fit_is_deterministic(events: Path, tmp_path: Path) -> None:
     assert read["a"] == read["b"]
     contents = [next((tmp_path / name).glob("factors-*")).read_bytes() for name in "ab"]
     assert contents[0] == contents[1]
+
+
+def test_fit_goes_on_from_a_checkpoint(events: Path, tmp_path: Path, capsys: Captured) -> None:
+    def fit(name: str, *options: str) -> int:
+        return run(["fit", str(events), "--out", str(tmp_path / name), *options])
+
+    kept = ["--checkpoint", str(tmp_path / "kept"), "--checkpoint-every", "2"]
+    assert fit("whole") == 0
+    assert fit("half", *kept, "--iterations", "6", "--resume") == 0
+    assert fit("resumed", *kept, "--resume") == 0
+    files = [next((tmp_path / name).glob("factors-*")) for name in ("whole", "resumed")]
+    assert files[0].read_bytes() == files[1].read_bytes()
+    history = Recommender.load(tmp_path / "resumed").model.history_
+    assert [record["sweep"] for record in history] == list(range(1, 16))
+    capsys.readouterr()
+    assert fit("again", *kept) == 2
+    assert "--resume" in capsys.readouterr().err
+    assert fit("again", "--resume") == 2
+    assert "checkpoint" in capsys.readouterr().err
+    assert not (tmp_path / "again").exists()
 
 
 def test_recommend_writes_every_user(model: Path, tmp_path: Path, capsys: Captured) -> None:

@@ -26,6 +26,8 @@ METHODS = [
     "recalculate_item",
     "partial_fit_users",
     "partial_fit_items",
+    "recommend_all",
+    "rank_items",
     "save",
     "load",
 ]
@@ -195,6 +197,48 @@ def test_fresh_factors_and_explanations_are_those_of_implicit(dtype):
     assert [item for item, _ in top] == [item for item, _ in their_top]
     np.testing.assert_allclose([s for _, s in top], [s for _, s in their_top], **close)
     assert model.explain(5, matrix, 7, user_weights=weights, N=4)[0] == total
+
+
+def test_deprecated_methods_answer_as_implicit_does():
+    matrix = random_matrix(60, 50, 0.15, seed=5)
+    model = AlternatingLeastSquares(12, 0.1, random_state=6, iterations=5)
+    model.fit(matrix, show_progress=False)
+    peer = peer_of(model)
+    with pytest.warns(DeprecationWarning, match="recommend"):
+        ours = model.recommend_all(matrix, N=4)
+    with pytest.warns(DeprecationWarning, match="recommend"):
+        np.testing.assert_array_equal(ours, peer.recommend_all(matrix, N=4))
+    with pytest.warns(DeprecationWarning, match="recommend"):
+        later = model.recommend_all(matrix[20:], N=4, users_items_offset=20)
+    np.testing.assert_array_equal(later, ours[20:])
+    chosen = [9, 4, 30, 31]
+    with pytest.warns(DeprecationWarning, match="recommend"):
+        ids, scores = model.rank_items(3, matrix[3], chosen)
+    with pytest.warns(DeprecationWarning, match="recommend"):
+        their_ids, their_scores = peer.rank_items(3, matrix[3], chosen)
+    np.testing.assert_array_equal(ids, their_ids)
+    np.testing.assert_allclose(scores, their_scores, rtol=1e-3, atol=1e-5)
+
+
+def test_switches_of_implicit_are_understood():
+    assert AlternatingLeastSquares(4, use_cg=False, use_native=True).solver == "cholesky"
+    assert AlternatingLeastSquares(4, use_cg=True, use_native=False).use_native
+    assert AlternatingLeastSquares(4, solver="cholesky", use_cg=False).use_cg is False
+    assert AlternatingLeastSquares(4, use_gpu=False).device == "cpu"
+    assert AlternatingLeastSquares(4, use_gpu=True).device == "cuda"
+    model = AlternatingLeastSquares(4)
+    model.use_cg = False
+    assert model.solver == "cholesky"
+    model.use_cg = True
+    assert model.solver == "cg"
+    for switches, says in [
+        ({"use_cg": True, "solver": "cholesky"}, "use_cg"),
+        ({"use_gpu": False, "device": "cuda"}, "use_gpu"),
+        ({"use_cg": "yes"}, "use_cg"),
+        ({"use_native": None}, "use_native"),
+    ]:
+        with pytest.raises(InvalidInputError, match=says):
+            AlternatingLeastSquares(4, **switches)
 
 
 def test_there_and_back_again():
