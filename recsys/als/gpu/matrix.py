@@ -21,8 +21,9 @@ from recsys.errors import CapacityError
 ENTRY_BYTES = 8  # a column and a value
 ROW_BYTES = 24  # its number, where it starts, its length
 
-# Rows of one bucket differ in length by no more than this factor: what padding them may cost.
-_SPREAD = 1.3
+# Rows of one bucket differ in length by no more than this factor. Torch pads them to the longest;
+# Triton's kernels do not, and fewer launches are better.
+_SPREAD = {"torch": 1.3, "triton": 2.0}
 _SHORTEST = 16
 
 _CHUNK = 1 << 22  # rows or entries that are copied at a time
@@ -108,7 +109,7 @@ class Orientation:
         else:
             bounds = _cut(indptr, max(1, block_bytes // ENTRY_BYTES))
         self._spans = [(int(indptr[a]), int(indptr[b])) for a, b in bounds]
-        self._buckets = [_buckets(indptr, a, b, card.device) for a, b in bounds]
+        self._buckets = [_buckets(indptr, a, b, card) for a, b in bounds]
         self._resident: Block | None = None
         self._buffers: tuple[_Buffer, ...] = ()
         if block_bytes is None:
@@ -213,9 +214,7 @@ def _cut(indptr: NDArray[np.int64], most: int) -> list[tuple[int, int]]:
     return bounds
 
 
-def _buckets(
-    indptr: NDArray[np.int64], begin: int, end: int, device: torch.device
-) -> tuple[Bucket, ...]:
+def _buckets(indptr: NDArray[np.int64], begin: int, end: int, card: Card) -> tuple[Bucket, ...]:
     """Rows [begin, end) by falling length, cut where the length has fallen by the factor."""
     starts = indptr[begin:end] - indptr[begin]
     lengths = np.diff(indptr[begin : end + 1])
@@ -225,14 +224,20 @@ def _buckets(
     at = 0
     while at < len(order):
         longest = int(falling[at])
-        least = 0 if longest == 0 else 1 if longest <= _SHORTEST else int(longest / _SPREAD)
+        least = (
+            0
+            if longest == 0
+            else 1
+            if longest <= _SHORTEST
+            else int(longest / _SPREAD[card.kernels])
+        )
         stop = int(np.searchsorted(-falling, -least, side="right"))
         chosen = order[at:stop]
         buckets.append(
             Bucket(
-                torch.from_numpy(chosen + begin).to(device),
-                torch.from_numpy(starts[chosen]).to(device),
-                torch.from_numpy(lengths[chosen]).to(device),
+                torch.from_numpy(chosen + begin).to(card.device),
+                torch.from_numpy(starts[chosen]).to(card.device),
+                torch.from_numpy(lengths[chosen]).to(card.device),
                 longest,
             )
         )

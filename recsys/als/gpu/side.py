@@ -84,6 +84,12 @@ class Side:
             right += self.lambdas[rows, None] * self.priors[rows]
         return right
 
+    def start_matrix(self, rows: torch.Tensor) -> torch.Tensor:
+        """The part of A that does not depend on entries, shape (len(rows), f, f)."""
+        matrix = self._row_weights(rows)[:, None, None] * self.gramian
+        matrix.diagonal(dim1=1, dim2=2).add_(self.lambdas[rows, None])
+        return matrix
+
     def dense_product(self, rows: torch.Tensor, vectors: torch.Tensor) -> torch.Tensor:
         """What the Gramian and regularization make of a vector for each row, (len(rows), f)."""
         product = vectors @ self.gramian

@@ -36,7 +36,7 @@ class Products(Protocol):
         """``sum_S excess (y.p) y``, shape (rows, f)."""
 
     def normal(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """``sum_S excess y y'``, shape (rows, f, f), and ``sum_S label y``, shape (rows, f)."""
+        """A (at and below the diagonal) and r, shapes (rows, f, f) and (rows, f)."""
 
 
 @dataclass(frozen=True)
@@ -113,9 +113,10 @@ class TorchProducts:
         return total
 
     def normal(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """``sum_S excess y y'``, shape (rows, f, f), and ``sum_S label y``, shape (rows, f)."""
-        right = self._zeros()
-        matrix = right.new_zeros((*right.shape, right.shape[1]))
+        """A and r of each row, shapes (rows, f, f) and (rows, f)."""
+        side, rows = self._side, self._batch.rows
+        right = side.start_right_side(rows)
+        matrix = side.start_matrix(rows)
         for part in self._stretches():
             right += torch.bmm(part.label[:, None, :], part.factors)[:, 0]
             matrix.baddbmm_((part.factors * part.excess[:, :, None]).mT, part.factors)
@@ -189,12 +190,6 @@ def solve_cholesky(side: Side, batch: Batch, products: Products, status: torch.T
     """
     rows = batch.rows
     matrix, right = products.normal()
-    if side.row_weights is None:
-        matrix += side.gramian
-    else:
-        matrix += side.row_weights[rows, None, None] * side.gramian
-    matrix.diagonal(dim1=1, dim2=2).add_(side.lambdas[rows, None])
-    right += side.start_right_side(rows)
     before = matrix.diagonal(dim1=1, dim2=2).clone()
     lower, info = torch.linalg.cholesky_ex(matrix)
     pivots = lower.diagonal(dim1=1, dim2=2).square()

@@ -242,4 +242,8 @@ def _overflow(name: str, row: int) -> InvalidInputError:
 
 
 def _kernels(card: Card, room: int) -> Kernels:
-    return TorchKernels(room)
+    if card.kernels == "torch":
+        return TorchKernels(room)
+    from recsys.als.gpu.launches import TritonKernels  # Triton may be absent
+
+    return TritonKernels(room, card.precision)

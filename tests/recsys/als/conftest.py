@@ -42,10 +42,10 @@ def variant(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
-@pytest.fixture(params=["torch on cpu", "torch on cuda"])
+@pytest.fixture(params=["torch-cpu", "triton-cpu", "torch-cuda", "triton-cuda"])
 def card(request: pytest.FixtureRequest) -> Any:
     """Each way that code for cards runs; on torch's CPU device Triton's kernels are interpreted."""
-    kernels, _, device = request.param.split()
+    kernels, device = request.param.split("-")
     import torch
 
     if torch.cuda.is_available():
