@@ -5,21 +5,16 @@ registers. ``cg_rows`` runs all steps of a row's conjugate gradients at once, an
 row a single time; ``entry_products`` and ``normal_matrices`` do the sparse part alone, for rows
 that are too long or too wide for that. The arithmetic is that of :mod:`recsys.als.gpu.side`.
 
-Names of arguments are those of :class:`recsys.als.gpu.side.Side`; ``constants`` holds α and α0 in
-the dtype of the factors, for Triton hands on Python's floats in single precision. In capitals what
-a kernel is compiled for: the number of FACTORS, the next power of two F, and entries in a TILE.
+Triton reads annotations as code, so arguments have none but ``tl.constexpr``. Their names are those
+of :class:`recsys.als.gpu.side.Side`; ``constants`` holds α and α0 in the dtype of the factors, for
+Triton hands on Python's floats in single precision. In capitals what a kernel is compiled for: the
+number of FACTORS, the next power of two F, and entries in a TILE.
 """
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
-
 import triton
 import triton.language as tl
-
-Pointer: TypeAlias = Any
-Scalar: TypeAlias = Any
-Values: TypeAlias = Any
 
 # As in solvers.py; a kernel reads no globals but constants of the language.
 _SOLVED = tl.constexpr(1e-20)
@@ -27,9 +22,7 @@ _NOT_FINITE = tl.constexpr(1)
 
 
 @triton.jit
-def row_constants(
-    row: Scalar, lambdas: Pointer, constants: Pointer, row_weights: Pointer
-) -> Values:
+def row_constants(row, lambdas, constants, row_weights):
     """λ, the row's weight, α, and α0 times the weight."""
     alpha = tl.load(constants)
     unobserved = tl.load(constants + 1)
@@ -39,16 +32,16 @@ def row_constants(
 
 @triton.jit
 def weighed_tile(
-    at: Scalar,
-    left: Scalar,
-    columns: Pointer,
-    values: Pointer,
-    column_weights: Pointer,
-    offsets: Pointer,
-    alpha: Scalar,
-    unobserved: Scalar,
+    at,
+    left,
+    columns,
+    values,
+    column_weights,
+    offsets,
+    alpha,
+    unobserved,
     TILE: tl.constexpr,
-) -> Values:
+):
     """Columns, which of them are there, labels and excess of entries [at, at + TILE)."""
     number = tl.arange(0, TILE)
     here = number < left
@@ -65,9 +58,7 @@ def weighed_tile(
 
 
 @triton.jit
-def gathered_tile(
-    gathered: Pointer, column: Values, here: Values, k: Values, dtype: Any, FACTORS: tl.constexpr
-) -> Values:
+def gathered_tile(gathered, column, here, k, dtype, FACTORS: tl.constexpr):
     """Factors `k` of the rows of the other side at `column`; 0 where they are not `here`."""
     mask = here[:, None] & (k < FACTORS)[None, :]
     y = tl.load(gathered + column[:, None] * FACTORS + k[None, :], mask=mask, other=0)
@@ -76,13 +67,13 @@ def gathered_tile(
 
 @triton.jit
 def dense_product(
-    gramian: Pointer,
-    v: Values,
-    weight: Scalar,
-    lam: Scalar,
+    gramian,
+    v,
+    weight,
+    lam,
     FACTORS: tl.constexpr,
     F: tl.constexpr,
-) -> Values:
+):
     """What the Gramian, which stays in the nearest cache, and regularization make of `v`."""
     i = tl.arange(0, F)
     inside = (i < FACTORS)[:, None] & (i < FACTORS)[None, :]
@@ -92,29 +83,29 @@ def dense_product(
 
 @triton.jit
 def cg_rows(
-    rows: Pointer,
-    starts: Pointer,
-    lengths: Pointer,
-    columns: Pointer,
-    values: Pointer,
-    target: Pointer,
-    gathered: Pointer,
-    gramian: Pointer,
-    lambdas: Pointer,
-    constants: Pointer,
-    row_weights: Pointer,
-    column_weights: Pointer,
-    offsets: Pointer,
-    linear: Pointer,
-    priors: Pointer,
-    status: Pointer,
-    steps: Scalar,
+    rows,
+    starts,
+    lengths,
+    columns,
+    values,
+    target,
+    gathered,
+    gramian,
+    lambdas,
+    constants,
+    row_weights,
+    column_weights,
+    offsets,
+    linear,
+    priors,
+    status,
+    steps,
     FACTORS: tl.constexpr,
     F: tl.constexpr,
     TILE: tl.constexpr,
     RESIDENT: tl.constexpr,
     EPSILON: tl.constexpr,
-) -> None:
+):
     """Improve a row by `steps` of conjugate gradients; RESIDENT rows fit into one TILE."""
     place = tl.program_id(0)
     row = tl.load(rows + place)
@@ -200,26 +191,26 @@ def cg_rows(
 
 @triton.jit
 def entry_products(
-    rows: Pointer,
-    starts: Pointer,
-    lengths: Pointer,
-    columns: Pointer,
-    values: Pointer,
-    gathered: Pointer,
-    vectors: Pointer,
-    out: Pointer,
-    lambdas: Pointer,
-    constants: Pointer,
-    row_weights: Pointer,
-    column_weights: Pointer,
-    offsets: Pointer,
-    span: Scalar,
-    parts: Scalar,
+    rows,
+    starts,
+    lengths,
+    columns,
+    values,
+    gathered,
+    vectors,
+    out,
+    lambdas,
+    constants,
+    row_weights,
+    column_weights,
+    offsets,
+    span,
+    parts,
     FACTORS: tl.constexpr,
     F: tl.constexpr,
     TILE: tl.constexpr,
     RESIDUAL: tl.constexpr,
-) -> None:
+):
     """The sparse part of A v (or of r - A v, where RESIDUAL), over `span` entries of a row.
 
     `out` is of shape (rows, parts, FACTORS): the parts of a long row are summed after it, in order.
@@ -247,25 +238,25 @@ def entry_products(
 
 @triton.jit
 def normal_matrices(
-    rows: Pointer,
-    starts: Pointer,
-    lengths: Pointer,
-    columns: Pointer,
-    values: Pointer,
-    gathered: Pointer,
-    gramian: Pointer,
-    matrix: Pointer,
-    right: Pointer,
-    lambdas: Pointer,
-    constants: Pointer,
-    row_weights: Pointer,
-    column_weights: Pointer,
-    offsets: Pointer,
+    rows,
+    starts,
+    lengths,
+    columns,
+    values,
+    gathered,
+    gramian,
+    matrix,
+    right,
+    lambdas,
+    constants,
+    row_weights,
+    column_weights,
+    offsets,
     FACTORS: tl.constexpr,
     B: tl.constexpr,
     TILE: tl.constexpr,
     PRECISION: tl.constexpr,
-) -> None:
+):
     """One tile of B x B, at or under the diagonal, of a row's A; on the diagonal its r as well."""
     place = tl.program_id(0).to(tl.int64)
     if tl.program_id(2) > tl.program_id(1):
