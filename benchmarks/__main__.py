@@ -19,6 +19,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
     "als_sweep": ("--all", "--plot", "{out}/als_sweep.png"),
     "als_scaling": ("--plot", "{out}/als_scaling.png"),
     "als_foldin": (),
+    "als_gpu": (),
     "retrieval_recall": (),
     "quality_ml1m": (),
     "quality_gowalla": (),

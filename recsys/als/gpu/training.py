@@ -174,10 +174,7 @@ class CardTraining:
         other: Factors,
         gram: NDArray[np.float64],
     ) -> None:
-        indptr, indices, data = half.csr
-        picked = csr_matrix(
-            (data, indices, indptr), shape=(len(indptr) - 1, len(other)), copy=False
-        )[chosen]
+        picked = _picked(half, chosen, len(other))
         made: Factors = np.zeros((len(chosen), other.shape[1]), dtype=other.dtype)
         try:
             _solve_natively(picked, made, other, gram, half.config, half.name)
@@ -185,7 +182,8 @@ class CardTraining:
             for number, row in enumerate(chosen):
                 name = f"{half.name}, row {row} alone"
                 try:
-                    _solve_natively(picked[number], made[:1], other, gram, half.config, name)
+                    alone = _picked(half, chosen[number : number + 1], len(other))
+                    _solve_natively(alone, made[:1], other, gram, half.config, name)
                 except InvalidInputError as error:
                     raise _overflow(half.name, int(row)) from error
             raise
@@ -222,16 +220,26 @@ class CardTraining:
 _MENDED_AT_ONCE = 4096
 
 
+def _picked(half: _Half, chosen: NDArray[np.int64], columns: int) -> cpu.SparseRows:
+    """Some rows of the host's matrix, for the native core."""
+    indptr, indices, data = half.csr
+    starts, lengths = indptr[chosen], indptr[chosen + 1] - indptr[chosen]
+    ends = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    places = np.arange(ends[-1]) + np.repeat(starts - ends[:-1], lengths)
+    return cpu.SparseRows(
+        ends, indices[places].astype(np.int32, copy=False), np.array(data[places]), columns
+    )
+
+
 def _solve_natively(
-    rows: csr_matrix,
+    rows: cpu.SparseRows,
     made: Factors,
     other: Factors,
     gram: NDArray[np.float64],
     config: ALSConfig,
     name: str,
 ) -> None:
-    native = cpu.sparse_rows(rows, name)
-    cpu.solve(native, made, other, config, solver="cholesky", gramian=gram, name=name)
+    cpu.solve(rows, made, other, config, solver="cholesky", gramian=gram, name=name)
 
 
 def _overflow(name: str, row: int) -> InvalidInputError:
