@@ -12,6 +12,7 @@
 
 #include "subspace.hpp"
 
+#include "block_cholesky.hpp"
 #include "lanes.hpp"
 
 namespace alsatian::als {
@@ -25,19 +26,13 @@ constexpr std::int64_t kCacheLine = 64;
 // Entries between two looks at whether to go on.
 constexpr std::int64_t kLook = 64 * kChunk;
 
-template <class T>
-constexpr T kEpsilon = sizeof(T) == 4 ? T(1.1920929e-07) : T(2.220446049250313e-16);
-
 #if defined(__AVX512F__)
-constexpr int kTileRows = 8;      // 8 x 2 sums of the 32 registers
 constexpr int kProductRows = 6;   // 6 x 4
 constexpr int kProductLanes = 4;
 #else
-constexpr int kTileRows = 4;      // 4 x 2 sums of the 16 registers
 constexpr int kProductRows = 6;   // 6 x 2
 constexpr int kProductLanes = 2;
 #endif
-constexpr std::int64_t kPanel = 16;  // rows that the factorization finishes together
 
 template <class T>
 bool finite(T value) {
@@ -49,12 +44,6 @@ ALSATIAN_INLINE T dot(const T* a, const T* b, std::int64_t n) {
     Lanes<T> sum{};
     for (std::int64_t k = 0; k < n; k += kWidth<T>) sum += load(a + k) * load(b + k);
     return sum_lanes<T>(sum);
-}
-
-template <class T>
-ALSATIAN_INLINE void add_scaled(T* out, T scale, const T* v, std::int64_t n) {
-    const Lanes<T> s = spread<T>(scale);
-    for (std::int64_t k = 0; k < n; k += kWidth<T>) store(out + k, load(out + k) + s * load(v + k));
 }
 
 // ---- a row's entries -----------------------------------------------------------------------------
@@ -77,30 +66,14 @@ ALSATIAN_INLINE void prefetch(const Side<T>& side, const Slice<T>& slice, std::i
     for (std::int64_t k = 0; k < bytes; k += kCacheLine) __builtin_prefetch(from + k);
 }
 
-// The block of one row of the other side, copied, zeros after it.
+// Where the block of an entry lies: in place where its padding may be read, else copied to `copied`.
 template <class T>
-ALSATIAN_INLINE void copy_block(const Slice<T>& slice, std::int64_t row, T* to) {
-    const T* const from = slice.rows + row * slice.rows_stride;
-    const std::int64_t whole = slice.padded_rows ? slice.stride : slice.width / kWidth<T> * kWidth<T>;
-    for (std::int64_t k = 0; k < whole; k += kWidth<T>) store(to + k, load(from + k));
-    for (std::int64_t k = whole; k < slice.stride; ++k) to[k] = k < slice.width ? from[k] : T(0);
-}
-
-// Where the blocks of kGroup entries from `entry` on lie, `left` of which are the row's.
-template <class T>
-ALSATIAN_INLINE void locate(const Side<T>& side, const Slice<T>& slice, std::int64_t entry,
-                            std::int64_t left, const SubspaceScratch<T>& scratch, const T** blocks) {
-    for (std::int64_t i = 0; i < kGroup; ++i) {
-        if (i >= left) {
-            blocks[i] = scratch.zeros;
-        } else if (slice.padded_rows) {
-            blocks[i] = slice.rows + side.indices[entry + i] * slice.rows_stride;
-        } else {
-            T* const copied = scratch.rows + i * slice.stride;
-            copy_block(slice, side.indices[entry + i], copied);
-            blocks[i] = copied;
-        }
-    }
+ALSATIAN_INLINE const T* locate(const Side<T>& side, const Slice<T>& slice, std::int64_t entry,
+                                T* copied) {
+    const T* const from = slice.rows + side.indices[entry] * slice.rows_stride;
+    if (slice.padded_rows) [[likely]] return from;
+    for (std::int64_t k = 0; k < slice.stride; ++k) copied[k] = k < slice.width ? from[k] : T(0);
+    return copied;
 }
 
 // scores[e] += v . y_e for the entries [entry, entry + n) of a row; entries before `ahead` are worth a
@@ -115,7 +88,10 @@ ALSATIAN_INLINE void move_scores(const Side<T>& side, const Slice<T>& slice, std
             prefetch(side, slice, at + i);
         }
         const T* blocks[kGroup];
-        locate(side, slice, at, left, scratch, blocks);
+        for (std::int64_t i = 0; i < kGroup; ++i) {
+            blocks[i] = i < left ? locate(side, slice, at + i, scratch.rows + i * slice.stride)
+                                 : scratch.zeros;
+        }
         Lanes<T> sum[kGroup] = {};
         for (std::int64_t k = 0; k < slice.stride; k += kWidth<T>) {
             const Lanes<T> part = load(v + k);
@@ -189,70 +165,96 @@ void multiply_gramian(const Side<T>& side, const Slice<T>& slice, std::int64_t b
 
 // ---- the block's normal equations ----------------------------------------------------------------
 
-// matrix[i.., j..] += or -= left' right over n rows, for kTileRows rows and `lanes` registers.
-template <bool subtract, int lanes, class T>
-void outer_tile(T* matrix, const T* left, const T* right, std::int64_t stride, std::int64_t n) {
+// matrix[i.., j..] += left' right over the entries of a chunk, for kTileRows rows of the matrix and
+// `lanes` registers. `left` are entries side by side, `right` where entries lie, from column j on.
+template <int lanes, class T>
+void outer_tile(T* matrix, const T* left, std::int64_t stride, const T* const* right, std::int64_t j,
+                std::int64_t n) {
     Lanes<T> sum[kTileRows][lanes] = {};
-    for (std::int64_t row = 0; row < n; ++row) {
+    for (std::int64_t entry = 0; entry < n; ++entry) {
         Lanes<T> part[lanes];
-        for (int v = 0; v < lanes; ++v) part[v] = load(right + row * stride + v * kWidth<T>);
+        for (int v = 0; v < lanes; ++v) part[v] = load(right[entry] + j + v * kWidth<T>);
         for (int i = 0; i < kTileRows; ++i) {
-            const Lanes<T> s = spread<T>(left[row * stride + i]);
+            const Lanes<T> s = spread<T>(left[entry * stride + i]);
             for (int v = 0; v < lanes; ++v) sum[i][v] += s * part[v];
         }
     }
     for (int i = 0; i < kTileRows; ++i) {
         for (int v = 0; v < lanes; ++v) {
             T* const at = matrix + i * stride + v * kWidth<T>;
-            store(at, subtract ? load(at) - sum[i][v] : load(at) + sum[i][v]);
+            store(at, load(at) + sum[i][v]);
         }
     }
 }
 
-// Upper triangle of rows [i0, i1) of matrix += or -= left' right; what it writes left of the diagonal
-// is of no account. Bounds are multiples of kPad.
-template <bool subtract, class T>
-void outer(T* matrix, const T* left, const T* right, std::int64_t stride, std::int64_t n,
-           std::int64_t i0, std::int64_t i1) {
-    for (std::int64_t i = i0; i < i1; i += kTileRows) {
+// Upper triangle of matrix += left' right; what it writes left of the diagonal is of no account.
+template <class T>
+void outer(T* matrix, const T* left, std::int64_t stride, const T* const* right, std::int64_t n) {
+    for (std::int64_t i = 0; i < stride; i += kTileRows) {
         std::int64_t j = i / kWidth<T> * kWidth<T>;
         for (; j + 2 * kWidth<T> <= stride; j += 2 * kWidth<T>) {
-            outer_tile<subtract, 2>(matrix + i * stride + j, left + i, right + j, stride, n);
+            outer_tile<2>(matrix + i * stride + j, left + i, stride, right, j, n);
         }
         for (; j < stride; j += kWidth<T>) {
-            outer_tile<subtract, 1>(matrix + i * stride + j, left + i, right + j, stride, n);
+            outer_tile<1>(matrix + i * stride + j, left + i, stride, right, j, n);
         }
     }
 }
 
-// Copies up to kChunk entries of a row into scratch, with their weights, and adds their part to the
-// right side. Returns the places filled, a multiple of kGroup, zeros after the last entry.
+// What entries add to the matrix (`excess`, times their row twice) and, where `scores` are their
+// scores, to the gradient (`rest`, times their row).
 template <class T>
-std::int64_t gather(const Side<T>& side, const Slice<T>& slice, std::int64_t entry, std::int64_t n,
-                    std::int64_t ahead, const T* scores, const SubspaceScratch<T>& scratch) {
-    const std::int64_t stride = slice.stride;
+ALSATIAN_INLINE void weigh(const Side<T>& side, std::int64_t entry, std::int64_t n, const T* scores,
+                           T* excess, T* rest) {
     const T alpha = static_cast<T>(side.alpha), unobserved = static_cast<T>(side.unobserved);
-    const std::int64_t places = padded(n, kGroup);
-    for (std::int64_t i = 0; i < places; ++i) {
-        if (entry + i + kAhead < ahead) prefetch(side, slice, entry + i + kAhead);
-        T* const row = scratch.rows + i * stride;
-        T* const scaled = scratch.scaled + i * stride;
-        if (i >= n) {
-            for (std::int64_t k = 0; k < stride; ++k) row[k] = scaled[k] = T(0);
-            continue;
-        }
-        copy_block(slice, side.indices[entry + i], row);
+    for (std::int64_t i = 0; i < n; ++i) {
         const T value = alpha * static_cast<T>(side.data[entry + i]);
-        const T excess = (value < T(0) ? -value : value) - unobserved;
-        const T rest = (value > T(0) ? value : T(0)) - excess * scores[i];
-        const Lanes<T> s = spread<T>(excess), r = spread<T>(rest);
-        for (std::int64_t k = 0; k < stride; k += kWidth<T>) {
-            const Lanes<T> y = load(row + k);
-            store(scaled + k, s * y);
-            store(scratch.gradient + k, load(scratch.gradient + k) + r * y);
+        excess[i] = (value < T(0) ? -value : value) - unobserved;
+        rest[i] = (value > T(0) ? value : T(0)) - excess[i] * scores[i];
+    }
+}
+
+// gradient += sum_i rest_i block_i, scaled_i <- excess_i block_i, for `lanes` registers of columns.
+template <int lanes, class T>
+ALSATIAN_INLINE void scale_columns(const T* const* blocks, std::int64_t n, const T* excess, const T* rest,
+                                   std::int64_t stride, T* gradient, T* scaled) {
+    Lanes<T> sum[lanes];
+    for (int v = 0; v < lanes; ++v) sum[v] = load(gradient + v * kWidth<T>);
+    for (std::int64_t i = 0; i < n; ++i) {
+        const Lanes<T> s = spread<T>(excess[i]), r = spread<T>(rest[i]);
+        for (int v = 0; v < lanes; ++v) {
+            const Lanes<T> y = load(blocks[i] + v * kWidth<T>);
+            store(scaled + i * stride + v * kWidth<T>, s * y);
+            sum[v] += r * y;
         }
     }
-    return places;
+    for (int v = 0; v < lanes; ++v) store(gradient + v * kWidth<T>, sum[v]);
+}
+
+// Adds up to kChunk entries of a row to the matrix and to the gradient.
+template <class T>
+void add_chunk(const Side<T>& side, const Slice<T>& slice, std::int64_t entry, std::int64_t n,
+               std::int64_t ahead, const T* scores, const SubspaceScratch<T>& scratch) {
+    const std::int64_t stride = slice.stride;
+    const T* blocks[kChunk];
+    for (std::int64_t i = 0; i < n; ++i) {
+        if (entry + i + kAhead < ahead) prefetch(side, slice, entry + i + kAhead);
+        blocks[i] = locate(side, slice, entry + i, scratch.rows + i * stride);
+    }
+    T excess[kChunk], rest[kChunk];
+    weigh(side, entry, n, scores, excess, rest);
+    constexpr int lanes = 4;
+    std::int64_t j = 0;
+    for (; j + lanes * kWidth<T> <= stride; j += lanes * kWidth<T>) {
+        scale_columns<lanes>(blocks, n, excess, rest, stride, scratch.gradient + j, scratch.scaled + j);
+        for (std::int64_t i = 0; i < n; ++i) blocks[i] += lanes * kWidth<T>;
+    }
+    for (; j < stride; j += kWidth<T>) {
+        scale_columns<1>(blocks, n, excess, rest, stride, scratch.gradient + j, scratch.scaled + j);
+        for (std::int64_t i = 0; i < n; ++i) blocks[i] += kWidth<T>;
+    }
+    for (std::int64_t i = 0; i < n; ++i) blocks[i] -= stride;
+    outer(scratch.matrix, scratch.scaled, stride, blocks, n);
 }
 
 // scratch.matrix <- the upper triangle of A_BB, ones on the diagonal of the padding, and
@@ -276,56 +278,9 @@ bool block_equations(const Side<T>& side, const Slice<T>& slice, std::int64_t u,
     for (std::int64_t done = 0; done < n; done += kChunk) {
         if (done % kLook == 0 && side.stopping()) return false;
         const std::int64_t count = n - done < kChunk ? n - done : kChunk;
-        const std::int64_t places =
-            gather(side, slice, entry + done, count, ahead, scores + done, scratch);
-        outer<false>(scratch.matrix, scratch.scaled, scratch.rows, stride, places, 0, stride);
+        add_chunk(side, slice, entry + done, count, ahead, scores + done, scratch);
     }
     return true;
-}
-
-// ---- Cholesky ------------------------------------------------------------------------------------
-
-// matrix = U'U in its upper triangle, a panel of rows at a time. False when a pivot is lost to
-// rounding.
-template <class T>
-bool factorize(T* matrix, std::int64_t stride, T* diagonal) {
-    for (std::int64_t k = 0; k < stride; ++k) diagonal[k] = matrix[k * stride + k];
-    for (std::int64_t k0 = 0; k0 < stride; k0 += kPanel) {
-        if (k0 > 0) outer<true>(matrix, matrix, matrix, stride, k0, k0, k0 + kPanel);
-        for (std::int64_t k = k0; k < k0 + kPanel; ++k) {
-            T* const row = matrix + k * stride;
-            if (!(row[k] > T(4) * kEpsilon<T> * diagonal[k])) return false;
-            const Lanes<T> s = spread<T>(T(1) / __builtin_sqrt(row[k]));
-            for (std::int64_t j = k / kWidth<T> * kWidth<T>; j < stride; j += kWidth<T>) {
-                store(row + j, s * load(row + j));
-            }
-            for (std::int64_t i = k + 1; i < k0 + kPanel; ++i) {
-                const std::int64_t first = i / kWidth<T> * kWidth<T>;
-                add_scaled(matrix + i * stride + first, -row[i], row + first, stride - first);
-            }
-        }
-    }
-    return true;
-}
-
-// x <- (U'U)^-1 r; r is overwritten.
-template <class T>
-void substitute(const T* matrix, std::int64_t stride, T* r, T* x) {
-    for (std::int64_t k = 0; k < stride; ++k) {
-        const T* const row = matrix + k * stride;
-        r[k] /= row[k];
-        std::int64_t j = k + 1;
-        for (; j < stride && j % kWidth<T> != 0; ++j) r[j] -= r[k] * row[j];
-        if (j < stride) add_scaled(r + j, -r[k], row + j, stride - j);
-    }
-    for (std::int64_t k = stride - 1; k >= 0; --k) {
-        const T* const row = matrix + k * stride;
-        T sum = r[k];
-        std::int64_t j = k + 1;
-        for (; j < stride && j % kWidth<T> != 0; ++j) sum -= row[j] * x[j];
-        if (j < stride) sum -= dot(row + j, x + j, stride - j);
-        x[k] = sum / row[k];
-    }
 }
 
 // ---- one block, row after row --------------------------------------------------------------------
@@ -341,8 +296,10 @@ Outcome step_row(const Side<T>& side, const Slice<T>& slice, std::int64_t u, std
     }
     if (!block_equations(side, slice, u, ahead, product, scores, scratch)) return Outcome::stopped;
     if (!finite(dot(scratch.gradient, scratch.gradient, slice.stride))) return Outcome::not_finite;
-    if (!factorize(scratch.matrix, slice.stride, scratch.diagonal)) return Outcome::not_positive;
-    substitute(scratch.matrix, slice.stride, scratch.gradient, scratch.step);
+    if (!factorize(scratch.matrix, slice.stride, scratch.diagonal, scratch.inverses, scratch.gradient)) {
+        return Outcome::not_positive;
+    }
+    substitute(scratch.matrix, slice.stride, scratch.inverses, scratch.gradient, scratch.step);
     T size = 0;
     for (std::int64_t k = 0; k < slice.width; ++k) {
         const T moved = x[k] + scratch.step[k];

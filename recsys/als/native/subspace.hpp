@@ -7,8 +7,8 @@
 
 namespace alsatian::als {
 
-// Entries that are gathered before they are added to a block's normal matrix.
-constexpr std::int64_t kChunk = 64;
+// Entries that are added to a block's normal matrix together: few enough for L1.
+constexpr std::int64_t kChunk = 32;
 
 // Rows that meet the Gramian together: it is read once for all of them.
 constexpr std::int64_t kTogether = 24;
@@ -28,9 +28,10 @@ struct Slice {
 // What one thread works in; each array is aligned to 64 bytes.
 template <class T>
 struct SubspaceScratch {
-    T* rows;      // (kChunk, stride) gathered blocks
-    T* scaled;    // (max(kChunk, kPad), stride) gathered blocks times excess
+    T* rows;      // (kChunk, stride) blocks that have to be copied
+    T* scaled;    // (kChunk, stride) blocks times excess
     T* matrix;    // (stride, stride)
+    T* inverses;  // (stride, kPad) of what is on the diagonal; see block_cholesky.hpp
     T* products;  // (kTogether, stride) rows of the target times the Gramian
     T* gradient;  // (stride)
     T* step;      // (stride)

@@ -58,16 +58,16 @@ class SubspaceWorkspace {
    public:
     explicit SubspaceWorkspace(std::int64_t stride)
         : rows_(kChunk * stride), scaled_(kChunk * stride), matrix_(stride * stride),
-          products_(kTogether * stride), vectors_(4 * stride), stride_(stride) {}
+          inverses_(stride * kPad), products_(kTogether * stride), vectors_(4 * stride), stride_(stride) {}
 
     SubspaceScratch<T> scratch() const {
         T* const vectors = vectors_.get();
-        return {rows_.get(), scaled_.get(), matrix_.get(), products_.get(), vectors,
-                vectors + stride_, vectors + 2 * stride_, vectors + 3 * stride_};
+        return {rows_.get(), scaled_.get(), matrix_.get(), inverses_.get(), products_.get(),
+                vectors, vectors + stride_, vectors + 2 * stride_, vectors + 3 * stride_};
     }
 
    private:
-    Aligned<T> rows_, scaled_, matrix_, products_, vectors_;
+    Aligned<T> rows_, scaled_, matrix_, inverses_, products_, vectors_;
     std::int64_t stride_;
 };
 

@@ -1,0 +1,236 @@
+// Cholesky for matrices of some tens of rows, for subspace.cpp alone: everything here is internal to
+// the object that includes it; see kernels.hpp.
+//
+// A = U'U goes panel by panel of kPanel rows. A panel's own square is reduced beside the identity, so
+// that it leaves the inverse of its U' as well (below the diagonal, where nothing else is needed). With
+// it the rest of the panel, and both substitutions, are products without a chain of divisions: of a
+// small matrix most of the time would otherwise pass in waiting for one pivot after the other.
+#pragma once
+
+#include "kernels.hpp"
+#include "lanes.hpp"
+
+namespace alsatian::als {
+namespace {
+
+template <class T>
+constexpr T kEpsilon = sizeof(T) == 4 ? T(1.1920929e-07) : T(2.220446049250313e-16);
+
+constexpr std::int64_t kPanel = kPad;
+#if defined(__AVX512F__)
+constexpr int kTileRows = 8;  // 8 x 2 sums of the 32 registers
+#else
+constexpr int kTileRows = 4;  // 4 x 2 sums of the 16 registers
+#endif
+
+template <class T>
+constexpr std::int64_t kPanelLanes = kPanel / kWidth<T>;
+
+// matrix[i.., j..] -= left' right over n rows, for kTileRows rows and `lanes` registers.
+template <int lanes, class T>
+void subtract_tile(T* matrix, const T* left, const T* right, std::int64_t stride, std::int64_t n) {
+    Lanes<T> sum[kTileRows][lanes] = {};
+    for (std::int64_t row = 0; row < n; ++row) {
+        Lanes<T> part[lanes];
+        for (int v = 0; v < lanes; ++v) part[v] = load(right + row * stride + v * kWidth<T>);
+        for (int i = 0; i < kTileRows; ++i) {
+            const Lanes<T> s = spread<T>(left[row * stride + i]);
+            for (int v = 0; v < lanes; ++v) sum[i][v] += s * part[v];
+        }
+    }
+    for (int i = 0; i < kTileRows; ++i) {
+        for (int v = 0; v < lanes; ++v) {
+            T* const at = matrix + i * stride + v * kWidth<T>;
+            store(at, load(at) - sum[i][v]);
+        }
+    }
+}
+
+// Rows [k0, k0 + kPanel) of A, from the diagonal on, less what the rows of U above them account for.
+template <class T>
+void subtract_above(T* matrix, std::int64_t stride, std::int64_t k0) {
+    for (std::int64_t i = k0; i < k0 + kPanel; i += kTileRows) {
+        std::int64_t j = i / kWidth<T> * kWidth<T>;
+        for (; j + 2 * kWidth<T> <= stride; j += 2 * kWidth<T>) {
+            subtract_tile<2>(matrix + i * stride + j, matrix + i, matrix + j, stride, k0);
+        }
+        for (; j < stride; j += kWidth<T>) {
+            subtract_tile<1>(matrix + i * stride + j, matrix + i, matrix + j, stride, k0);
+        }
+    }
+}
+
+template <class T>
+struct Pivot {
+    T inverse;       // 1 / pivot
+    T inverse_root;  // 1 / sqrt(pivot)
+};
+
+template <class T>
+inline Pivot<T> pivot_of(T value) {
+    const T inverse = T(1) / value;
+    return {inverse, static_cast<T>(__builtin_sqrt(inverse))};
+}
+
+#if defined(__AVX512F__)
+// An estimate of 14 bits and a step of Newton each: half the latency of dividing.
+template <>
+inline Pivot<float> pivot_of<float>(float value) {
+    const __m128 v = _mm_set_ss(value);
+    const __m128 first = _mm_rcp14_ss(v, v);
+    const __m128 rest = _mm_fnmadd_ss(v, first, _mm_set_ss(1.0f));
+    const __m128 inverse = _mm_fmadd_ss(first, rest, first);
+    const __m128 root = _mm_rsqrt14_ss(v, v);
+    const __m128 half = _mm_mul_ss(_mm_set_ss(0.5f), root);
+    const __m128 off = _mm_fnmadd_ss(_mm_mul_ss(v, root), root, _mm_set_ss(1.0f));
+    return {_mm_cvtss_f32(inverse), _mm_cvtss_f32(_mm_fmadd_ss(half, off, root))};
+}
+#endif
+
+template <class T>
+inline Lanes<T> without(Lanes<T> v, std::int64_t lane) {
+    v[lane] = T(0);
+    return v;
+}
+
+#if defined(__AVX512F__)
+template <>
+inline FloatLanes without<float>(FloatLanes v, std::int64_t lane) {
+    return (FloatLanes)_mm512_maskz_mov_ps(static_cast<__mmask16>(~(1u << lane)), (__m512)v);
+}
+#endif
+
+// The panel's square on the diagonal: `inverse` (kPanel, kPanel) <- the inverse of its U', zeros above
+// the diagonal. Elimination without scaling first, the scale last, off the chain of pivots. Column k of
+// a row is of no use once it is eliminated; there the identity's column k begins. False when a pivot is lost to rounding.
+template <class T>
+bool reduce_square(const T* square, std::int64_t stride, const T* diagonal, T* inverse) {
+    constexpr std::int64_t lanes = kPanelLanes<T>;
+    Lanes<T> row[kPanel][lanes];
+    for (std::int64_t i = 0; i < kPanel; ++i) {
+        for (std::int64_t v = 0; v < lanes; ++v) row[i][v] = load(square + i * stride + v * kWidth<T>);
+    }
+    T scale[kPanel];
+    bool positive = true;
+#pragma GCC unroll 16
+    for (std::int64_t k = 0; k < kPanel; ++k) {
+        alignas(64) T top[kPanel];
+        for (std::int64_t v = 0; v < lanes; ++v) store(top + v * kWidth<T>, row[k][v]);
+        const T value = row[k][k / kWidth<T>][k % kWidth<T>];
+        positive &= value > T(4) * kEpsilon<T> * diagonal[k];
+        const Pivot<T> pivot = pivot_of(value);
+        scale[k] = pivot.inverse_root;
+        row[k][k / kWidth<T>][k % kWidth<T>] = T(1);  // of the identity, whose row goes along
+        Lanes<T> scaled[lanes];
+        for (std::int64_t v = 0; v < lanes; ++v) scaled[v] = spread<T>(pivot.inverse) * row[k][v];
+#pragma GCC unroll 16
+        for (std::int64_t i = k + 1; i < kPanel; ++i) {
+            const Lanes<T> s = spread<T>(top[i]);
+            row[i][k / kWidth<T>] = without<T>(row[i][k / kWidth<T>], k % kWidth<T>);
+            for (std::int64_t v = 0; v < lanes; ++v) row[i][v] -= s * scaled[v];
+        }
+    }
+    if (!positive) return false;
+    for (std::int64_t i = 0; i < kPanel; ++i) {
+        for (std::int64_t v = 0; v < lanes; ++v) {
+            store(inverse + i * kPanel + v * kWidth<T>, spread<T>(scale[i]) * row[i][v]);
+        }
+        for (std::int64_t j = i + 1; j < kPanel; ++j) inverse[i * kPanel + j] = T(0);
+    }
+    return true;
+}
+
+// Rows of A right of the panel's square <- rows of U: the inverse times them, one register of columns
+// at a time.
+template <class T>
+void finish_panel(T* panel, std::int64_t stride, std::int64_t begin, const T* inverse) {
+    for (std::int64_t j = begin; j < stride; j += kWidth<T>) {
+        Lanes<T> above[kPanel];
+        for (std::int64_t i = 0; i < kPanel; ++i) above[i] = load(panel + i * stride + j);
+#pragma GCC unroll 16
+        for (std::int64_t i = 0; i < kPanel; ++i) {
+            Lanes<T> even{}, odd{};
+#pragma GCC unroll 16
+            for (std::int64_t k = 0; k <= i; k += 2) {
+                even += spread<T>(inverse[i * kPanel + k]) * above[k];
+                if (k + 1 <= i) odd += spread<T>(inverse[i * kPanel + k + 1]) * above[k + 1];
+            }
+            store(panel + i * stride + j, even + odd);
+        }
+    }
+}
+
+// r (kPanel) <- inverse r
+template <class T>
+void apply_inverse(const T* inverse, T* r) {
+    alignas(64) T found[kPanel];
+    for (std::int64_t i = 0; i < kPanel; i += kGroup) {
+        Lanes<T> sum[kGroup] = {};
+        for (std::int64_t v = 0; v < kPanel; v += kWidth<T>) {
+            const Lanes<T> part = load(r + v);
+            for (std::int64_t g = 0; g < kGroup; ++g) {
+                sum[g] += part * load(inverse + (i + g) * kPanel + v);
+            }
+        }
+        sum_lanes8<T>(sum, found + i);
+    }
+    for (std::int64_t i = 0; i < kPanel; ++i) r[i] = found[i];
+}
+
+// matrix (upper triangle, stride a multiple of kPanel) = U'U, and r <- U'^-1 r. `inverses` (stride,
+// kPanel) keeps the inverse of each panel's square; the squares themselves stay as they were. False
+// when a pivot is lost to rounding.
+template <class T>
+bool factorize(T* matrix, std::int64_t stride, T* diagonal, T* inverses, T* r) {
+    for (std::int64_t k = 0; k < stride; ++k) diagonal[k] = matrix[k * stride + k];
+    for (std::int64_t k0 = 0; k0 < stride; k0 += kPanel) {
+        T* const panel = matrix + k0 * stride;
+        T* const inverse = inverses + k0 * kPanel;
+        if (k0 > 0) {
+            subtract_above(matrix, stride, k0);
+            for (std::int64_t v = k0; v < k0 + kPanel; v += kWidth<T>) {
+                Lanes<T> sum[4] = {load(r + v)};
+                for (std::int64_t k = 0; k < k0; k += 4) {
+                    for (std::int64_t i = 0; i < 4; ++i) {
+                        sum[i] -= spread<T>(r[k + i]) * load(matrix + (k + i) * stride + v);
+                    }
+                }
+                store(r + v, (sum[0] + sum[1]) + (sum[2] + sum[3]));
+            }
+        }
+        if (!reduce_square(panel + k0, stride, diagonal + k0, inverse)) return false;
+        apply_inverse(inverse, r + k0);
+        finish_panel(panel, stride, k0 + kPanel, inverse);
+    }
+    return true;
+}
+
+// x <- U^-1 r
+template <class T>
+void substitute(const T* matrix, std::int64_t stride, const T* inverses, const T* r, T* x) {
+    for (std::int64_t k0 = stride - kPanel; k0 >= 0; k0 -= kPanel) {
+        alignas(64) T rest[kPanel];
+        for (std::int64_t i = 0; i < kPanel; i += kGroup) {
+            Lanes<T> sum[kGroup] = {};
+            for (std::int64_t v = k0 + kPanel; v < stride; v += kWidth<T>) {
+                const Lanes<T> part = load(x + v);
+                for (std::int64_t g = 0; g < kGroup; ++g) {
+                    sum[g] += part * load(matrix + (k0 + i + g) * stride + v);
+                }
+            }
+            sum_lanes8<T>(sum, rest + i);
+        }
+        for (std::int64_t i = 0; i < kPanel; ++i) rest[i] = r[k0 + i] - rest[i];
+        for (std::int64_t v = 0; v < kPanel; v += kWidth<T>) {
+            Lanes<T> even{}, odd{};
+            for (std::int64_t k = 0; k < kPanel; k += 2) {
+                even += spread<T>(rest[k]) * load(inverses + (k0 + k) * kPanel + v);
+                odd += spread<T>(rest[k + 1]) * load(inverses + (k0 + k + 1) * kPanel + v);
+            }
+            store(x + k0 + v, even + odd);
+        }
+    }
+}
+
+}  // namespace
+}  // namespace alsatian::als
