@@ -115,7 +115,7 @@ double objective(const Csr& matrix, const T* users, const T* items, std::int64_t
     }
 
     std::vector<std::int64_t> counts(static_cast<std::size_t>(matrix.columns));
-    for (std::int64_t e = 0; e < matrix.indptr[matrix.rows]; ++e) {
+    for (std::int64_t e = matrix.indptr[0]; e < matrix.indptr[matrix.rows]; ++e) {
         ++counts[static_cast<std::size_t>(matrix.indices[e])];
     }
     const Penalized<T> user_side{users, nullptr, terms.priors, terms.row_weights, matrix.rows,

@@ -58,20 +58,31 @@ def killed_at(sweep):
     return callback
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"dtype": "float64"},
+        {"gathered_dtype": "bfloat16"},
+        {"solver": "cholesky"},
+        {"solver": "subspace", "subspace_dimension": 3},
+    ],
+    ids=str,
+)
 @pytest.mark.parametrize("every", [1, 2, 4])
-def test_a_resumed_training_is_the_uninterrupted_one(tmp_path, dtype, every):
-    whole = fit(made(dtype=dtype, calculate_training_loss=True))
+def test_a_resumed_training_is_the_uninterrupted_one(tmp_path, settings, every):
+    settings = settings | {"calculate_training_loss": True}
+    whole = fit(made(**settings))
     options = {"checkpoint": tmp_path / "new" / "kept", "checkpoint_every": every, "resume": True}
     with pytest.raises(Killed):
-        fit(made(dtype=dtype, calculate_training_loss=True), callback=killed_at(5), **options)
+        fit(made(**settings), callback=killed_at(5), **options)
     told = []
-    resumed = made(dtype=dtype, calculate_training_loss=True, num_threads=2)
+    resumed = made(**settings | {"num_threads": 2})
     fit(resumed, callback=lambda iteration, *_: told.append(iteration), **options)
     assert told == list(range(4 // every * every, 6))
     same(resumed, whole)
     assert resumed.user_factors.ctypes.data % 64 == 0
-    finished = fit(made(dtype=dtype), **options)  # nothing is left to do
+    finished = fit(made(**settings), **options)  # nothing is left to do
     same(finished, whole)
 
 
