@@ -38,7 +38,11 @@ SIZES = {"full": (138_493, 26_744, 12_400_000), "tiny": (120, 60, 900)}
 REGULARIZATION = 0.01
 CG_STEPS = 3
 PACKAGES = ("alsatian", "implicit", "torch", "triton", "numpy")
-PRECISIONS = {"full": "alsatian", "tf32": "alsatian, tf32 *", "bf16": "alsatian, bf16 *"}
+OURS: dict[str, dict[str, Any]] = {
+    "alsatian": {},
+    "alsatian, tf32 *": {"gpu_precision": "tf32"},
+    "alsatian, bfloat16 *": {"gathered_dtype": "bfloat16"},
+}
 
 
 @dataclass
@@ -58,7 +62,7 @@ def start_of(matrix: Any, factors: int, seed: int) -> tuple[Any, Any]:
     return users, items
 
 
-def ours(matrix: Any, start: tuple[Any, Any], precision: str) -> Contender:
+def ours(matrix: Any, start: tuple[Any, Any], name: str) -> Contender:
     """Our training on the card; each half ends with a look at what could not be solved."""
     users, items = (side.copy() for side in start)
     config = ALSConfig(
@@ -66,7 +70,7 @@ def ours(matrix: Any, start: tuple[Any, Any], precision: str) -> Contender:
         regularization=REGULARIZATION,
         cg_steps=CG_STEPS,
         device="cuda",
-        gpu_precision=precision,
+        **OURS[name],
     )
     training: Training = open_training(
         matrix, cpu.sparse_rows(matrix, "matrix"), users, items, config
@@ -82,7 +86,7 @@ def ours(matrix: Any, start: tuple[Any, Any], precision: str) -> Contender:
         training.fetch()
         return users, items
 
-    return Contender(PRECISIONS[precision], sweep, factors)
+    return Contender(name, sweep, factors)
 
 
 def implicit_(matrix: Any, start: tuple[Any, Any]) -> Contender:
@@ -111,7 +115,7 @@ def implicit_(matrix: Any, start: tuple[Any, Any]) -> Contender:
 def measure(matrix: Any, factors: int, rounds: int, seed: int) -> dict[str, Any]:
     """One number of factors: every contender in turn, `rounds` times after one not counted."""
     start = start_of(matrix, factors, seed)
-    contenders, absent = [ours(matrix, start, precision) for precision in PRECISIONS], None
+    contenders, absent = [ours(matrix, start, name) for name in OURS], None
     try:
         contenders.append(implicit_(matrix, start))
     except ImportError as error:

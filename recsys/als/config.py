@@ -16,7 +16,7 @@ MAX_FACTORS = 4096
 SOLVERS = ("cg", "cholesky", "subspace")
 DEVICES = ("cpu", "cuda", "cuda:N")
 GPU_SOLVERS = ("cg", "cholesky")
-GPU_PRECISIONS = ("full", "tf32", "bf16")
+GPU_PRECISIONS = ("full", "tf32")
 GATHERED = ("auto", "same", "bfloat16")
 DTYPES = ("float32", "float64")
 
@@ -50,7 +50,7 @@ class ALSConfig:
     gathered_dtype : str
         How the other side's factors are read by ``"cg"``: ``"bfloat16"`` (half the bytes, sums in
         float32; needs `dtype` float32), ``"same"`` as `dtype`, or ``"auto"``: bfloat16 where a
-        matrix is large enough for it to be faster.
+        matrix is large enough for it to be faster. On a card ``"auto"`` is ``"same"``.
     subspace_dimension : int
         Dimensions of one block of the ``"subspace"`` solver, 1 to 4096; more than there are
         factors means all of them.
@@ -58,9 +58,8 @@ class ALSConfig:
         ``"cpu"``, ``"cuda"`` or ``"cuda:N"``: where training runs. Whether the card exists is
         checked when a training starts, so that a model can be loaded where there is none.
     gpu_precision : str
-        On a card: ``"full"`` (plain float32 or float64), ``"tf32"`` (matrix products of float32 in
-        TF32, a mantissa of 10 bits) or ``"bf16"`` (the factors that rows are solved from are
-        gathered from a bfloat16 copy: half the traffic, a mantissa of 7 bits).
+        On a card: ``"full"`` (plain float32 or float64), or ``"tf32"`` (matrix products of float32
+        in TF32, a mantissa of 10 bits).
     dtype : str
         ``"float32"`` or ``"float64"``; of factors and arithmetic.
     num_threads : int

@@ -85,7 +85,7 @@ class AlternatingLeastSquares(TopN):
         ``gpu``, and the solvers ``"cg"`` or ``"cholesky"``. Everything after training runs on the
         processor.
     gpu_precision : str
-        On a card: ``"full"``, ``"tf32"`` or ``"bf16"``; see :class:`recsys.als.config.ALSConfig`.
+        On a card: ``"full"`` or ``"tf32"``; see :class:`recsys.als.config.ALSConfig`.
     dtype : str or dtype
         ``"float32"`` or ``"float64"``.
     num_threads : int

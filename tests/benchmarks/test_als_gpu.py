@@ -30,7 +30,7 @@ def test_the_tiny_size_runs_on_torch_cpu_and_does_not_pass_for_a_measurement(mon
     assert "objective" in printed
     result = als_gpu.run("tiny", [8], 2, seed=1)
     lines = {line["name"]: line for line in result["cases"][0]["contenders"]}
-    assert set(als_gpu.PRECISIONS.values()) <= set(lines)
+    assert set(als_gpu.OURS) <= set(lines)
     assert all(len(line["seconds"]) == 2 for line in lines.values())
-    full, half = lines["alsatian"]["objective"], lines["alsatian, bf16 *"]["objective"]
+    full, half = lines["alsatian"]["objective"], lines["alsatian, bfloat16 *"]["objective"]
     assert half == pytest.approx(full, rel=0.01)

@@ -39,7 +39,7 @@ class Card:
     memory : int
         Bytes that a training may take on it.
     precision : str
-        ``"full"``, ``"tf32"`` or ``"bf16"``: see :class:`recsys.als.config.ALSConfig`.
+        ``"full"`` or ``"tf32"``: see :class:`recsys.als.config.ALSConfig`.
     """
 
     device: torch.device

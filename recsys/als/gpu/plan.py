@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from recsys.als.config import ALSConfig
 from recsys.als.gpu.card import Card
 from recsys.als.gpu.matrix import ENTRY_BYTES, ROW_BYTES
 from recsys.errors import CapacityError
@@ -30,19 +31,22 @@ class Plan:
     block_bytes: int | None
 
 
-def plan(card: Card, users: int, items: int, entries: int, factors: int, itemsize: int) -> Plan:
+def gathers_half(config: ALSConfig) -> bool:
+    """Whether entries gather from a copy in bfloat16: on a card only where it is asked for."""
+    return config.gathered_dtype == "bfloat16" and config.solver == "cg"
+
+
+def plan(card: Card, config: ALSConfig, users: int, items: int, entries: int) -> Plan:
     """Share out the memory of `card`.
 
     Parameters
     ----------
     card : Card
         Where.
+    config : ALSConfig
+        Settings.
     users, items, entries : int
         Shape and stored values of the matrix.
-    factors : int
-        Length of a factor vector.
-    itemsize : int
-        Bytes of a factor, 4 or 8.
 
     Raises
     ------
@@ -52,14 +56,16 @@ def plan(card: Card, users: int, items: int, entries: int, factors: int, itemsiz
     Examples
     --------
     >>> import torch
-    >>> plan(Card(torch.device("cpu"), "torch", 10**9), 1_000, 500, 20_000, 64, 4).block_bytes
-    >>> small = Card(torch.device("cpu"), "torch", 10**7)
-    >>> plan(small, 1_000, 500, 2_000_000, 64, 4).block_bytes is None
+    >>> large, small = (Card(torch.device("cpu"), "torch", n) for n in (10**9, 10**7))
+    >>> plan(large, ALSConfig(factors=64), 1_000, 500, 2_000_000).block_bytes is None
+    True
+    >>> plan(small, ALSConfig(factors=64), 1_000, 500, 2_000_000).block_bytes is None
     False
     """
-    rows = users + items
+    rows, factors = users + items, config.factors
+    itemsize = 4 if config.dtype == "float32" else 8
     fixed = rows * (factors * itemsize + ROW_BYTES + itemsize + 1)
-    if card.precision == "bf16":
+    if gathers_half(config):
         fixed += max(users, items) * factors * 2
     fixed += factors * factors * (3 * 8 + itemsize)
     least = max(_LEAST_ROOM, 10 * factors * factors * itemsize)

@@ -16,7 +16,7 @@ from recsys.als.cpu import Factors
 from recsys.als.gpu.card import Card
 from recsys.als.gpu.matrix import Block, Bucket, Orientation, uploaded
 from recsys.als.gpu.objective import observed_loss, penalty
-from recsys.als.gpu.plan import plan
+from recsys.als.gpu.plan import gathers_half, plan
 from recsys.als.gpu.side import Side, gramian
 from recsys.als.gpu.solvers import (
     NOT_FINITE,
@@ -78,9 +78,7 @@ class CardTraining:
         config: ALSConfig,
         card: Card,
     ) -> None:
-        shared = plan(
-            card, len(users), len(items), rows.entries, config.factors, users.dtype.itemsize
-        )
+        shared = plan(card, config, len(users), len(items), rows.entries)
         self._card, self._config, self._room = card, config, shared.room
         self._host = (users, items)
         self._kernels = _kernels(card, shared.room)
@@ -142,11 +140,10 @@ class CardTraining:
     def _side(
         self, half: _Half, target: torch.Tensor, other: torch.Tensor, exact: torch.Tensor
     ) -> Side:
-        bf16 = self._card.precision == "bf16"
         return Side(
             target=target,
             other=other,
-            gathered=other.to(torch.bfloat16) if bf16 else other,
+            gathered=other.to(torch.bfloat16) if gathers_half(self._config) else other,
             gramian=(self._config.unobserved_weight * exact).to(target.dtype),
             lambdas=half.lambdas,
             alpha=self._config.alpha,

@@ -64,8 +64,8 @@ def test_devices_that_are_none(device):
     ("settings", "words"),
     [
         ({"device": "cpu", "gpu_precision": "tf32"}, "or device='cuda'"),
-        ({"device": "cuda", "gpu_precision": "bf16", "dtype": "float64"}, "dtype 'float32'"),
-        ({"device": "cuda", "gpu_precision": "fp8"}, "full, tf32, bf16"),
+        ({"device": "cuda", "gpu_precision": "tf32", "dtype": "float64"}, "dtype 'float32'"),
+        ({"device": "cuda", "gpu_precision": "fp8"}, "full, tf32"),
     ],
 )
 def test_settings_that_contradict_each_other(settings, words):
@@ -116,11 +116,11 @@ def test_without_torch(monkeypatch):
 def test_a_card_that_is_too_small():
     small = Card(torch.device("cpu"), "torch", 50_000_000)
     with pytest.raises(CapacityError) as raised:
-        plan(small, 138_493, 26_744, 12_400_000, 128, 4)
+        plan(small, ALSConfig(factors=128), 138_493, 26_744, 12_400_000)
     assert "use fewer factors or device='cpu'" in line_of(raised)
-    assert plan(small, 138_493, 26_744, 12_400_000, 16, 4).block_bytes
+    assert plan(small, ALSConfig(factors=16), 138_493, 26_744, 12_400_000).block_bytes
     large = Card(torch.device("cpu"), "torch", 5 * 10**8)
-    assert plan(large, 138_493, 26_744, 12_400_000, 16, 4).block_bytes is None
+    assert plan(large, ALSConfig(factors=16), 138_493, 26_744, 12_400_000).block_bytes is None
 
 
 def test_memory_that_runs_out_is_said_plainly():

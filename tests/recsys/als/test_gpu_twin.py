@@ -200,20 +200,25 @@ def test_large_factor_count(card):
         assert_same(solved(card, matrix, start, other, config), expected, "float32")
 
 
-@pytest.mark.parametrize("precision", ["tf32", "bf16"])
-@pytest.mark.parametrize("solver", ["cg", "cholesky"])
-def test_reduced_precision_stays_near(card, solver, precision):
-    card = Card(card.device, card.kernels, card.memory, precision)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"gpu_precision": "tf32", "solver": "cg"},
+        {"gpu_precision": "tf32", "solver": "cholesky"},
+        {"gathered_dtype": "bfloat16", "solver": "cg"},
+    ],
+)
+def test_reduced_precision_stays_near(card, settings):
+    card = replace(card, precision=settings.get("gpu_precision", "full"))
     matrix = random_matrix(10, 150, 0.2, seed=20)
     other = random_factors(150, 32, "float32", seed=21)
     start = random_factors(10, 32, "float32", seed=22)
     expected = start.astype(np.float64)
-    solve_twin(matrix, expected, other, OBJECTIVES[0], solver)
-    config = config_of(OBJECTIVES[0], 32, solver=solver, gpu_precision=precision)
-    found = solved(card, matrix, start, other, config)
+    solve_twin(matrix, expected, other, OBJECTIVES[0], settings["solver"])
+    found = solved(card, matrix, start, other, config_of(OBJECTIVES[0], 32, **settings))
     error = np.linalg.norm(found - expected) / np.linalg.norm(expected)
     assert error < 0.02
-    if precision == "bf16":
+    if "gathered_dtype" in settings:
         assert error > 1e-5  # it is not just ignored
 
 
