@@ -119,8 +119,8 @@ class Course:
             try:
                 yield
             finally:
-                if self._best and self._since_best:
-                    self._take(self._best)
+                # Also where it was the last whole sweep: an interrupted one may have followed.
+                self._take(self._best)
                 self._best = {}
                 self._model._forget_derived()
 

@@ -9,6 +9,7 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from recsys.als import AlternatingLeastSquares, TrainingState
+from recsys.als.engine import NativeTraining
 from recsys.errors import AlsatianError, CapacityError, InvalidInputError
 from recsys.evaluation import HeldOut
 
@@ -155,6 +156,24 @@ def test_the_best_state_is_put_back_after_an_interrupt_too():
     with pytest.raises(KeyboardInterrupt):
         fit(model, callback=interrupted, validation=lambda _: next(scores))
     np.testing.assert_array_equal(model.user_factors, fit(made(iterations=1)).user_factors)
+
+
+def test_half_a_sweep_after_the_best_one_is_undone(monkeypatch):
+    solve_items, calls = NativeTraining.solve_items, []
+
+    def interrupted(training):
+        calls.append(training)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        solve_items(training)
+
+    monkeypatch.setattr(NativeTraining, "solve_items", interrupted)
+    model = made()
+    with pytest.raises(KeyboardInterrupt):
+        fit(model, validation=lambda trained: len(trained.history_))
+    monkeypatch.undo()
+    assert model.best_sweep_ == 2
+    np.testing.assert_array_equal(model.user_factors, fit(made(iterations=2)).user_factors)
 
 
 @pytest.mark.parametrize(
