@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 from recsys.errors import InputNotFoundError, ModelFormatError, StorageError
 from recsys.storage import (
@@ -38,6 +40,22 @@ def test_a_full_disk_is_one_clear_line(tmp_path: Path) -> None:
         temporary.touch()
         full.write("x" * 100_000)
     assert os.listdir(tmp_path) == []
+
+
+def test_tensors_are_written_without_a_copy(tmp_path: Path) -> None:
+    tensors = {"a": np.ones((1 << 20, 4), np.float32), "b": np.ones(3, np.int8)}
+    tracemalloc.start()
+    try:
+        write_tensors(tmp_path / "t.safetensors", tensors)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < tensors["a"].nbytes / 8
+    read = load_file(tmp_path / "t.safetensors")  # the library's own reader
+    assert {name: (value.dtype, value.shape) for name, value in read.items()} == {
+        name: (value.dtype, value.shape) for name, value in tensors.items()
+    }
+    assert (read["a"] == 1).all()
 
 
 @pytest.mark.parametrize("mmap", [False, True])
