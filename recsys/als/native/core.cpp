@@ -313,10 +313,18 @@ void solve(const Csr& matrix, T* target, const T* other, const double* gram, con
     const bool needs_matrix =
         solver == Solver::cholesky || side.half || (side.dense_long_rows && longest > side.capacity);
 
+    const bool together = solver == Solver::cholesky && factors <= kTogetherFactors &&
+                          matrix.rows >= table.lanes;
     const auto step = solver == Solver::cholesky ? table.solve_cholesky
                       
                       : side.half ? table.solve_cg_half
                                                  : table.solve_cg;
+    const Needs needs{.factors = factors,
+                      .stride = side.stride,
+                      .capacity = side.capacity,
+                      .half_entries = side.half_entries,
+                      .together = together ? table.lanes : 0,
+                      .matrix = needs_matrix};
     // The Gramian is met once in a step whatever a row holds: worth about so many entries.
     const std::int64_t row_cost = solver == Solver::cholesky
                                       ? std::max<std::int64_t>(16, factors)
@@ -328,8 +336,7 @@ void solve(const Csr& matrix, T* target, const T* other, const double* gram, con
         [&](std::int64_t number, int thread) {
             auto& workspace = workspaces[static_cast<std::size_t>(thread)];
             if (!workspace) {
-                workspace = std::make_unique<Workspace<T>>(side.stride, side.capacity, needs_matrix,
-                                                           side.half_entries);
+                workspace = std::make_unique<Workspace<T>>(needs);
             }
             const Scratch<T> scratch = workspace->scratch();
             const Task& task = tasks[static_cast<std::size_t>(number)];
@@ -340,7 +347,11 @@ void solve(const Csr& matrix, T* target, const T* other, const double* gram, con
                     case Outcome::done: break;
                     case Outcome::stopped: throw Interrupted{};
                     case Outcome::not_finite: throw NotFinite(row);
-                    case Outcome::not_positive: solve_semidefinite(side, row++, gram, weights); break;
+                    case Outcome::not_positive:
+                        for (std::int64_t k = 1; k <= scratch.failed[0]; ++k) {
+                            solve_semidefinite(side, scratch.failed[k], gram, weights);
+                        }
+                        break;
                 }
             }
         },

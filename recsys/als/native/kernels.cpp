@@ -9,6 +9,7 @@
 #include "lanes.hpp"
 #include "rows.hpp"
 #include "tiles.hpp"
+#include "together.hpp"
 
 namespace alsatian::als {
 namespace {
@@ -816,16 +817,81 @@ void substitute(std::int64_t factors, std::int64_t stride, const Scratch<T>& scr
 }
 
 template <class T>
-Progress solve_cholesky(const Side<T>& side, std::int64_t begin, std::int64_t end,
-                        const Scratch<T>& scratch) {
+Progress solve_one_by_one(const Side<T>& side, std::int64_t begin, std::int64_t end,
+                          const Scratch<T>& scratch) {
     for (std::int64_t u = begin; u < end; ++u) {
         if (side.stopping()) return {Outcome::stopped, u};
         const Row<T> row = row_of(side, u, end);
         if (settle_empty(side, row)) continue;
         if (!normal_equations(side, row, scratch)) return {Outcome::stopped, u};
-        if (!factorize(side.factors, side.stride, scratch)) return {Outcome::not_positive, u};
+        if (!factorize(side.factors, side.stride, scratch)) {
+            scratch.failed[0] = 1;
+            scratch.failed[1] = u;
+            return {Outcome::not_positive, u + 1};
+        }
         substitute(side.factors, side.stride, scratch);
         if (!write_back(side, u, scratch.x)) return {Outcome::not_finite, u};
+    }
+    return {Outcome::done, end};
+}
+
+// Solves the systems of `count` rows that stand in scratch.matrices and scratch.sides.
+template <class T>
+Progress solve_batch(const Side<T>& side, const std::int64_t* rows, std::int64_t count,
+                     const Scratch<T>& scratch) {
+    const std::int64_t n = padded(side.factors, 4), stride = side.stride;
+    const Systems<T> systems(scratch.systems, n);
+    interleave(scratch.matrices, stride, n, systems);
+    for (std::int64_t i = 0; i < n; ++i) {
+        if (i >= side.factors) store(systems.at(i, i), spread<T>(T(1)));
+        T* const to = systems.at(i, n);
+        fill(to, T(0), kSquare * kWidth<T>);
+        for (std::int64_t lane = 0; lane < count; ++lane) to[lane] = scratch.sides[lane * stride + i];
+    }
+    T* const inverses = scratch.solution;
+    T* const x = scratch.solution + n * kWidth<T>;
+    T lost[kWidth<T>] = {};
+    factorize_together(systems, n, kEpsilon<T>, inverses, lost);
+    substitute_together(systems, n, inverses, x);
+    Progress progress{Outcome::done, rows[count - 1] + 1};
+    scratch.failed[0] = 0;
+    for (std::int64_t lane = 0; lane < count; ++lane) {
+        if (lost[lane] != T(0)) {
+            scratch.failed[++scratch.failed[0]] = rows[lane];
+            continue;
+        }
+        T sum = 0;
+        for (std::int64_t k = 0; k < side.factors; ++k) sum += x[k * kWidth<T> + lane] * x[k * kWidth<T> + lane];
+        if (!finite(sum)) return {Outcome::not_finite, rows[lane]};
+        T* const to = side.target + rows[lane] * side.factors;
+        for (std::int64_t k = 0; k < side.factors; ++k) to[k] = x[k * kWidth<T> + lane];
+    }
+    if (scratch.failed[0] > 0) progress.outcome = Outcome::not_positive;
+    return progress;
+}
+
+template <class T>
+Progress solve_cholesky(const Side<T>& side, std::int64_t begin, std::int64_t end,
+                        const Scratch<T>& scratch) {
+    if (scratch.matrices == nullptr) return solve_one_by_one(side, begin, end, scratch);
+    std::int64_t rows[kWidth<T>];
+    std::int64_t count = 0;
+    Scratch<T> of_row = scratch;
+    for (std::int64_t u = begin; u < end; ++u) {
+        if (side.stopping()) return {Outcome::stopped, count > 0 ? rows[0] : u};
+        const Row<T> row = row_of(side, u, end);
+        if (!settle_empty(side, row)) {
+            of_row.matrix = scratch.matrices + count * side.stride * side.stride;
+            of_row.r = scratch.sides + count * side.stride;
+            if (!normal_equations(side, row, of_row)) return {Outcome::stopped, count > 0 ? rows[0] : u};
+            rows[count++] = u;
+        }
+        if (count == kWidth<T> || (count > 0 && u + 1 == end)) {
+            Progress progress = solve_batch(side, rows, count, scratch);
+            if (progress.outcome == Outcome::not_positive) progress.row = u + 1;
+            if (progress.outcome != Outcome::done) return progress;
+            count = 0;
+        }
     }
     return {Outcome::done, end};
 }
@@ -863,7 +929,7 @@ double observed_loss(const Side<T>& side, std::int64_t begin, std::int64_t end,
 }
 
 template <class T>
-constexpr Kernels<T> kTable = {solve_cg<T>, solve_cholesky<T>, solve_cg_half<T>, halve<T>,
+constexpr Kernels<T> kTable = {kWidth<T>, solve_cg<T>, solve_cholesky<T>, solve_cg_half<T>, halve<T>,
                                   rank_update<T>, observed_loss<T>};
 
 }  // namespace

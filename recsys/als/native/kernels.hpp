@@ -27,6 +27,13 @@ static constexpr inline std::int64_t padded(std::int64_t n, std::int64_t unit) {
     return (n + unit - 1) / unit * unit;
 }
 
+// Systems of up to so many factors are solved together, as many as a register has lanes (together.hpp).
+constexpr std::int64_t kTogetherFactors = 160;
+constexpr std::int64_t kMostLanes = 16;
+
+// Registers in a row of n columns of such systems, n a multiple of 4.
+static constexpr inline std::int64_t together_pitch(std::int64_t n) { return n + 5; }
+
 // One side of the alternation: solve rows of `target` given all rows of `other`. Letters as in rows.hpp.
 template <class T>
 struct Side {
@@ -72,6 +79,11 @@ struct Scratch {
     std::uint32_t* staged;  // (32, stride / 2) one tile deep, before it is transposed
     T* scaled;  // (kBlockRows, stride) gathered factors times excess; null unless a matrix is built
     T* matrix;  // (stride, stride); null unless a matrix is built
+    T* matrices;  // (lanes, stride, stride) of systems to be solved together; null unless they are
+    T* sides;     // (lanes, stride) their right sides
+    T* systems;   // (n + 1, together_pitch(n), lanes), n = padded(factors, 4), and kPad registers more
+    T* solution;  // (2 * n, lanes)
+    std::int64_t* failed;  // (1 + lanes) how many rows of the last batch were not positive, and which
     T* turned;       // (16, stride) rows of the target in the basis of `half`; null unless that is used
     T* turned_back;  // (16, stride)
     T* x;       // (stride) each, from here on
@@ -84,17 +96,18 @@ struct Scratch {
 enum class Outcome : int {
     done = 0,
     stopped = 1,       // `stopping` said so
-    not_positive = 2,  // cholesky: a pivot is not safely positive; the row is unchanged
+    not_positive = 2,  // cholesky: pivots of the rows in `failed` are not safely positive; they are unchanged
     not_finite = 3,    // the solution is not finite; the row is unchanged
 };
 
 struct Progress {
     Outcome outcome;
-    std::int64_t row;  // where it stopped
+    std::int64_t row;  // where it stopped, or is to go on after `not_positive`
 };
 
 template <class T>
 struct Kernels {
+    std::int64_t lanes;  // numbers in a register
     // Solves rows [begin, end) in place.
     Progress (*solve_cg)(const Side<T>&, std::int64_t begin, std::int64_t end, const Scratch<T>&);
     Progress (*solve_cholesky)(const Side<T>&, std::int64_t begin, std::int64_t end,

@@ -95,6 +95,35 @@ inline void sum_lanes8<float>(const FloatLanes* v, float* sums) {
     const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 0, 0, 0, 0, 0, 0, 0, 0);
     _mm256_storeu_ps(sums, _mm512_castps512_ps256(_mm512_permutexvar_ps(order, both)));
 }
+
+// 16 x 16 words, rows `from_stride` words apart, transposed. Pieces of four words are put in place by
+// masked loads, which leaves the one shuffle port half of the work.
+inline __attribute__((always_inline)) void transpose_words(const std::uint32_t* from,
+                                                           std::int64_t from_stride,
+                                                           std::uint32_t* to, std::int64_t to_stride) {
+    for (int quarter = 0; quarter < 4; ++quarter) {
+        __m512i part[4];
+        for (int i = 0; i < 4; ++i) {
+            const std::uint32_t* const at = from + i * from_stride + 4 * quarter;
+            const auto piece = [at, from_stride](int n) {
+                return _mm_loadu_si128(reinterpret_cast<const __m128i*>(at + 4 * n * from_stride));
+            };
+            __m512i words = _mm512_castsi128_si512(piece(0));
+            words = _mm512_mask_broadcast_i32x4(words, 0x00F0, piece(1));
+            words = _mm512_mask_broadcast_i32x4(words, 0x0F00, piece(2));
+            part[i] = _mm512_mask_broadcast_i32x4(words, 0xF000, piece(3));
+        }
+        const __m512i low01 = _mm512_unpacklo_epi32(part[0], part[1]);
+        const __m512i high01 = _mm512_unpackhi_epi32(part[0], part[1]);
+        const __m512i low23 = _mm512_unpacklo_epi32(part[2], part[3]);
+        const __m512i high23 = _mm512_unpackhi_epi32(part[2], part[3]);
+        std::uint32_t* const out = to + 4 * quarter * to_stride;
+        _mm512_storeu_si512(out, _mm512_unpacklo_epi64(low01, low23));
+        _mm512_storeu_si512(out + to_stride, _mm512_unpackhi_epi64(low01, low23));
+        _mm512_storeu_si512(out + 2 * to_stride, _mm512_unpacklo_epi64(high01, high23));
+        _mm512_storeu_si512(out + 3 * to_stride, _mm512_unpackhi_epi64(high01, high23));
+    }
+}
 #elif defined(__AVX2__)
 template <>
 inline void sum_lanes8<float>(const FloatLanes* v, float* sums) {

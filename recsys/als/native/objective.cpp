@@ -96,12 +96,13 @@ double objective(const Csr& matrix, const T* users, const T* items, std::int64_t
     const int threads = resolve_threads(run.threads);
     const std::vector<Task> tasks = cut(matrix, 4, threads);
     std::vector<double> losses(tasks.size());
+    const Needs needs{.factors = factors, .stride = side.stride};
     std::vector<std::unique_ptr<Workspace<T>>> workspaces(static_cast<std::size_t>(threads));
     parallel_for(
         threads, static_cast<std::int64_t>(tasks.size()),
         [&](std::int64_t number, int thread) {
             auto& workspace = workspaces[static_cast<std::size_t>(thread)];
-            if (!workspace) workspace = std::make_unique<Workspace<T>>(side.stride, 0, false);
+            if (!workspace) workspace = std::make_unique<Workspace<T>>(needs);
             const Task& task = tasks[static_cast<std::size_t>(number)];
             losses[static_cast<std::size_t>(number)] =
                 table.observed_loss(side, task.begin, task.end, workspace->scratch());

@@ -5,6 +5,7 @@
 #include <memory>
 #include <new>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #if defined(__linux__)
@@ -68,54 +69,70 @@ class Aligned {
     std::unique_ptr<T, Free> data_;
 };
 
+// What a thread needs room for.
+struct Needs {
+    std::int64_t factors = 0;
+    std::int64_t stride = 0;
+    std::int64_t capacity = 0;      // gathered rows
+    std::int64_t half_entries = 0;  // entries packed for the matrix unit; 0 without half-width rows
+    std::int64_t together = 0;      // systems solved together, 0 for one by one
+    bool matrix = false;            // a normal matrix
+};
+
 // The arrays behind one thread's Scratch.
 template <class T>
 class Workspace {
    public:
-    Workspace(std::int64_t stride, std::int64_t capacity, bool matrix, std::int64_t half_entries = 0)
-        : numbers_(count(stride, places(capacity), matrix) +
-                   (half_entries > 0 ? 2 * kTurned * stride : 0)),
-          packed_((half_entries + 16) * stride),
-          stride_(stride), places_(places(capacity)), half_entries_(half_entries), matrix_(matrix) {}
+    explicit Workspace(const Needs& needs)
+        : needs_(needs), numbers_(lay_out(nullptr).second), packed_((needs.half_entries + 16) * needs.stride) {}
 
-    Scratch<T> scratch() const {
-        T* next = numbers_.get();
-        const auto take = [&next](std::int64_t n) {
-            T* const here = next;
-            next += padded(n, kLane);
-            return here;
-        };
-        Scratch<T> made{};
-        made.rows = take(places_ * stride_);
-        made.labels = take(places_);
-        made.excess = take(places_);
-        made.scaled = matrix_ ? take(kBlockRows * stride_) : nullptr;
-        made.matrix = matrix_ ? take(stride_ * stride_) : nullptr;
-        made.left = packed_.get();
-        made.right = made.left + half_entries_ * stride_ / 2;
-        made.staged = made.right + half_entries_ * stride_ / 2;
-        made.turned = half_entries_ > 0 ? take(kTurned * stride_) : nullptr;
-        made.turned_back = half_entries_ > 0 ? take(kTurned * stride_) : nullptr;
-        for (T** vector : {&made.x, &made.r, &made.p, &made.q}) *vector = take(stride_);
-        return made;
-    }
+    Scratch<T> scratch() { return lay_out(numbers_.get()).first; }
 
    private:
-    static constexpr std::int64_t kLane = 64 / static_cast<std::int64_t>(sizeof(T));
-    static std::int64_t places(std::int64_t capacity) {
-        return capacity > kBlockRows ? capacity : kBlockRows;
+    // Where everything stands from `base` on, and how many numbers that takes.
+    std::pair<Scratch<T>, std::int64_t> lay_out(T* base) {
+        constexpr std::int64_t kLine = 64 / static_cast<std::int64_t>(sizeof(T));
+        const std::int64_t stride = needs_.stride, lanes = needs_.together;
+        std::int64_t used = 0;
+        const auto take = [&used, base](std::int64_t n) {
+            T* const here = base == nullptr ? nullptr : base + used;
+            used += padded(n, kLine);
+            return here;
+        };
+        const std::int64_t places = needs_.capacity > kBlockRows ? needs_.capacity : kBlockRows;
+        Scratch<T> made{};
+        made.rows = take(places * stride);
+        made.labels = take(places);
+        made.excess = take(places);
+        for (T** vector : {&made.x, &made.r, &made.p, &made.q}) *vector = take(stride);
+        if (needs_.matrix) {
+            made.scaled = take(kBlockRows * stride);
+            made.matrix = take(stride * stride);
+        }
+        if (needs_.half_entries > 0) {
+            made.turned = take(kTurned * stride);
+            made.turned_back = take(kTurned * stride);
+        }
+        if (lanes > 0) {
+            const std::int64_t n = padded(needs_.factors, 4);
+            made.matrices = take(lanes * stride * stride);
+            made.sides = take(lanes * stride);
+            made.systems = take(((n + 1) * together_pitch(n) + kPad) * lanes);
+            made.solution = take(2 * n * lanes);
+        }
+        if (base != nullptr) {
+            made.failed = failed_;
+            made.left = packed_.get();
+            made.right = made.left + needs_.half_entries * stride / 2;
+            made.staged = made.right + needs_.half_entries * stride / 2;
+        }
+        return {made, used};
     }
-    static std::int64_t count(std::int64_t stride, std::int64_t places, bool matrix) {
-        std::int64_t n = places * stride + 2 * padded(places, kLane) + 4 * padded(stride, kLane);
-        if (matrix) n += kBlockRows * stride + stride * stride;
-        return n;
-    }
+
+    Needs needs_;
+    std::int64_t failed_[1 + kMostLanes] = {};
     Aligned<T> numbers_;
     Aligned<std::uint32_t> packed_;
-    std::int64_t stride_;
-    std::int64_t places_;
-    std::int64_t half_entries_;
-    bool matrix_;
 };
 
 // Sum of so many weights; their count where they are null.

@@ -47,35 +47,6 @@ class Tiles {
 // A product of nothing, now and then, keeps it awake; it costs one slot of an idle unit.
 inline __attribute__((always_inline)) void keep_awake() { _tile_dpbf16ps(7, 5, 6); }
 
-// 16 x 16 words, rows `from_stride` words apart, transposed. Pieces of four words are put in place by
-// masked loads, which leaves the one shuffle port half of the work.
-inline __attribute__((always_inline)) void transpose_words(const std::uint32_t* from,
-                                                           std::int64_t from_stride,
-                                                           std::uint32_t* to, std::int64_t to_stride) {
-    for (int quarter = 0; quarter < 4; ++quarter) {
-        __m512i part[4];
-        for (int i = 0; i < 4; ++i) {
-            const std::uint32_t* const at = from + i * from_stride + 4 * quarter;
-            const auto piece = [at, from_stride](int n) {
-                return _mm_loadu_si128(reinterpret_cast<const __m128i*>(at + 4 * n * from_stride));
-            };
-            __m512i words = _mm512_castsi128_si512(piece(0));
-            words = _mm512_mask_broadcast_i32x4(words, 0x00F0, piece(1));
-            words = _mm512_mask_broadcast_i32x4(words, 0x0F00, piece(2));
-            part[i] = _mm512_mask_broadcast_i32x4(words, 0xF000, piece(3));
-        }
-        const __m512i low01 = _mm512_unpacklo_epi32(part[0], part[1]);
-        const __m512i high01 = _mm512_unpackhi_epi32(part[0], part[1]);
-        const __m512i low23 = _mm512_unpacklo_epi32(part[2], part[3]);
-        const __m512i high23 = _mm512_unpackhi_epi32(part[2], part[3]);
-        std::uint32_t* const out = to + 4 * quarter * to_stride;
-        _mm512_storeu_si512(out, _mm512_unpacklo_epi64(low01, low23));
-        _mm512_storeu_si512(out + to_stride, _mm512_unpackhi_epi64(low01, low23));
-        _mm512_storeu_si512(out + 2 * to_stride, _mm512_unpacklo_epi64(high01, high23));
-        _mm512_storeu_si512(out + 3 * to_stride, _mm512_unpackhi_epi64(high01, high23));
-    }
-}
-
 // Two numbers a word, rounded to bfloat16: `even` below, `odd` above.
 inline __attribute__((always_inline)) __m512i round_pairs(__m512 even, __m512 odd) {
     const __m512i half = _mm512_set1_epi32(0x8000);

@@ -1,0 +1,144 @@
+// Symmetric systems solved together, one in each lane of a register: for kernels.cpp alone.
+//
+// A matrix of a few dozen factors is too small to keep wide registers busy on its own: its rows are short,
+// its sums end in shuffles, and each pivot waits for the last. As many systems as a register has lanes,
+// laid side by side, have none of that.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels.hpp"
+#include "lanes.hpp"
+
+namespace alsatian::als {
+namespace {
+
+#if defined(__AVX512F__)
+constexpr std::int64_t kSquare = 4;  // 4 x 4 sums of the 32 registers
+#else
+constexpr std::int64_t kSquare = 2;
+#endif
+
+// Where number (i, j) of the systems stands, in registers: rows of n columns, the right side after them,
+// and an odd number in all, so that a column does not meet the same few places of a cache.
+template <class T>
+class Systems {
+   public:
+    Systems(T* numbers, std::int64_t n) : numbers_(numbers), pitch_(together_pitch(n)) {}
+    T* at(std::int64_t i, std::int64_t j) const { return numbers_ + (i * pitch_ + j) * kWidth<T>; }
+    std::int64_t row() const { return pitch_ * kWidth<T>; }  // numbers from one row to the next
+
+   private:
+    T* numbers_;
+    std::int64_t pitch_;
+};
+
+// Lays rows i of kWidth matrices (`stride` x `stride`, upper triangles) side by side.
+template <class T>
+void interleave(const T* matrices, std::int64_t stride, std::int64_t n, const Systems<T>& systems) {
+    for (std::int64_t i = 0; i < n; ++i) {
+        for (std::int64_t j = i / kPad * kPad; j < n; j += kPad) {
+            const T* const from = matrices + i * stride + j;
+#if defined(__AVX512F__)
+            if constexpr (sizeof(T) == 4) {
+                transpose_words(reinterpret_cast<const std::uint32_t*>(from), stride * stride,
+                                reinterpret_cast<std::uint32_t*>(systems.at(i, j)), kWidth<T>);
+                continue;
+            }
+#endif
+            for (std::int64_t k = 0; k < kPad; ++k) {
+                for (std::int64_t lane = 0; lane < kWidth<T>; ++lane) {
+                    systems.at(i, j + k)[lane] = from[lane * stride * stride + k];
+                }
+            }
+        }
+    }
+}
+
+template <class T>
+inline Lanes<T> inverse_root(Lanes<T> v) {
+    T part[kWidth<T>];
+    store(part, v);
+    for (std::int64_t lane = 0; lane < kWidth<T>; ++lane) part[lane] = __builtin_sqrt(part[lane]);
+    return spread<T>(T(1)) / load(part);
+}
+
+// sum[a][b] -= sum over k < rows of U(k, i + a) U(k, j + b)
+template <class T>
+inline __attribute__((always_inline)) void subtract_products(const Systems<T>& u, std::int64_t rows,
+                                                             std::int64_t i, std::int64_t j,
+                                                             Lanes<T> (&sum)[kSquare][kSquare]) {
+    const T* from = u.at(0, i);
+    const T* const end = u.at(rows, i);
+    for (const std::int64_t across = (j - i) * kWidth<T>; from != end; from += u.row()) {
+        Lanes<T> right[kSquare];
+        for (std::int64_t b = 0; b < kSquare; ++b) right[b] = load(from + across + b * kWidth<T>);
+        for (std::int64_t a = 0; a < kSquare; ++a) {
+            const Lanes<T> left = load(from + a * kWidth<T>);
+            for (std::int64_t b = 0; b < kSquare; ++b) sum[a][b] -= left * right[b];
+        }
+    }
+}
+
+// A = U'U in place, and U'^-1 b in the column after it; `inverses` (n registers) <- 1 / U(i, i).
+// lost[lane] is set where a pivot is lost to rounding: what else comes out in that lane means nothing.
+template <class T>
+void factorize_together(const Systems<T>& u, std::int64_t n, T epsilon, T* inverses, T* lost) {
+    for (std::int64_t i = 0; i < n; i += kSquare) {
+        Lanes<T> sum[kSquare][kSquare], corner[kSquare][kSquare], least[kSquare];
+        for (std::int64_t a = 0; a < kSquare; ++a) {
+            for (std::int64_t b = 0; b < kSquare; ++b) corner[a][b] = load(u.at(i + a, i + b));
+            least[a] = spread<T>(T(4) * epsilon) * corner[a][a];
+        }
+        subtract_products(u, i, i, i, corner);
+        for (std::int64_t a = 0; a < kSquare; ++a) {
+            T pivot[kWidth<T>], bound[kWidth<T>];
+            store(pivot, corner[a][a]);
+            store(bound, least[a]);
+            for (std::int64_t lane = 0; lane < kWidth<T>; ++lane) {
+                if (!(pivot[lane] > bound[lane])) {
+                    lost[lane] = pivot[lane] = T(1);
+                }
+            }
+            const Lanes<T> inverse = inverse_root<T>(load(pivot));
+            store(inverses + (i + a) * kWidth<T>, inverse);
+            for (std::int64_t b = a; b < kSquare; ++b) corner[a][b] *= inverse;
+            for (std::int64_t c = a + 1; c < kSquare; ++c) {
+                for (std::int64_t b = c; b < kSquare; ++b) corner[c][b] -= corner[a][c] * corner[a][b];
+            }
+            for (std::int64_t b = a; b < kSquare; ++b) store(u.at(i + a, i + b), corner[a][b]);
+        }
+        for (std::int64_t j = i + kSquare; j <= n; j += kSquare) {
+            for (std::int64_t a = 0; a < kSquare; ++a) {
+                for (std::int64_t b = 0; b < kSquare; ++b) sum[a][b] = load(u.at(i + a, j + b));
+            }
+            subtract_products(u, i, i, j, sum);
+            for (std::int64_t a = 0; a < kSquare; ++a) {
+                const Lanes<T> inverse = load(inverses + (i + a) * kWidth<T>);
+                for (std::int64_t b = 0; b < kSquare; ++b) {
+                    sum[a][b] *= inverse;
+                    for (std::int64_t c = a + 1; c < kSquare; ++c) sum[c][b] -= corner[a][c] * sum[a][b];
+                    store(u.at(i + a, j + b), sum[a][b]);
+                }
+            }
+        }
+    }
+}
+
+// x (n registers) <- U^-1 of the column after U.
+template <class T>
+void substitute_together(const Systems<T>& u, std::int64_t n, const T* inverses, T* x) {
+    for (std::int64_t i = n; i-- > 0;) {
+        Lanes<T> sum[4] = {load(u.at(i, n))};
+        std::int64_t j = i + 1;
+        for (; j + 4 <= n; j += 4) {
+            for (std::int64_t k = 0; k < 4; ++k) sum[k] -= load(u.at(i, j + k)) * load(x + (j + k) * kWidth<T>);
+        }
+        for (; j < n; ++j) sum[0] -= load(u.at(i, j)) * load(x + j * kWidth<T>);
+        store(x + i * kWidth<T>,
+              ((sum[0] + sum[1]) + (sum[2] + sum[3])) * load(inverses + i * kWidth<T>));
+    }
+}
+
+}  // namespace
+}  // namespace alsatian::als
