@@ -56,6 +56,7 @@ def solve(
     linear: NDArray[np.float64] | None = None,
     eigenvalues: NDArray[np.float64] | None = None,
     eigenvectors: NDArray[np.float64] | None = None,
+    split: bool = False,
     num_threads: int = 0,
     variant: str = "",
 ) -> None: ...

@@ -20,7 +20,7 @@ from recsys.errors import CapacityError, InvalidInputError
 Factors = NDArray[np.float32] | NDArray[np.float64]
 
 _MAX_ROWS = np.iinfo(np.int32).max
-_HALF_ENTRIES = 1_000_000
+_NARROW_ENTRIES = 1_000_000
 
 
 def simd_variants() -> list[str]:
@@ -191,9 +191,11 @@ def solve(
     """
     weights = Weighting.of(config)
     chosen = solver or config.solver
+    # The eigenvectors of the Gramian cost as long as some 4 f rows take.
+    least = 4 * config.factors if config.gathered_dtype == "auto" else 0
     with native_errors(name):
         values = vectors = None
-        if chosen == "cg" and _half_pays(rows, config):
+        if chosen == "cg" and rows.rows >= least and _narrow(rows, config):
             if gramian is None:
                 gramian = _als.gramian(other, num_threads=config.num_threads)
             values, vectors = _eigen(gramian)
@@ -211,20 +213,16 @@ def solve(
             gramian=gramian,
             eigenvalues=values,
             eigenvectors=vectors,
+            split=solver is None and _narrow(rows, config),
             num_threads=config.num_threads,
         )
 
 
-def _half_pays(rows: SparseRows, config: ALSConfig) -> bool:
-    """Whether the other side is read in bfloat16: asked for, or large enough for it to be faster.
-
-    It costs the eigenvectors of the Gramian, as long as some 4 f rows take.
-    """
+def _narrow(rows: SparseRows, config: ALSConfig) -> bool:
+    """Whether training may read factors in bfloat16: asked for, or enough to be faster."""
     if config.dtype != "float32" or config.gathered_dtype == "same":
         return False
-    if config.gathered_dtype == "bfloat16":
-        return True
-    return rows.entries >= _HALF_ENTRIES and rows.rows >= 4 * config.factors
+    return config.gathered_dtype == "bfloat16" or rows.entries >= _NARROW_ENTRIES
 
 
 def _eigen(

@@ -69,7 +69,7 @@ bool signalled() {
 
 Run run_of(int threads, const std::string& variant) {
     if (threads < 0) throw std::invalid_argument("num_threads is negative");
-    return {threads, variant.empty() ? simd_from_environment() : simd_select(variant), signalled};
+    return {threads, variant.empty() ? simd_from_environment() : simd_select(variant), false, signalled};
 }
 
 // A few rows are solved on the calling thread: starting another one to wait for takes as long as the
@@ -223,7 +223,7 @@ void solve_of(const SparseRows& matrix, Factors<T> target, Input<T, 2> other, co
               int cg_steps, std::int64_t subspace_dimension, double alpha, double unobserved,
               double regularization, double exponent, MaybeRows<double> gram, Maybe<float> row_weights,
               Maybe<float> column_weights, Maybe<T> offsets, MaybeRows<T> priors, Maybe<double> linear,
-              Maybe<double> eigenvalues, MaybeRows<double> eigenvectors, int threads,
+              Maybe<double> eigenvalues, MaybeRows<double> eigenvectors, bool split, int threads,
               const std::string& variant) {
     const std::int64_t factors = factors_of(target);
     expect_shape("target", target.shape(0), matrix.rows(), factors, factors_of(other));
@@ -250,8 +250,9 @@ void solve_of(const SparseRows& matrix, Factors<T> target, Input<T, 2> other, co
         throw std::invalid_argument("eigenvalues and eigenvectors belong together");
     }
     // Without a Gramian there is one to compute first, over all rows of `other`.
-    const Run run = gram ? run_for_rows(matrix.rows(), matrix.entries(), factors, threads, variant)
-                         : run_of(threads, variant);
+    Run run = gram ? run_for_rows(matrix.rows(), matrix.entries(), factors, threads, variant)
+                   : run_of(threads, variant);
+    run.split = split;
     released([&] {
         if (solver == "subspace") {
             solve_subspace(matrix.csr(), target.data(), other.data(), sums, factors, weights,
@@ -304,7 +305,7 @@ void bind_for(nb::module_& module) {
                "row_weights"_a.noconvert() = none, "column_weights"_a.noconvert() = none,
                "offsets"_a.noconvert() = none, "priors"_a.noconvert() = none,
                "linear"_a.noconvert() = none, "eigenvalues"_a.noconvert() = none,
-               "eigenvectors"_a.noconvert() = none, "num_threads"_a = 0, "variant"_a = "");
+               "eigenvectors"_a.noconvert() = none, "split"_a = false, "num_threads"_a = 0, "variant"_a = "");
     module.def("objective", objective_of<T>, "matrix"_a, "users"_a.noconvert(), "items"_a.noconvert(),
                nb::kw_only(), "alpha"_a, "unobserved"_a, "regularization"_a, "exponent"_a,
                "item_regularization"_a = none, "row_weights"_a.noconvert() = none,

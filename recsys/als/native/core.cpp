@@ -292,6 +292,10 @@ void solve(const Csr& matrix, T* target, const T* other, const double* gram, con
     const std::vector<T> linear = linear_of(other, matrix.columns, factors, weights, terms);
     if (!linear.empty()) side.linear = linear.data();
     const HalfStore<T> store(matrix, other, factors, basis, weights, solver, run, side);
+    if (solver == Solver::cholesky && run.split && table.tiles) {
+        side.stride = padded(factors, 2 * kPad);
+        side.split_entries = kTiledBlock / 2;
+    }
     const Aligned<T> scaled(side.stride * side.stride);
     for (std::int64_t i = 0; i < factors; ++i) {
         for (std::int64_t j = 0; j < factors; ++j) {
@@ -322,7 +326,8 @@ void solve(const Csr& matrix, T* target, const T* other, const double* gram, con
     const Needs needs{.factors = factors,
                       .stride = side.stride,
                       .capacity = side.capacity,
-                      .half_entries = side.half_entries,
+                      .packed_entries = std::max(side.half_entries, 2 * side.split_entries),
+                      .turned = side.half != nullptr,
                       .together = together ? table.lanes : 0,
                       .matrix = needs_matrix};
     // The Gramian is met once in a step whatever a row holds: worth about so many entries.

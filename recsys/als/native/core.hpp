@@ -45,6 +45,7 @@ enum class Solver { cg, cholesky };
 struct Run {
     int threads = 0;
     Simd simd = Simd::baseline;
+    bool split = false;  // `cholesky` may take products of numbers of 16 bits each, where that is faster
     std::function<bool()> interrupted;
 };
 

@@ -138,7 +138,8 @@ ALSATIAN_INLINE void prefetch_entry(const Side<T>& side, std::int64_t entry) {
     const std::int64_t bytes = known<S>(side.factors) * static_cast<std::int64_t>(sizeof(T));
     const char* const from = reinterpret_cast<const char*>(side.other) + side.indices[entry] * bytes;
     for (std::int64_t k = 0; k < bytes; k += kCacheLine) __builtin_prefetch(from + k);
-    __builtin_prefetch(from + bytes - 1);  // a row that is not aligned ends in one line more
+    // A row that does not begin with a line ends in one line more.
+    if (bytes % kCacheLine != 0) __builtin_prefetch(from + bytes - 1);
 }
 
 // Factors of one entry, `stride` numbers.
@@ -635,6 +636,25 @@ ALSATIAN_INLINE void lay_out(const Side<float>& side, const Row<float>& row, con
     for (std::int64_t g = 0; g < S / 16; ++g) _mm512_store_ps(scratch.r + 16 * g, sums[g]);
 }
 
+// labels and excess of n entries from `entry` on, and zeros up to `places` of them.
+inline void weigh_entries(const Side<float>& side, const Row<float>& row, const Scratch<float>& scratch,
+                          std::int64_t entry, std::int64_t n, std::int64_t places) {
+    std::int64_t at = 0;
+    for (; at + kGroup <= n; at += kGroup) {
+        weigh_group(side, row, side.data + entry + at, side.indices + entry + at, scratch.labels + at,
+                    scratch.excess + at);
+    }
+    if (at == places) return;
+    float data[kGroup] = {};
+    std::int32_t columns[kGroup] = {};
+    for (std::int64_t i = at; i < n; ++i) {
+        data[i - at] = side.data[entry + i];
+        columns[i - at] = side.indices[entry + i];
+    }
+    weigh_group(side, row, data, columns, scratch.labels + at, scratch.excess + at);
+    for (std::int64_t i = n; i < places; ++i) scratch.labels[i] = scratch.excess[i] = 0;
+}
+
 // Packs up to `side.half_entries` entries from `entry` on; adds their part of b to scratch.r. Returns
 // how many tiles deep they are.
 template <std::int64_t S>
@@ -644,20 +664,7 @@ ALSATIAN_INLINE std::int64_t pack_entries(const Side<float>& side, const Row<flo
     const std::int64_t left = row.begin + row.n - entry;
     const std::int64_t n = left < side.half_entries ? left : side.half_entries;
     const std::int64_t depth = (n + kTileEntries - 1) / kTileEntries;
-    std::int64_t at = 0;
-    for (; at + kGroup <= n; at += kGroup) {
-        weigh_group(side, row, side.data + entry + at, side.indices + entry + at, scratch.labels + at, scratch.excess + at);
-    }
-    if (at < depth * kTileEntries) {
-        float data[kGroup] = {};
-        std::int32_t columns[kGroup] = {};
-        for (std::int64_t i = at; i < n; ++i) {
-            data[i - at] = side.data[entry + i];
-            columns[i - at] = side.indices[entry + i];
-        }
-        weigh_group(side, row, data, columns, scratch.labels + at, scratch.excess + at);
-        for (std::int64_t i = n; i < depth * kTileEntries; ++i) scratch.labels[i] = scratch.excess[i] = 0;
-    }
+    weigh_entries(side, row, scratch, entry, n, depth * kTileEntries);
     alignas(64) std::uint32_t on_stack[S > 0 ? S / 16 * kTileWords : 1];
     std::uint32_t* const staged = S > 0 ? on_stack : scratch.staged;
     for (std::int64_t d = 0; d < depth; ++d) {
@@ -816,6 +823,104 @@ void substitute(std::int64_t factors, std::int64_t stride, const Scratch<T>& scr
     }
 }
 
+#if defined(ALSATIAN_TILES)
+
+// Lays out the 32 entries of tile `d` of a block of n entries from `entry` on, each number in two parts.
+// Places after the last entry repeat it with weights of zero.
+template <std::int64_t S>
+ALSATIAN_INLINE void lay_out_split(const Side<float>& side, const Row<float>& row,
+                                   const Scratch<float>& scratch, std::int64_t entry, std::int64_t d,
+                                   std::int64_t n, std::int64_t part) {
+    const std::int64_t stride = known<S>(side.stride), factors = known<S>(side.factors);
+    __m512 sums[S > 0 ? S / 16 : 1];
+    for (std::int64_t block = 0; block < S / 16; ++block) sums[block] = _mm512_load_ps(scratch.r + 16 * block);
+    std::uint32_t* const right = scratch.right + d * (stride / 16) * kTileWords;
+    for (std::int64_t k = 0; k < 16; ++k) {
+        const std::int64_t even = d * kTileEntries + 2 * k, odd = even + 1;
+        if (k % 4 == 0) keep_awake();
+        const std::int64_t ahead = entry + even + kAhead;
+        if (ahead + 1 < row.ahead_end) {
+            prefetch_entry<S>(side, ahead);
+            prefetch_entry<S>(side, ahead + 1);
+        }
+        const float* const a = side.other + side.indices[entry + (even < n ? even : n - 1)] * factors;
+        const float* const b = side.other + side.indices[entry + (odd < n ? odd : n - 1)] * factors;
+        const __m512 weight_a = _mm512_set1_ps(scratch.excess[even]);
+        const __m512 weight_b = _mm512_set1_ps(scratch.excess[odd]);
+        const __m512 label_a = _mm512_set1_ps(scratch.labels[even]);
+        const __m512 label_b = _mm512_set1_ps(scratch.labels[odd]);
+        for (std::int64_t block = 0; block < stride / 16; ++block) {
+            const std::int64_t left = factors - 16 * block;
+            const auto mask = static_cast<__mmask16>(left >= 16 ? 0xFFFFu : left > 0 ? (1u << left) - 1u : 0u);
+            const __m512 of_a = _mm512_maskz_loadu_ps(mask, a + 16 * block);
+            const __m512 of_b = _mm512_maskz_loadu_ps(mask, b + 16 * block);
+            if constexpr (S > 0) {
+                sums[block] = _mm512_fmadd_ps(label_b, of_b, _mm512_fmadd_ps(label_a, of_a, sums[block]));
+            } else {
+                float* const sum = scratch.r + 16 * block;
+                const __m512 with_a = _mm512_fmadd_ps(label_a, of_a, _mm512_load_ps(sum));
+                _mm512_store_ps(sum, _mm512_fmadd_ps(label_b, of_b, with_a));
+            }
+            const SplitPairs plain = split_pairs(of_a, of_b);
+            const SplitPairs weighted =
+                split_pairs(_mm512_mul_ps(weight_a, of_a), _mm512_mul_ps(weight_b, of_b));
+            const std::int64_t at = block * kTileWords + 16 * k;
+            _mm512_store_si512(right + at, plain.high);
+            _mm512_store_si512(right + part + at, plain.low);
+            _mm512_store_si512(scratch.staged + at, weighted.high);
+            _mm512_store_si512(scratch.staged + 16 * stride + at, weighted.low);
+        }
+    }
+    for (std::int64_t block = 0; block < S / 16; ++block) _mm512_store_ps(scratch.r + 16 * block, sums[block]);
+}
+
+// scratch.matrix (upper triangle) <- A, scratch.r <- b, by tiles, from numbers in two parts of bfloat16
+// each. False when told to stop.
+template <std::int64_t S>
+bool normal_equations_split(const Side<float>& side, const Row<float>& row, const Scratch<float>& scratch) {
+    const std::int64_t stride = known<S>(side.stride), blocks = stride / 16;
+    const std::int64_t part = side.split_entries * stride / 2;
+    fill(scratch.r, 0.0f, stride);
+    start_right_side(side, row, scratch.r);
+    const float* start = side.gramian;
+    for (std::int64_t done = 0; done < row.n; done += side.split_entries) {
+        if (side.stopping()) return false;
+        const std::int64_t left = row.n - done, n = left < side.split_entries ? left : side.split_entries;
+        const std::int64_t depth = (n + kTileEntries - 1) / kTileEntries;
+        weigh_entries(side, row, scratch, row.begin + done, n, depth * kTileEntries);
+        for (std::int64_t d = 0; d < depth; ++d) {
+            lay_out_split<S>(side, row, scratch, row.begin + done, d, n, part);
+            std::uint32_t* const to = scratch.left + d * blocks * kTileWords;
+            for (std::int64_t block = 0; block < blocks; ++block) {
+                const std::uint32_t* const from = scratch.staged + block * kTileWords;
+                transpose_words(from, 16, to + block * kTileWords, 16);
+                transpose_words(from + 16 * stride, 16, to + part + block * kTileWords, 16);
+            }
+        }
+        multiply_triangle_split(start, scratch.matrix, stride, scratch.left, scratch.right, part, depth);
+        start = scratch.matrix;
+    }
+    for (std::int64_t i = 0; i < side.factors; ++i) scratch.matrix[i * stride + i] += row.lambda;
+    return true;
+}
+
+#endif
+
+// The normal equations of a row by tiles, where the variant has them, else by registers.
+template <class T>
+bool exact_equations(const Side<T>& side, const Row<T>& row, const Scratch<T>& scratch) {
+#if defined(ALSATIAN_TILES)
+    if constexpr (sizeof(T) == 4) {
+        if (side.split_entries > 0 && row.weight == T(1) && row.n > 0) {
+            if (side.factors == 64) return normal_equations_split<64>(side, row, scratch);
+            if (side.factors == 128) return normal_equations_split<128>(side, row, scratch);
+            return normal_equations_split<0>(side, row, scratch);
+        }
+    }
+#endif
+    return normal_equations(side, row, scratch);
+}
+
 template <class T>
 Progress solve_one_by_one(const Side<T>& side, std::int64_t begin, std::int64_t end,
                           const Scratch<T>& scratch) {
@@ -823,7 +928,7 @@ Progress solve_one_by_one(const Side<T>& side, std::int64_t begin, std::int64_t 
         if (side.stopping()) return {Outcome::stopped, u};
         const Row<T> row = row_of(side, u, end);
         if (settle_empty(side, row)) continue;
-        if (!normal_equations(side, row, scratch)) return {Outcome::stopped, u};
+        if (!exact_equations(side, row, scratch)) return {Outcome::stopped, u};
         if (!factorize(side.factors, side.stride, scratch)) {
             scratch.failed[0] = 1;
             scratch.failed[1] = u;
@@ -873,6 +978,9 @@ Progress solve_batch(const Side<T>& side, const std::int64_t* rows, std::int64_t
 template <class T>
 Progress solve_cholesky(const Side<T>& side, std::int64_t begin, std::int64_t end,
                         const Scratch<T>& scratch) {
+#if defined(ALSATIAN_TILES)
+    const Tiles tiles;
+#endif
     if (scratch.matrices == nullptr) return solve_one_by_one(side, begin, end, scratch);
     std::int64_t rows[kWidth<T>];
     std::int64_t count = 0;
@@ -883,7 +991,7 @@ Progress solve_cholesky(const Side<T>& side, std::int64_t begin, std::int64_t en
         if (!settle_empty(side, row)) {
             of_row.matrix = scratch.matrices + count * side.stride * side.stride;
             of_row.r = scratch.sides + count * side.stride;
-            if (!normal_equations(side, row, of_row)) return {Outcome::stopped, count > 0 ? rows[0] : u};
+            if (!exact_equations(side, row, of_row)) return {Outcome::stopped, count > 0 ? rows[0] : u};
             rows[count++] = u;
         }
         if (count == kWidth<T> || (count > 0 && u + 1 == end)) {
@@ -928,8 +1036,14 @@ double observed_loss(const Side<T>& side, std::int64_t begin, std::int64_t end,
     return loss;
 }
 
+#if defined(ALSATIAN_TILES)
+constexpr bool kHasTiles = true;
+#else
+constexpr bool kHasTiles = false;
+#endif
+
 template <class T>
-constexpr Kernels<T> kTable = {kWidth<T>, solve_cg<T>, solve_cholesky<T>, solve_cg_half<T>, halve<T>,
+constexpr Kernels<T> kTable = {kWidth<T>, kHasTiles && sizeof(T) == 4, solve_cg<T>, solve_cholesky<T>, solve_cg_half<T>, halve<T>,
                                   rank_update<T>, observed_loss<T>};
 
 }  // namespace

@@ -56,6 +56,7 @@ struct Side {
     const T* basis;        // (factors, stride) eigenvectors in columns, and the same in rows: `target` is
     const T* basis_back;   // turned into the basis of `half` and back
     std::int64_t half_entries;   // entries packed at once for the matrix unit, a multiple of 32
+    std::int64_t split_entries;  // the same for `cholesky`, which packs each number twice; 0 for without
     std::int64_t tiled_entries;  // rows of so many are solved with it, where there is one
     const T* gramian;  // (stride, stride): unobserved sum_j b_j y_j y_j', zeros in the padding
     double alpha;
@@ -108,6 +109,7 @@ struct Progress {
 template <class T>
 struct Kernels {
     std::int64_t lanes;  // numbers in a register
+    bool tiles;          // whether there is a matrix unit
     // Solves rows [begin, end) in place.
     Progress (*solve_cg)(const Side<T>&, std::int64_t begin, std::int64_t end, const Scratch<T>&);
     Progress (*solve_cholesky)(const Side<T>&, std::int64_t begin, std::int64_t end,

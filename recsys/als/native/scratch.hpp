@@ -74,7 +74,8 @@ struct Needs {
     std::int64_t factors = 0;
     std::int64_t stride = 0;
     std::int64_t capacity = 0;      // gathered rows
-    std::int64_t half_entries = 0;  // entries packed for the matrix unit; 0 without half-width rows
+    std::int64_t packed_entries = 0;  // entries packed for the matrix unit
+    bool turned = false;              // rows turned into the basis of half-width rows
     std::int64_t together = 0;      // systems solved together, 0 for one by one
     bool matrix = false;            // a normal matrix
 };
@@ -84,7 +85,7 @@ template <class T>
 class Workspace {
    public:
     explicit Workspace(const Needs& needs)
-        : needs_(needs), numbers_(lay_out(nullptr).second), packed_((needs.half_entries + 16) * needs.stride) {}
+        : needs_(needs), numbers_(lay_out(nullptr).second), packed_((needs.packed_entries + 32) * needs.stride) {}
 
     Scratch<T> scratch() { return lay_out(numbers_.get()).first; }
 
@@ -109,7 +110,7 @@ class Workspace {
             made.scaled = take(kBlockRows * stride);
             made.matrix = take(stride * stride);
         }
-        if (needs_.half_entries > 0) {
+        if (needs_.turned) {
             made.turned = take(kTurned * stride);
             made.turned_back = take(kTurned * stride);
         }
@@ -123,8 +124,8 @@ class Workspace {
         if (base != nullptr) {
             made.failed = failed_;
             made.left = packed_.get();
-            made.right = made.left + needs_.half_entries * stride / 2;
-            made.staged = made.right + needs_.half_entries * stride / 2;
+            made.right = made.left + needs_.packed_entries * stride / 2;
+            made.staged = made.right + needs_.packed_entries * stride / 2;
         }
         return {made, used};
     }

@@ -109,6 +109,73 @@ inline void multiply_triangle(const float* start, float* matrix, std::int64_t st
     }
 }
 
+// The same in about 16 bits: each side in two parts, `low` what rounding took from `high`; the product of
+// both low parts is left out. Low parts stand `part` words after the high ones.
+template <bool diagonal>
+inline void multiply_tiles_split(const float* start, float* matrix, std::int64_t stride,
+                                 const std::uint32_t* left, const std::uint32_t* right,
+                                 std::int64_t part, std::int64_t step, std::int64_t depth) {
+    const std::int64_t bytes = stride * 4;
+    written();
+    _tile_loadd(0, start, bytes);
+    _tile_loadd(1, start + 16, bytes);
+    if constexpr (!diagonal) _tile_loadd(2, start + 16 * stride, bytes);
+    _tile_loadd(3, start + 16 * stride + 16, bytes);
+    for (std::int64_t d = 0; d < depth; ++d, left += step, right += step) {
+        _tile_loadd(4, left, 64);
+        _tile_loadd(5, left + kTileWords, 64);
+        _tile_loadd(6, right, 64);
+        _tile_loadd(7, right + kTileWords, 64);
+        _tile_dpbf16ps(0, 4, 6);
+        _tile_dpbf16ps(1, 4, 7);
+        if constexpr (!diagonal) _tile_dpbf16ps(2, 5, 6);
+        _tile_dpbf16ps(3, 5, 7);
+        _tile_loadd(4, left + part, 64);
+        _tile_loadd(5, left + part + kTileWords, 64);
+        _tile_dpbf16ps(0, 4, 6);
+        _tile_dpbf16ps(1, 4, 7);
+        if constexpr (!diagonal) _tile_dpbf16ps(2, 5, 6);
+        _tile_dpbf16ps(3, 5, 7);
+        _tile_loadd(4, left, 64);
+        _tile_loadd(5, left + kTileWords, 64);
+        _tile_loadd(6, right + part, 64);
+        _tile_loadd(7, right + part + kTileWords, 64);
+        _tile_dpbf16ps(0, 4, 6);
+        _tile_dpbf16ps(1, 4, 7);
+        if constexpr (!diagonal) _tile_dpbf16ps(2, 5, 6);
+        _tile_dpbf16ps(3, 5, 7);
+    }
+    _tile_stored(0, matrix, bytes);
+    _tile_stored(1, matrix + 16, bytes);
+    if constexpr (!diagonal) _tile_stored(2, matrix + 16 * stride, bytes);
+    _tile_stored(3, matrix + 16 * stride + 16, bytes);
+}
+
+inline void multiply_triangle_split(const float* start, float* matrix, std::int64_t stride,
+                                    const std::uint32_t* left, const std::uint32_t* right,
+                                    std::int64_t part, std::int64_t depth) {
+    const std::int64_t step = stride / 16 * kTileWords;
+    for (std::int64_t i = 0; i < stride; i += 32) {
+        const std::uint32_t* const rows = left + i / 16 * kTileWords;
+        multiply_tiles_split<true>(start + i * stride + i, matrix + i * stride + i, stride, rows,
+                                   right + i / 16 * kTileWords, part, step, depth);
+        for (std::int64_t j = i + 32; j < stride; j += 32) {
+            multiply_tiles_split<false>(start + i * stride + j, matrix + i * stride + j, stride, rows,
+                                        right + j / 16 * kTileWords, part, step, depth);
+        }
+    }
+}
+
+// Two numbers a word in bfloat16, and what rounding took from them, likewise.
+struct SplitPairs {
+    __m512i high, low;
+};
+
+inline __attribute__((always_inline)) SplitPairs split_pairs(__m512 even, __m512 odd) {
+    const __m512i high = round_pairs(even, odd);
+    return {high, round_pairs(_mm512_sub_ps(even, low_half(high)), _mm512_sub_ps(odd, high_half(high)))};
+}
+
 // The lower triangle from the upper one, 16 x 16 at a time.
 inline void mirror_tiles(float* matrix, std::int64_t stride) {
     alignas(64) std::uint32_t turned[kTileWords];

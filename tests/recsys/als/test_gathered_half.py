@@ -74,6 +74,31 @@ def test_the_minimum_is_missed_by_less_than_a_ten_thousandth(variant, factors):
     assert 0 <= reached - least < 1e-4 * least
 
 
+@pytest.mark.parametrize("factors", [1, 17, 64, 100, 128, 200])
+def test_exact_solver_in_two_parts_keeps_sixteen_bits(variant, factors):
+    matrix = mixed_lengths(700, seed=factors)
+    other = random_factors(700, factors, "float32", seed=1)
+    expected = np.zeros((matrix.shape[0], factors))
+    reference.solve_cholesky(matrix, expected, other, OBJECTIVE)
+    found = np.zeros((matrix.shape[0], factors), np.float32)
+    _als.solve(
+        cpu.sparse_rows(matrix, "matrix"),
+        found,
+        other,
+        solver="cholesky",
+        cg_steps=1,
+        alpha=OBJECTIVE.alpha,
+        unobserved=OBJECTIVE.unobserved,
+        regularization=OBJECTIVE.regularization,
+        exponent=OBJECTIVE.exponent,
+        split=True,
+        num_threads=2,
+        variant=variant,
+    )
+    size = np.maximum(np.abs(expected).max(axis=1, keepdims=True), 1e-3)
+    assert (np.abs(found - expected) / size).max() < 1e-3
+
+
 def test_thread_count_does_not_change_a_bit(variant):
     matrix = random_matrix(300, 200, 0.6, seed=18)
     other = random_factors(200, 33, "float32", seed=19)
