@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "kernels.hpp"
+#include "long_rows.hpp"
 #include "parallel.hpp"
 #include "scratch.hpp"
 #include "semidefinite.hpp"
@@ -136,13 +137,21 @@ double lambda_of(const Weights& weights, double entries, double mass) {
     return weights.regularization * std::pow(entries + weights.unobserved * mass, weights.exponent);
 }
 
-std::vector<Task> cut(const Csr& matrix, std::int64_t row_cost, int threads) {
+std::vector<Task> cut(const Csr& matrix, std::int64_t row_cost, int threads,
+                      const std::vector<std::int64_t>& left_out) {
     const std::int64_t total =
         matrix.indptr[matrix.rows] - matrix.indptr[0] + matrix.rows * row_cost;
     const std::int64_t share = std::max<std::int64_t>(1, total / (kTasksPerThread * threads));
     std::vector<Task> tasks;
     Task task{0, 0, 0};
+    auto next = left_out.begin();
     for (std::int64_t row = 0; row < matrix.rows; ++row) {
+        if (next != left_out.end() && *next == row) {
+            if (task.cost > 0) tasks.push_back(task);
+            task = {row + 1, row + 1, 0};
+            ++next;
+            continue;
+        }
         const std::int64_t cost = matrix.indptr[row + 1] - matrix.indptr[row] + row_cost;
         if (task.cost > 0 && task.cost + cost > share) {
             tasks.push_back(task);
@@ -291,10 +300,17 @@ void solve(const Csr& matrix, T* target, const T* other, const double* gram, con
     Side<T> side = side_of(matrix, target, other, factors, weights, terms);
     const std::vector<T> linear = linear_of(other, matrix.columns, factors, weights, terms);
     if (!linear.empty()) side.linear = linear.data();
+    Side<T> whole = side;  // of rows that are split over threads: full width, as they are
     const HalfStore<T> store(matrix, other, factors, basis, weights, solver, run, side);
     if (solver == Solver::cholesky && run.split && table.tiles) {
         side.stride = padded(factors, 2 * kPad);
         side.split_entries = kTiledBlock / 2;
+    }
+    const std::vector<std::int64_t> split = long_rows(matrix, factors, solver);
+    if (!split.empty()) {
+        whole.cg_steps = cg_steps;
+        if (solver == Solver::cholesky) whole.stride = side.stride, whole.split_entries = side.split_entries;
+        solve_long_rows(split, whole, gram, weights, solver, run);
     }
     const Aligned<T> scaled(side.stride * side.stride);
     for (std::int64_t i = 0; i < factors; ++i) {
@@ -320,8 +336,7 @@ void solve(const Csr& matrix, T* target, const T* other, const double* gram, con
     const bool together = solver == Solver::cholesky && factors <= kTogetherFactors &&
                           matrix.rows >= table.lanes;
     const auto step = solver == Solver::cholesky ? table.solve_cholesky
-                      
-                      : side.half ? table.solve_cg_half
+                      : side.half                ? table.solve_cg_half
                                                  : table.solve_cg;
     const Needs needs{.factors = factors,
                       .stride = side.stride,
@@ -334,7 +349,7 @@ void solve(const Csr& matrix, T* target, const T* other, const double* gram, con
     const std::int64_t row_cost = solver == Solver::cholesky
                                       ? std::max<std::int64_t>(16, factors)
                                       : std::max<std::int64_t>(16, factors / 2);
-    const std::vector<Task> tasks = cut(matrix, row_cost, threads);
+    const std::vector<Task> tasks = cut(matrix, row_cost, threads, split);
     std::vector<std::unique_ptr<Workspace<T>>> workspaces(static_cast<std::size_t>(threads));
     parallel_for(
         threads, static_cast<std::int64_t>(tasks.size()),

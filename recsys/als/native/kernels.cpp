@@ -922,6 +922,14 @@ bool exact_equations(const Side<T>& side, const Row<T>& row, const Scratch<T>& s
 }
 
 template <class T>
+bool equations(const Side<T>& side, std::int64_t row, const Scratch<T>& scratch) {
+#if defined(ALSATIAN_TILES)
+    const Tiles tiles;
+#endif
+    return exact_equations(side, row_of(side, row, row + 1), scratch);
+}
+
+template <class T>
 Progress solve_one_by_one(const Side<T>& side, std::int64_t begin, std::int64_t end,
                           const Scratch<T>& scratch) {
     for (std::int64_t u = begin; u < end; ++u) {
@@ -1044,7 +1052,7 @@ constexpr bool kHasTiles = false;
 
 template <class T>
 constexpr Kernels<T> kTable = {kWidth<T>, kHasTiles && sizeof(T) == 4, solve_cg<T>, solve_cholesky<T>, solve_cg_half<T>, halve<T>,
-                                  rank_update<T>, observed_loss<T>};
+                                  equations<T>, rank_update<T>, observed_loss<T>};
 
 }  // namespace
 

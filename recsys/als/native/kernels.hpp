@@ -119,6 +119,8 @@ struct Kernels {
     // Rows of `factors` numbers times `basis`, in bfloat16, (padded(factors, 32) / 2) words a row.
     void (*halve)(const T* rows, std::int64_t count, std::int64_t factors, const T* basis,
                   std::uint32_t* to);
+    // scratch.matrix (upper triangle) <- A, scratch.r <- b of one row. False when told to stop.
+    bool (*equations)(const Side<T>&, std::int64_t row, const Scratch<T>&);
     // Upper triangle of tile [i0, i1) x [j0, j1) of `matrix` += left^T right over n block rows.
     // Bounds are multiples of kPad; entries under the diagonal may be written with anything.
     void (*rank_update)(T* matrix, std::int64_t matrix_stride, const T* left, const T* right,

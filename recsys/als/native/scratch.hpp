@@ -151,6 +151,8 @@ struct Task {
 
 // Cuts the rows into stretches of about equal cost (entries, and `row_cost` for each row), the dearest
 // first, so that no thread is left alone with a long row at the end.
-std::vector<Task> cut(const Csr& matrix, std::int64_t row_cost, int threads);
+// Rows that are `left_out` (ascending) are in none of them.
+std::vector<Task> cut(const Csr& matrix, std::int64_t row_cost, int threads,
+                      const std::vector<std::int64_t>& left_out = {});
 
 }  // namespace alsatian::als
