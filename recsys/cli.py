@@ -51,7 +51,7 @@ Alpha = Annotated[float, typer.Option(help="Confidence of an event of weight 1."
 Unobserved = Annotated[float, typer.Option(help="Weight of unobserved pairs, α0.")]
 Exponent = Annotated[float, typer.Option(help="Scaling of λ with the row's size, ν.")]
 Iterations = Annotated[int, typer.Option(help="Sweeps over users and items.")]
-Solver = Annotated[str, typer.Option(help="cg, cholesky or subspace.")]
+Solver = Annotated[str, typer.Option(help="cg, cholesky, subspace or auto.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random.")]
 Threads = Annotated[int, typer.Option(help="Threads; 0 means all cores.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]

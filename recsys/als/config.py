@@ -13,9 +13,9 @@ import numpy as np
 from recsys.errors import InvalidInputError
 
 MAX_FACTORS = 4096
-SOLVERS = ("cg", "cholesky", "subspace")
+SOLVERS = ("cg", "cholesky", "subspace", "auto")
 DEVICES = ("cpu", "cuda", "cuda:N")
-GPU_SOLVERS = ("cg", "cholesky")
+GPU_SOLVERS = ("cg", "cholesky", "auto")
 GPU_PRECISIONS = ("full", "tf32")
 GATHERED = ("auto", "same", "bfloat16")
 DTYPES = ("float32", "float64")
@@ -44,7 +44,9 @@ class ALSConfig:
         λ of items, >= 0; None for that of `regularization`.
     solver : str
         ``"cg"`` (conjugate gradients, warm-started), ``"cholesky"`` (exact) or ``"subspace"``
-        (iALS++: exact for one block of dimensions at a time; the choice for many factors).
+        (iALS++: exact for one block of dimensions at a time; the choice for many factors), or
+        ``"auto"``: for each side what is expected to get furthest soonest
+        (:mod:`recsys.als.choice`); ``"cg"`` on a card.
     cg_steps : int
         Steps of conjugate gradients for each row in each sweep, >= 1.
     gathered_dtype : str

@@ -13,6 +13,7 @@ from scipy.sparse import csr_matrix, issparse
 
 from recsys.als import _als
 from recsys.als._als import SparseRows as SparseRows
+from recsys.als.choice import fastest
 from recsys.als.config import ALSConfig
 from recsys.als.sparse import csr_over, is_canonical, summed, taken_csr
 from recsys.errors import CapacityError, InvalidInputError
@@ -191,6 +192,8 @@ def solve(
     """
     weights = Weighting.of(config)
     chosen = solver or config.solver
+    if chosen == "auto":
+        chosen = fastest(rows.entries, rows.rows, config.factors, config.subspace_dimension)
     # The eigenvectors of the Gramian cost as long as some 4 f rows take.
     least = 4 * config.factors if config.gathered_dtype == "auto" else 0
     with native_errors(name):

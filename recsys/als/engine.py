@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Protocol
 
 from scipy.sparse import csr_matrix
@@ -109,4 +110,6 @@ def open_training(
         return NativeTraining(rows, users, items, config)
     from recsys.als.gpu import CardTraining, find_card  # torch takes seconds to import
 
+    if config.solver == "auto":
+        config = replace(config, solver="cg")
     return CardTraining(csr, rows, users, items, config, find_card(config))

@@ -67,7 +67,7 @@ class FactorStore:
     @property
     def use_cg(self) -> bool:
         """Whether the solver is ``"cg"``, as ``implicit`` asks; False sets ``"cholesky"``."""
-        return self.solver == "cg"
+        return self.solver in ("cg", "auto")
 
     @use_cg.setter
     def use_cg(self, value: bool) -> None:

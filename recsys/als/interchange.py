@@ -35,7 +35,7 @@ def to_implicit(model: AlternatingLeastSquares) -> Any:
         alpha=model.alpha,
         dtype=model.dtype,
         use_native=True,
-        use_cg=model.solver == "cg",
+        use_cg=model.use_cg,
         iterations=model.iterations,
         calculate_training_loss=model.calculate_training_loss,
         num_threads=model.num_threads,

@@ -70,7 +70,9 @@ class AlternatingLeastSquares(TopN):
         ``"cg"``: warm-started conjugate gradients (Takács, Pilászy & Tikk 2011);
         ``"cholesky"``: exact;
         ``"subspace"``: iALS++ (Rendle, Krichene, Zhang & Koren 2021), exact for one block of
-        dimensions at a time, the choice for some hundreds of factors and more.
+        dimensions at a time, the choice for some hundreds of factors and more;
+        ``"auto"``: for each side the one that is expected to get furthest soonest, by a measured
+        model of their cost (:mod:`recsys.als.choice`).
     cg_steps : int
         Steps of conjugate gradients for each row and sweep, >= 1.
     gathered_dtype : str
