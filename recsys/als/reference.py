@@ -232,7 +232,12 @@ def solve_cg(
 
 
 def solve_subspace(
-    matrix: csr_matrix, target: Matrix, other: Matrix, objective: Objective, dimension: int = 64
+    matrix: csr_matrix,
+    target: Matrix,
+    other: Matrix,
+    objective: Objective,
+    dimension: int = 64,
+    terms: Terms = NOTHING,
 ) -> None:
     """Improve each row of `target`, shape (n, f), by one exact step for each block of dimensions.
 
@@ -243,14 +248,15 @@ def solve_subspace(
         A_BB d = (b - A x)_B,    x_B += d
 
     Without regularization ``A_BB`` may be singular; the step of least norm is taken then. A row
-    without entries becomes 0, which is its minimum.
+    without entries becomes 0, which is its minimum, where there are neither offsets nor priors.
     """
-    gram = gramian(other)
+    gram = gramian(other, terms.column_weights)
     for row in range(matrix.shape[0]):
-        if matrix.indptr[row] == matrix.indptr[row + 1]:
-            target[row] = 0
+        empty = matrix.indptr[row] == matrix.indptr[row + 1]
+        if empty and terms.settles(objective.unobserved, row):
+            target[row] = terms.prior(row, target.shape[1])
             continue
-        a, b = normal_equations(matrix, row, other, objective, gram)
+        a, b = normal_equations(matrix, row, other, objective, gram, terms)
         x = target[row].astype(np.float64)
         for begin in range(0, len(x), dimension):
             block = slice(begin, begin + dimension)

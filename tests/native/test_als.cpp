@@ -198,8 +198,8 @@ void last_block_is_at_its_minimum(Simd simd, std::int64_t factors, std::int64_t 
     std::vector<std::vector<T>> results;
     for (const int threads : {1, 2, 3}) {
         auto target = draw_factors<T>(rows, factors, 3);
-        solve_subspace(matrix.csr(), target.data(), other.data(), static_cast<const double*>(nullptr), nullptr,
-                       factors, weights, dimension, Run{threads, simd, {}});
+        solve_subspace(matrix.csr(), target.data(), other.data(), static_cast<const double*>(nullptr),
+                       factors, weights, Terms<T>{}, dimension, Run{threads, simd, {}});
         results.push_back(target);
     }
     const std::string what = std::string(simd_name(simd)) + " subspace f=" + std::to_string(factors) +

@@ -240,10 +240,6 @@ void solve_of(const SparseRows& matrix, Factors<T> target, Input<T, 2> other, co
                          vector_in("offsets", offsets, matrix.columns()),
                          rows_in("priors", priors, matrix.rows(), factors),
                          vector_in("linear", linear, factors)};
-    const bool plain = !row_weights && !column_weights && !offsets && !priors;
-    if (solver == "subspace" && !plain) {
-        throw std::invalid_argument("the subspace solver takes no weights, offsets or priors");
-    }
     const Basis basis{vector_in("eigenvalues", eigenvalues, factors),
                       rows_in("eigenvectors", eigenvectors, factors, factors)};
     if ((basis.values == nullptr) != (basis.vectors == nullptr)) {
@@ -256,7 +252,7 @@ void solve_of(const SparseRows& matrix, Factors<T> target, Input<T, 2> other, co
     released([&] {
         if (solver == "subspace") {
             solve_subspace(matrix.csr(), target.data(), other.data(), sums, factors, weights,
-                           subspace_dimension, run);
+                           terms, subspace_dimension, run);
             return;
         }
         solve(matrix.csr(), target.data(), other.data(), sums, basis.values ? &basis : nullptr, factors,

@@ -39,31 +39,6 @@ constexpr std::int64_t kGramianParts = 32;  // at most so many stretches of rows
 
 bool stopping() { return parallel_stopping(); }
 
-template <class T>
-Side<T> side_of(const Csr& matrix, T* target, const T* other, std::int64_t factors,
-                const Weights& weights, const Terms<T>& terms) {
-    Side<T> side{};
-    side.indptr = matrix.indptr;
-    side.indices = matrix.indices;
-    side.data = matrix.data;
-    side.others = matrix.columns;
-    side.row_weights = terms.row_weights;
-    side.column_weights = terms.column_weights;
-    side.offsets = terms.offsets;
-    side.priors = terms.priors;
-    side.mass = mass(terms.column_weights, matrix.columns);
-    side.factors = factors;
-    side.stride = padded(factors, kPad);
-    side.target = target;
-    side.other = other;
-    side.alpha = weights.alpha;
-    side.unobserved = weights.unobserved;
-    side.regularization = weights.regularization;
-    side.exponent = weights.exponent;
-    side.stopping = stopping;
-    return side;
-}
-
 // Solves one row whose matrix is singular to rounding, in double.
 template <class T>
 void solve_semidefinite(const Side<T>& side, std::int64_t row, const double* gram,
@@ -107,7 +82,33 @@ void solve_semidefinite(const Side<T>& side, std::int64_t row, const double* gra
                    [](double value) { return static_cast<T>(value); });
 }
 
-// -unobserved sum_j b_j c_j y_j; empty where that is 0.
+}  // namespace
+
+template <class T>
+Side<T> side_of(const Csr& matrix, T* target, const T* other, std::int64_t factors,
+                const Weights& weights, const Terms<T>& terms) {
+    Side<T> side{};
+    side.indptr = matrix.indptr;
+    side.indices = matrix.indices;
+    side.data = matrix.data;
+    side.others = matrix.columns;
+    side.row_weights = terms.row_weights;
+    side.column_weights = terms.column_weights;
+    side.offsets = terms.offsets;
+    side.priors = terms.priors;
+    side.mass = mass(terms.column_weights, matrix.columns);
+    side.factors = factors;
+    side.stride = padded(factors, kPad);
+    side.target = target;
+    side.other = other;
+    side.alpha = weights.alpha;
+    side.unobserved = weights.unobserved;
+    side.regularization = weights.regularization;
+    side.exponent = weights.exponent;
+    side.stopping = stopping;
+    return side;
+}
+
 template <class T>
 std::vector<T> linear_of(const T* other, std::int64_t others, std::int64_t factors,
                          const Weights& weights, const Terms<T>& terms) {
@@ -124,8 +125,6 @@ std::vector<T> linear_of(const T* other, std::int64_t others, std::int64_t facto
     });
     return made;
 }
-
-}  // namespace
 
 double mass(const float* weights, std::int64_t count) {
     if (weights == nullptr) return static_cast<double>(count);
@@ -378,6 +377,14 @@ void solve(const Csr& matrix, T* target, const T* other, const double* gram, con
         run.interrupted);
 }
 
+template Side<float> side_of(const Csr&, float*, const float*, std::int64_t, const Weights&,
+                             const Terms<float>&);
+template Side<double> side_of(const Csr&, double*, const double*, std::int64_t, const Weights&,
+                              const Terms<double>&);
+template std::vector<float> linear_of(const float*, std::int64_t, std::int64_t, const Weights&,
+                                      const Terms<float>&);
+template std::vector<double> linear_of(const double*, std::int64_t, std::int64_t, const Weights&,
+                                       const Terms<double>&);
 template void gramian(const float*, const float*, std::int64_t, std::int64_t, double*, const Run&);
 template void gramian(const double*, const float*, std::int64_t, std::int64_t, double*, const Run&);
 template void weighted_sum(const float*, const float*, const float*, std::int64_t, std::int64_t,

@@ -94,11 +94,11 @@ void solve(const Csr& matrix, T* target, const T* other, const double* gram, con
 
 // One half-sweep of iALS++ (Rendle et al. 2021): for each block of `dimension` dimensions in turn, every
 // row of `target` takes one exact step on the block, the rest held. Throws Interrupted or NotFinite;
-// each row then holds what its last finished block left, which no step has made worse.
+// each row then holds what its last finished block left, which no step has made worse. `gram` as above.
 template <class T>
 void solve_subspace(const Csr& matrix, T* target, const T* other, const double* gram,
-                    std::int64_t factors, const Weights& weights, std::int64_t dimension,
-                    const Run& run);
+                    std::int64_t factors, const Weights& weights, const Terms<T>& terms,
+                    std::int64_t dimension, const Run& run);
 
 // The objective of the design: observed, unobserved and regularization terms of both sides, without
 // the dense matrix; sums in double. `weights` and `terms` are those of the users' half. A last column

@@ -142,6 +142,16 @@ double mass(const float* weights, std::int64_t count);
 // Regularization of a row with so many entries; `mass` is a times the sum of b (see rows.hpp).
 double lambda_of(const Weights& weights, double entries, double mass);
 
+// What kernels are told of one half-sweep; `linear` and `gramian` are left to the caller.
+template <class T>
+Side<T> side_of(const Csr& matrix, T* target, const T* other, std::int64_t factors,
+                const Weights& weights, const Terms<T>& terms);
+
+// -unobserved sum_j b_j c_j y_j; empty where that is 0.
+template <class T>
+std::vector<T> linear_of(const T* other, std::int64_t others, std::int64_t factors,
+                         const Weights& weights, const Terms<T>& terms);
+
 // A stretch of rows for one thread.
 struct Task {
     std::int64_t begin;

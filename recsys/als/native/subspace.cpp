@@ -1,24 +1,25 @@
 // One object for each SIMD variant; see kernels.hpp for why everything here is internal.
 //
 // iALS++ (Rendle, Krichene, Zhang & Koren 2021, algorithm 2). With the normal equations A x = b of
-// kernels.cpp and a block B of dimensions, a step solves
+// rows.hpp (there r) and a block B of dimensions, a step solves
 //
 //     A_BB d = (b - A x)_B,    x_B += d,
 //
 // the exact minimum over x_B with the other dimensions held. The score s_e = x . y_e of each entry is
 // kept up to date, so that the right side costs only the block's own columns:
 //
-//     (b - A x)_B = sum_e (w t - (w - unobserved) s)_e y_eB - unobserved (Y'Y)_B: x - lambda x_B.
+//     (b - A x)_B = sum_e (label - excess s)_e y_eB - a (G x - linear)_B - lambda (x - prior)_B
+//
+// with the letters of rows.hpp, and G and linear as in `Side`.
 
 #include "subspace.hpp"
 
 #include "block_cholesky.hpp"
 #include "lanes.hpp"
+#include "rows.hpp"
 
 namespace alsatian::als {
 namespace {
-
-#define ALSATIAN_INLINE inline __attribute__((always_inline))
 
 // Entries ahead of the one being read whose block is asked for.
 constexpr std::int64_t kAhead = 16;
@@ -47,16 +48,6 @@ ALSATIAN_INLINE T dot(const T* a, const T* b, std::int64_t n) {
 }
 
 // ---- a row's entries -----------------------------------------------------------------------------
-
-template <class T>
-T lambda_of(const Side<T>& side, std::int64_t n) {
-    double scale = 1.0;
-    if (side.exponent != 0.0) {
-        const double size = static_cast<double>(n) + side.unobserved * static_cast<double>(side.others);
-        scale = __builtin_pow(size, side.exponent);
-    }
-    return static_cast<T>(side.regularization * scale);
-}
 
 template <class T>
 ALSATIAN_INLINE void prefetch(const Side<T>& side, const Slice<T>& slice, std::int64_t entry) {
@@ -201,17 +192,26 @@ void outer(T* matrix, const T* left, std::int64_t stride, const T* const* right,
     }
 }
 
-// What entries add to the matrix (`excess`, times their row twice) and, where `scores` are their
-// scores, to the gradient (`rest`, times their row).
+// What entries add to the matrix (`excess`, times their row twice) and, `scores` being their scores, to
+// the gradient (`rest`, times their row). Both have places for kChunk.
 template <class T>
-ALSATIAN_INLINE void weigh(const Side<T>& side, std::int64_t entry, std::int64_t n, const T* scores,
-                           T* excess, T* rest) {
-    const T alpha = static_cast<T>(side.alpha), unobserved = static_cast<T>(side.unobserved);
-    for (std::int64_t i = 0; i < n; ++i) {
-        const T value = alpha * static_cast<T>(side.data[entry + i]);
-        excess[i] = (value < T(0) ? -value : value) - unobserved;
-        rest[i] = (value > T(0) ? value : T(0)) - excess[i] * scores[i];
+ALSATIAN_INLINE void weigh(const Side<T>& side, const Row<T>& row, std::int64_t entry, std::int64_t n,
+                           const T* scores, T* excess, T* rest) {
+    std::int64_t done = 0;
+    for (; done + kGroup <= n; done += kGroup) {
+        weigh_group(side, row, side.data + entry + done, side.indices + entry + done, rest + done,
+                    excess + done);
     }
+    if (done < n) {
+        float data[kGroup] = {};
+        std::int32_t columns[kGroup] = {};
+        for (std::int64_t i = done; i < n; ++i) {
+            data[i - done] = side.data[entry + i];
+            columns[i - done] = side.indices[entry + i];
+        }
+        weigh_group(side, row, data, columns, rest + done, excess + done);
+    }
+    for (std::int64_t i = 0; i < n; ++i) rest[i] -= excess[i] * scores[i];
 }
 
 // gradient += sum_i rest_i block_i, scaled_i <- excess_i block_i, for `lanes` registers of columns.
@@ -233,16 +233,16 @@ ALSATIAN_INLINE void scale_columns(const T* const* blocks, std::int64_t n, const
 
 // Adds up to kChunk entries of a row to the matrix and to the gradient.
 template <class T>
-void add_chunk(const Side<T>& side, const Slice<T>& slice, std::int64_t entry, std::int64_t n,
-               std::int64_t ahead, const T* scores, const SubspaceScratch<T>& scratch) {
+void add_chunk(const Side<T>& side, const Slice<T>& slice, const Row<T>& row, std::int64_t entry,
+               std::int64_t n, const T* scores, const SubspaceScratch<T>& scratch) {
     const std::int64_t stride = slice.stride;
     const T* blocks[kChunk];
     for (std::int64_t i = 0; i < n; ++i) {
-        if (entry + i + kAhead < ahead) prefetch(side, slice, entry + i + kAhead);
+        if (entry + i + kAhead < row.ahead_end) prefetch(side, slice, entry + i + kAhead);
         blocks[i] = locate(side, slice, entry + i, scratch.rows + i * stride);
     }
     T excess[kChunk], rest[kChunk];
-    weigh(side, entry, n, scores, excess, rest);
+    weigh(side, row, entry, n, scores, excess, rest);
     constexpr int lanes = 4;
     std::int64_t j = 0;
     for (; j + lanes * kWidth<T> <= stride; j += lanes * kWidth<T>) {
@@ -260,25 +260,34 @@ void add_chunk(const Side<T>& side, const Slice<T>& slice, std::int64_t entry, s
 // scratch.matrix <- the upper triangle of A_BB, ones on the diagonal of the padding, and
 // scratch.gradient <- (b - A x)_B. False when told to stop.
 template <class T>
-bool block_equations(const Side<T>& side, const Slice<T>& slice, std::int64_t u, std::int64_t ahead,
-                     const T* product, const T* scores, const SubspaceScratch<T>& scratch) {
-    const std::int64_t stride = slice.stride, entry = side.indptr[u], n = side.indptr[u + 1] - entry;
-    const T lambda = lambda_of(side, n);
-    const T* const x = side.target + u * side.factors + slice.begin;
+bool block_equations(const Side<T>& side, const Slice<T>& slice, const Row<T>& row, const T* product,
+                     const T* scores, const SubspaceScratch<T>& scratch) {
+    const std::int64_t stride = slice.stride;
+    const T* const x = side.target + row.index * side.factors + slice.begin;
     const T* const gram = slice.gramian + slice.begin * stride;
+    const Lanes<T> weight = spread<T>(row.weight);
     for (std::int64_t k = 0; k < slice.width * stride; k += kWidth<T>) {
-        store(scratch.matrix + k, load(gram + k));
+        store(scratch.matrix + k, weight * load(gram + k));
     }
     for (std::int64_t k = slice.width * stride; k < stride * stride; ++k) scratch.matrix[k] = T(0);
     for (std::int64_t k = 0; k < stride; ++k) {
         const bool real = k < slice.width;
-        scratch.matrix[k * stride + k] += real ? lambda : T(1);
-        scratch.gradient[k] = real ? -product[k] - lambda * x[k] : T(0);
+        scratch.matrix[k * stride + k] += real ? row.lambda : T(1);
+        scratch.gradient[k] = real ? -row.weight * product[k] - row.lambda * x[k] : T(0);
     }
-    for (std::int64_t done = 0; done < n; done += kChunk) {
+    if (side.linear) {
+        for (std::int64_t k = 0; k < slice.width; ++k) {
+            scratch.gradient[k] += row.weight * side.linear[slice.begin + k];
+        }
+    }
+    if (side.priors) {
+        const T* const prior = side.priors + row.index * side.factors + slice.begin;
+        for (std::int64_t k = 0; k < slice.width; ++k) scratch.gradient[k] += row.lambda * prior[k];
+    }
+    for (std::int64_t done = 0; done < row.n; done += kChunk) {
         if (done % kLook == 0 && side.stopping()) return false;
-        const std::int64_t count = n - done < kChunk ? n - done : kChunk;
-        add_chunk(side, slice, entry + done, count, ahead, scores + done, scratch);
+        const std::int64_t count = row.n - done < kChunk ? row.n - done : kChunk;
+        add_chunk(side, slice, row, row.begin + done, count, scores + done, scratch);
     }
     return true;
 }
@@ -286,15 +295,11 @@ bool block_equations(const Side<T>& side, const Slice<T>& slice, std::int64_t u,
 // ---- one block, row after row --------------------------------------------------------------------
 
 template <class T>
-Outcome step_row(const Side<T>& side, const Slice<T>& slice, std::int64_t u, std::int64_t ahead,
-                 const T* product, T* scores, const SubspaceScratch<T>& scratch) {
-    T* const x = side.target + u * side.factors + slice.begin;
-    const std::int64_t entry = side.indptr[u], n = side.indptr[u + 1] - entry;
-    if (n == 0) {  // b = 0, and so is the minimum
-        for (std::int64_t k = 0; k < slice.width; ++k) x[k] = T(0);
-        return Outcome::done;
-    }
-    if (!block_equations(side, slice, u, ahead, product, scores, scratch)) return Outcome::stopped;
+Outcome step_row(const Side<T>& side, const Slice<T>& slice, const Row<T>& row, const T* product,
+                 T* scores, const SubspaceScratch<T>& scratch) {
+    if (settle_empty(side, row)) return Outcome::done;
+    T* const x = side.target + row.index * side.factors + slice.begin;
+    if (!block_equations(side, slice, row, product, scores, scratch)) return Outcome::stopped;
     if (!finite(dot(scratch.gradient, scratch.gradient, slice.stride))) return Outcome::not_finite;
     if (!factorize(scratch.matrix, slice.stride, scratch.diagonal, scratch.inverses, scratch.gradient)) {
         return Outcome::not_positive;
@@ -307,23 +312,22 @@ Outcome step_row(const Side<T>& side, const Slice<T>& slice, std::int64_t u, std
     }
     if (!finite(size)) return Outcome::not_finite;
     for (std::int64_t k = 0; k < slice.width; ++k) x[k] += scratch.step[k];
-    move_scores(side, slice, entry, n, entry + n, scratch.step, scores, scratch);
+    move_scores(side, slice, row.begin, row.n, row.begin + row.n, scratch.step, scores, scratch);
     return Outcome::done;
 }
 
 template <class T>
 Progress step(const Side<T>& side, const Slice<T>& slice, std::int64_t begin, std::int64_t end,
               std::int64_t first, T* scores, const SubspaceScratch<T>& scratch) {
-    const std::int64_t ahead = side.indptr[end];
     for (std::int64_t next = begin; next < end; next += kTogether) {
         if (side.stopping()) return {Outcome::stopped, next};
         const std::int64_t count = end - next < kTogether ? end - next : kTogether;
         multiply_gramian(side, slice, next, count, scratch.products);
         for (std::int64_t r = 0; r < count; ++r) {
-            const std::int64_t u = next + r;
-            const Outcome outcome = step_row(side, slice, u, ahead, scratch.products + r * slice.stride,
-                                             scores + (side.indptr[u] - first), scratch);
-            if (outcome != Outcome::done) return {outcome, u};
+            const Row<T> row = row_of(side, next + r, end);
+            const Outcome outcome = step_row(side, slice, row, scratch.products + r * slice.stride,
+                                             scores + (row.begin - first), scratch);
+            if (outcome != Outcome::done) return {outcome, row.index};
         }
     }
     return {Outcome::done, end};

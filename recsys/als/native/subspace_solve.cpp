@@ -29,8 +29,6 @@ constexpr std::int64_t kBatches = 3;
 constexpr std::int64_t kLeastBatch = 1 << 20;
 constexpr std::int64_t kPackRows = 4096;  // rows of the other side copied by one task
 
-bool stopping() { return parallel_stopping(); }
-
 template <class T>
 const SubspaceKernels<T>& subspace_kernels(Simd simd) {
     const auto pick = [](const SubspaceKernels<float>& f32,
@@ -76,24 +74,15 @@ template <class T>
 class HalfSweep {
    public:
     HalfSweep(const Csr& matrix, T* target, const T* other, const double* gram, std::int64_t factors,
-              const Weights& weights, std::int64_t dimension, const Run& run)
+              const Weights& weights, const Terms<T>& terms, std::int64_t dimension, const Run& run)
         : matrix_(matrix), gram_(gram), weights_(weights), run_(run),
-          table_(subspace_kernels<T>(run.simd)), threads_(resolve_threads(run.threads)),
+          table_(subspace_kernels<T>(run.simd)),
+          side_(side_of(matrix, target, other, factors, weights, terms)),
+          linear_(linear_of(other, matrix.columns, factors, weights, terms)), threads_(resolve_threads(run.threads)),
           dimension_(std::min(dimension, factors)), blocks_((factors + dimension_ - 1) / dimension_),
           stride_(padded(dimension_, kPad)), gramian_(factors * stride_),
           workspaces_(static_cast<std::size_t>(threads_)) {
-        side_.indptr = matrix.indptr;
-        side_.indices = matrix.indices;
-        side_.data = matrix.data;
-        side_.others = matrix.columns;
-        side_.factors = factors;
-        side_.target = target;
-        side_.other = other;
-        side_.alpha = weights.alpha;
-        side_.unobserved = weights.unobserved;
-        side_.regularization = weights.regularization;
-        side_.exponent = weights.exponent;
-        side_.stopping = stopping;
+        if (!linear_.empty()) side_.linear = linear_.data();
     }
 
     void take() {
@@ -214,28 +203,39 @@ class HalfSweep {
     // The same step for a row whose block is singular to rounding, in double.
     void step_semidefinite(const Slice<T>& slice, std::int64_t row) {
         const auto width = static_cast<std::size_t>(slice.width);
-        const std::int64_t f = side_.factors;
+        const std::int64_t f = side_.factors, from = slice.begin;
         T* const target = side_.target + row * f;
         std::vector<double> a(width * width), b(width), x, y(width);
-        const double lambda = lambda_of(row);
+        const double weight = side_.row_weights ? static_cast<double>(side_.row_weights[row]) : 1.0;
+        const double unobserved = weights_.unobserved * weight;
+        const auto entries = static_cast<double>(matrix_.indptr[row + 1] - matrix_.indptr[row]);
+        const double lambda = lambda_of(weights_, entries, weight * side_.mass);
         for (std::size_t i = 0; i < width; ++i) {
-            const double* const gram = gram_ + (slice.begin + static_cast<std::int64_t>(i)) * f;
+            const std::int64_t at = from + static_cast<std::int64_t>(i);
+            const double* const gram = gram_ + at * f;
             for (std::size_t j = 0; j < width; ++j) {
-                a[i * width + j] = weights_.unobserved * gram[slice.begin + static_cast<std::int64_t>(j)];
+                a[i * width + j] = unobserved * gram[from + static_cast<std::int64_t>(j)];
             }
             a[i * width + i] += lambda;
             for (std::int64_t k = 0; k < f; ++k) {
-                b[i] -= weights_.unobserved * gram[k] * static_cast<double>(target[k]);
+                b[i] -= unobserved * gram[k] * static_cast<double>(target[k]);
             }
-            b[i] -= lambda * static_cast<double>(target[slice.begin + static_cast<std::int64_t>(i)]);
+            const double prior = side_.priors ? static_cast<double>(side_.priors[row * f + at]) : 0.0;
+            b[i] -= lambda * (static_cast<double>(target[at]) - prior);
+            if (side_.linear) b[i] += weight * static_cast<double>(side_.linear[at]);
         }
         for (std::int64_t e = matrix_.indptr[row]; e < matrix_.indptr[row + 1]; ++e) {
             if (parallel_stopping()) throw Interrupted{};
-            const T* const from = slice.rows + matrix_.indices[e] * slice.rows_stride;
-            std::copy(from, from + slice.width, y.begin());
+            const std::int32_t column = matrix_.indices[e];
+            const T* const block = slice.rows + column * slice.rows_stride;
+            std::copy(block, block + slice.width, y.begin());
             const double value = weights_.alpha * static_cast<double>(matrix_.data[e]);
-            const double excess = std::abs(value) - weights_.unobserved;
-            const double rest = std::max(value, 0.0) - excess * static_cast<double>(score(e));
+            const double share =
+                side_.column_weights ? static_cast<double>(side_.column_weights[column]) : 1.0;
+            const double excess = std::abs(value) - unobserved * share;
+            double offset = static_cast<double>(score(e));
+            if (side_.offsets) offset += static_cast<double>(side_.offsets[column]);
+            const double rest = std::max(value, 0.0) - excess * offset;
             for (std::size_t i = 0; i < width; ++i) {
                 b[i] += rest * y[i];
                 for (std::size_t j = i; j < width; ++j) a[i * width + j] += excess * y[i] * y[j];
@@ -261,20 +261,13 @@ class HalfSweep {
 
     T& score(std::int64_t entry) { return scores_[static_cast<std::size_t>(entry - first_)]; }
 
-    double lambda_of(std::int64_t row) const {
-        if (weights_.exponent == 0.0) return weights_.regularization;
-        const double size =
-            static_cast<double>(matrix_.indptr[row + 1] - matrix_.indptr[row]) +
-            weights_.unobserved * static_cast<double>(matrix_.columns);
-        return weights_.regularization * std::pow(size, weights_.exponent);
-    }
-
     const Csr& matrix_;
     const double* gram_;
     const Weights& weights_;
     const Run& run_;
     const SubspaceKernels<T>& table_;
-    Side<T> side_{};
+    Side<T> side_;
+    std::vector<T> linear_;
     int threads_;
     std::int64_t dimension_, blocks_, stride_;
     Aligned<T> gramian_;
@@ -290,20 +283,20 @@ class HalfSweep {
 
 template <class T>
 void solve_subspace(const Csr& matrix, T* target, const T* other, const double* gram,
-                    std::int64_t factors, const Weights& weights, std::int64_t dimension,
-                    const Run& run) {
+                    std::int64_t factors, const Weights& weights, const Terms<T>& terms,
+                    std::int64_t dimension, const Run& run) {
     std::vector<double> computed;
     if (gram == nullptr) {
         computed.resize(static_cast<std::size_t>(factors * factors));
-        gramian(other, nullptr, matrix.columns, factors, computed.data(), run);
+        gramian(other, terms.column_weights, matrix.columns, factors, computed.data(), run);
         gram = computed.data();
     }
-    HalfSweep<T>(matrix, target, other, gram, factors, weights, dimension, run).take();
+    HalfSweep<T>(matrix, target, other, gram, factors, weights, terms, dimension, run).take();
 }
 
 template void solve_subspace(const Csr&, float*, const float*, const double*, std::int64_t,
-                             const Weights&, std::int64_t, const Run&);
+                             const Weights&, const Terms<float>&, std::int64_t, const Run&);
 template void solve_subspace(const Csr&, double*, const double*, const double*, std::int64_t,
-                             const Weights&, std::int64_t, const Run&);
+                             const Weights&, const Terms<double>&, std::int64_t, const Run&);
 
 }  // namespace alsatian::als

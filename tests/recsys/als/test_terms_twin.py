@@ -14,6 +14,7 @@ from .conftest import every_kind_of_row, random_factors, random_matrix
 from .test_native_twin import OBJECTIVES, assert_same
 
 KINDS = ["column_weights", "row_weights", "offsets", "priors", "all"]
+DIMENSION = 24
 
 
 def terms_of(kind: str, rows: int, columns: int, factors: int, dtype: str) -> Terms:
@@ -46,6 +47,7 @@ def native(matrix, target, other, objective, terms, solver, *, steps=3, threads=
         other,
         solver=solver,
         cg_steps=steps,
+        subspace_dimension=DIMENSION,
         **weights_of(objective),
         **{name: getattr(terms, name) for name in asdict(terms)},
         num_threads=threads,
@@ -56,6 +58,8 @@ def native(matrix, target, other, objective, terms, solver, *, steps=3, threads=
 def twin(matrix, target, other, objective, terms, solver, steps=3):
     if solver == "cg":
         reference.solve_cg(matrix, target, other, objective, steps, terms)
+    elif solver == "subspace":
+        reference.solve_subspace(matrix, target, other, objective, DIMENSION, terms)
     else:
         reference.solve_cholesky(matrix, target, other, objective, terms)
 
@@ -63,7 +67,7 @@ def twin(matrix, target, other, objective, terms, solver, steps=3):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("factors", [1, 17, 64])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("solver", ["cg", "cholesky"])
+@pytest.mark.parametrize("solver", ["cg", "cholesky", "subspace"])
 def test_rows_of_every_kind(variant, solver, dtype, factors, kind):
     matrix = every_kind_of_row(90, seed=factors)
     rows = matrix.shape[0]
@@ -81,7 +85,7 @@ def test_rows_of_every_kind(variant, solver, dtype, factors, kind):
 
 @pytest.mark.parametrize(("factors", "entries"), [(64, 6_000), (200, 2_000)])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("solver", ["cg", "cholesky"])
+@pytest.mark.parametrize("solver", ["cg", "cholesky", "subspace"])
 def test_rows_longer_than_any_buffer(variant, solver, dtype, factors, entries):
     matrix = random_matrix(2, entries, 0.95, seed=5)
     other = random_factors(entries, factors, dtype, seed=6)
@@ -94,7 +98,7 @@ def test_rows_longer_than_any_buffer(variant, solver, dtype, factors, entries):
     assert_same(found, expected, dtype)
 
 
-@pytest.mark.parametrize("solver", ["cg", "cholesky"])
+@pytest.mark.parametrize("solver", ["cg", "cholesky", "subspace"])
 def test_terms_that_say_nothing_change_nothing(variant, solver):
     matrix = every_kind_of_row(60, seed=3)
     rows = matrix.shape[0]
@@ -115,7 +119,8 @@ def test_terms_that_say_nothing_change_nothing(variant, solver):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_singular_systems_with_terms_have_a_right_answer(variant, kind, dtype):
+@pytest.mark.parametrize("solver", ["cholesky", "subspace"])  # of one block, which is exact
+def test_singular_systems_with_terms_have_a_right_answer(variant, solver, kind, dtype):
     objective = Objective(alpha=1.0, unobserved=0.5, regularization=0.0, exponent=0.0)
     matrix = every_kind_of_row(20, seed=10)
     base = random_factors(20, 6, dtype, seed=11)
@@ -123,7 +128,7 @@ def test_singular_systems_with_terms_have_a_right_answer(variant, kind, dtype):
     rows = matrix.shape[0]
     terms = terms_of(kind, rows, 20, 18, dtype)
     found = np.zeros((rows, 18), dtype=dtype)
-    native(matrix, found, other, objective, terms, "cholesky", variant=variant)
+    native(matrix, found, other, objective, terms, solver, variant=variant)
     for row in range(rows):
         a, r = reference.normal_equations(matrix, row, other, objective, terms=terms)
         size = np.abs(a).sum() * max(1.0, np.abs(found[row]).max())
