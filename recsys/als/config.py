@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recsys.errors import InvalidInputError
 
@@ -42,6 +43,15 @@ class ALSConfig:
         ν: how λ grows with the entries of a row (Rendle et al. 2021); >= 0, 0 for constant.
     item_regularization : float or None
         λ of items, >= 0; None for that of `regularization`.
+    popularity_exponent : float
+        β: a pair of user and item without an entry counts ``unobserved_weight`` times the item's
+        number of entries to this power, scaled to 1 on average over items (He et al. 2016, eq. 8:
+        who leaves a popular item alone has more likely seen it); >= 0, 0 for all alike.
+    biases : bool
+        Learn a bias of each user and item, too: a score is ``x.y + b_user + b_item``. Biases are
+        regularized as the factors of their row.
+    feature_regularization : float
+        Of the maps from side features to factors; > 0. Nothing without features.
     solver : str
         ``"cg"`` (conjugate gradients, warm-started), ``"cholesky"`` (exact) or ``"subspace"``
         (iALS++: exact for one block of dimensions at a time; the choice for many factors), or
@@ -83,6 +93,9 @@ class ALSConfig:
     unobserved_weight: float = 1.0
     regularization_exponent: float = 0.0
     item_regularization: float | None = None
+    popularity_exponent: float = 0.0
+    biases: bool = False
+    feature_regularization: float = 1.0
     solver: str = "cg"
     cg_steps: int = 3
     subspace_dimension: int = 64
@@ -102,6 +115,36 @@ class ALSConfig:
                 "with it, or gathered_dtype='same'"
             )
         _check_device(self)
+
+    @property
+    def width(self) -> int:
+        """Numbers that a row of users or items is described by: its factors, and its bias."""
+        return self.factors + self.biases
+
+    def lambdas(
+        self, entries: NDArray[np.int64], weights: NDArray[np.float32] | None, mass: float
+    ) -> NDArray[np.float64]:
+        """λ of each row, shape (rows,); of items' rows, see :meth:`of_items`.
+
+        Parameters
+        ----------
+        entries : ndarray of int64, shape (rows,)
+            Stored values of each row.
+        weights : ndarray of float32, shape (rows,), optional
+            Weight of each row's unobserved pairs.
+        mass : float
+            Sum of those of the other side, or its number of rows.
+
+        Examples
+        --------
+        >>> config = ALSConfig(regularization=0.1, regularization_exponent=1.0)
+        >>> config.lambdas(np.array([0, 5]), None, 10.0).tolist()
+        [1.0, 1.5]
+        """
+        masses = np.full(len(entries), mass) if weights is None else mass * weights.astype(float)
+        sizes = entries + self.unobserved_weight * masses
+        nu = self.regularization_exponent
+        return np.asarray(self.regularization * (sizes**nu if nu else np.ones(len(entries))))
 
     def of_items(self) -> ALSConfig:
         """Return the settings by which rows of items are solved: their λ as `regularization`.
@@ -185,6 +228,12 @@ def _check_device(config: ALSConfig) -> None:
                 "there, or device='cuda'"
             )
         return
+    for name, plain in (("popularity_exponent", 0.0), ("biases", False)):
+        if getattr(config, name) != plain:
+            raise InvalidInputError(
+                f"{name} is {getattr(config, name)} with device {config.device!r}, expected "
+                f"{plain} there, or device='cpu'"
+            )
     if config.solver not in GPU_SOLVERS:
         raise InvalidInputError(
             f"solver is {config.solver!r} with device {config.device!r}, expected one of "
@@ -219,6 +268,9 @@ _CHECKS: dict[str, Callable[[str, object], object]] = {
     "unobserved_weight": lambda name, value: _real(name, value, positive=False),
     "regularization_exponent": lambda name, value: _real(name, value, positive=False),
     "item_regularization": _real_or_none,
+    "popularity_exponent": lambda name, value: _real(name, value, positive=False),
+    "biases": _flag,
+    "feature_regularization": lambda name, value: _real(name, value, positive=True),
     "solver": lambda name, value: _choice(name, value, SOLVERS),
     "cg_steps": lambda name, value: whole_number(name, value, 1),
     "gathered_dtype": lambda name, value: _choice(name, value, GATHERED),

@@ -14,6 +14,7 @@ from recsys.als.checkpoints import Checkpoint, Checkpoints, fingerprint
 from recsys.als.config import whole_number
 from recsys.als.factors import Factors
 from recsys.als.randomness import aligned_empty, plain_seed
+from recsys.als.sides import Sides
 from recsys.als.training import (
     Callback,
     SweepRecord,
@@ -97,13 +98,15 @@ class Course:
     # ---- beginning and end -----------------------------------------------------------------------
 
     @contextlib.contextmanager
-    def running(self, csr: csr_matrix) -> Iterator[None]:
+    def running(self, csr: csr_matrix, sides: Sides) -> Iterator[None]:
         """Open the checkpoints, take up the history, and put the best state back at the end.
 
         Parameters
         ----------
         csr : csr_matrix
             What is trained on, canonical.
+        sides : Sides
+            What is told beside it.
 
         Raises
         ------
@@ -115,7 +118,7 @@ class Course:
             The checkpoint is damaged.
         """
         with self._checkpoints.open() if self._checkpoints else contextlib.nullcontext():
-            self._begin(csr)
+            self._begin(csr, sides)
             try:
                 yield
             finally:
@@ -124,10 +127,10 @@ class Course:
                 self._best = {}
                 self._model._forget_derived()
 
-    def _begin(self, csr: csr_matrix) -> None:
+    def _begin(self, csr: csr_matrix, sides: Sides) -> None:
         model = self._model
         if self._checkpoints:
-            self._data = fingerprint(csr)
+            self._data = fingerprint(csr) | sides.fingerprint()
             found = self._checkpoints.read() if self._checkpoints.resume else None
             if found is not None:
                 seed = plain_seed(model.random_state)

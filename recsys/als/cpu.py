@@ -15,10 +15,13 @@ from recsys.als import _als
 from recsys.als._als import SparseRows as SparseRows
 from recsys.als.choice import fastest
 from recsys.als.config import ALSConfig
+from recsys.als.reference import NOTHING, Terms
 from recsys.als.sparse import csr_over, is_canonical, summed, taken_csr
 from recsys.errors import CapacityError, InvalidInputError
 
 Factors = NDArray[np.float32] | NDArray[np.float64]
+
+Weights = NDArray[np.float32]
 
 _MAX_ROWS = np.iinfo(np.int32).max
 _NARROW_ENTRIES = 1_000_000
@@ -162,6 +165,8 @@ def solve(
     *,
     solver: str | None = None,
     gramian: NDArray[np.float64] | None = None,
+    terms: Terms = NOTHING,
+    linear: NDArray[np.float64] | None = None,
     name: str = "user_items",
 ) -> None:
     """Solve every row of `target` in place, given all rows of `other`.
@@ -177,7 +182,11 @@ def solve(
     solver : str, optional
         Instead of the solver of the settings.
     gramian : ndarray of float64, shape (f, f), optional
-        ``other.T @ other``, where it is known.
+        ``gramian(other, terms.column_weights)``, where it is known.
+    terms : Terms
+        Weights of unobserved pairs (float32), offsets and priors (of the dtype of the settings).
+    linear : ndarray of float64, shape (f,), optional
+        ``weighted_sum(other, terms.column_weights, terms.offsets)``, where it is known.
     name : str
         What the matrix is called in errors.
 
@@ -198,9 +207,12 @@ def solve(
     least = 4 * config.factors if config.gathered_dtype == "auto" else 0
     with native_errors(name):
         values = vectors = None
-        if chosen == "cg" and rows.rows >= least and _narrow(rows, config):
+        plain = terms.offsets is None and terms.priors is None
+        if chosen == "cg" and plain and rows.rows >= least and _narrow(rows, config):
             if gramian is None:
-                gramian = _als.gramian(other, num_threads=config.num_threads)
+                gramian = _als.gramian(
+                    other, row_weights=terms.column_weights, num_threads=config.num_threads
+                )
             values, vectors = _eigen(gramian)
         _als.solve(
             rows,
@@ -217,6 +229,11 @@ def solve(
             eigenvalues=values,
             eigenvectors=vectors,
             split=solver is None and _narrow(rows, config),
+            row_weights=terms.row_weights,
+            column_weights=terms.column_weights,
+            offsets=terms.offsets,
+            priors=terms.priors,
+            linear=linear,
             num_threads=config.num_threads,
         )
 
@@ -241,14 +258,35 @@ def _eigen(
     return values, np.ascontiguousarray(vectors)
 
 
-def gramian(rows: Factors, num_threads: int = 0) -> NDArray[np.float64]:
-    """``rows.T @ rows`` in double, shape (f, f): the same bits on any number of threads."""
+def gramian(
+    rows: Factors, num_threads: int = 0, weights: Weights | None = None
+) -> NDArray[np.float64]:
+    """``(rows.T * weights) @ rows`` in double: the same bits on any number of threads."""
     with native_errors("factors"):
-        return _als.gramian(rows, num_threads=num_threads)
+        return _als.gramian(rows, row_weights=weights, num_threads=num_threads)
 
 
-def objective(rows: SparseRows, users: Factors, items: Factors, config: ALSConfig) -> float:
-    """The objective without the dense matrix; see :mod:`recsys.als.reference` for the formula."""
+def weighted_sum(
+    rows: Factors, weights: Weights | None = None, offsets: Factors | None = None
+) -> NDArray[np.float64]:
+    """``rows.T @ (weights * offsets)`` in double, each of 1 where it is None; shape (f,)."""
+    with native_errors("factors"):
+        return _als.weighted_sum(rows, row_weights=weights, offsets=offsets)
+
+
+def objective(
+    rows: SparseRows,
+    users: Factors,
+    items: Factors,
+    config: ALSConfig,
+    terms: Terms = NOTHING,
+    item_priors: Factors | None = None,
+) -> float:
+    """The objective without the dense matrix.
+
+    See :func:`recsys.als.reference.objective_value` for the formula, and for what `terms` (those of
+    the users' half) and `item_priors` mean. The penalty of feature maps is left to the caller.
+    """
     weights = Weighting.of(config)
     with native_errors("user_items"):
         return _als.objective(
@@ -260,6 +298,11 @@ def objective(rows: SparseRows, users: Factors, items: Factors, config: ALSConfi
             regularization=weights.regularization,
             exponent=weights.exponent,
             item_regularization=config.of_items().regularization,
+            row_weights=terms.row_weights,
+            column_weights=terms.column_weights,
+            offsets=terms.offsets,
+            user_priors=terms.priors,
+            item_priors=item_priors,
             num_threads=config.num_threads,
         )
 

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from recsys.als import cpu
 from recsys.als.config import ALSConfig
 from recsys.als.cpu import Factors
+from recsys.als.features import FeatureRegression, map_penalty
+from recsys.als.reference import Terms
+from recsys.als.sides import NOTHING_TOLD, Side, Sides, entries_of_columns, meeting_biases
+from recsys.errors import InvalidInputError
+
+Maps: TypeAlias = tuple[Factors | None, Factors | None]
 
 TRANSPOSED = "user_items, transposed"
 
@@ -41,38 +50,126 @@ class Training(Protocol):
         """Give back what the training holds; the host's factors stay as last fetched."""
 
 
+class _NativeHalf:
+    """One half of a sweep: its rows are solved while the other side is held."""
+
+    def __init__(
+        self,
+        rows: cpu.SparseRows,
+        entries: Callable[[], NDArray[np.int64]],
+        target: Factors,
+        other: Factors,
+        config: ALSConfig,
+        own: Side,
+        others: Side,
+        feature_factors: Factors | None,
+        name: str,
+    ) -> None:
+        self._rows, self._target, self._other = rows, target, other
+        self._config, self._own, self._others, self._name = config, own, others, name
+        self._feature_factors = feature_factors
+        self._regression: FeatureRegression | None = None
+        if own.features is not None:
+            lambdas = config.lambdas(entries(), own.weights, others.mass(len(other)))
+            self._regression = FeatureRegression(
+                own.features, lambdas, config.feature_regularization
+            )
+
+    def priors(self) -> Factors | None:
+        """What the features say of each row."""
+        if self._own.features is None or self._feature_factors is None:
+            return None
+        return self._own.features.predict(self._feature_factors)
+
+    def solve(self) -> None:
+        """Solve the map from features given the rows, then the rows given all else."""
+        if self._regression is not None and self._feature_factors is not None:
+            self._regression.solve(self._target, self._feature_factors)
+        priors = self.priors()
+        with meeting_biases(self._other, self._config) as offsets:
+            terms = Terms(self._own.weights, self._others.weights, offsets, priors)
+            cpu.solve(
+                self._rows, self._target, self._other, self._config, terms=terms, name=self._name
+            )
+
+    def penalty(self) -> float:
+        """What the map from features adds to the objective."""
+        return map_penalty(self._feature_factors, self._config)
+
+
 class NativeTraining:
     """Training by the native core, in the host's arrays: there is nothing to fetch.
 
     Parameters
     ----------
+    csr : csr_matrix
+        Canonical, users by items.
     rows : SparseRows
-        Stored values, users by items.
-    users, items : ndarray
-        Factors, changed in place.
+        The same, checked.
+    users, items : ndarray, shape (rows, config.width)
+        Factors, and biases in a last column where there are any; changed in place.
     config : ALSConfig
         Settings.
+    sides : Sides
+        Weights and features.
+    maps : tuple of ndarray or None
+        Maps from features to rows, of users and items; changed in place.
     """
 
     def __init__(
-        self, rows: cpu.SparseRows, users: Factors, items: Factors, config: ALSConfig
+        self,
+        csr: csr_matrix,
+        rows: cpu.SparseRows,
+        users: Factors,
+        items: Factors,
+        config: ALSConfig,
+        sides: Sides,
+        maps: Maps,
     ) -> None:
-        self._rows = rows
-        self._columns = cpu.transposed(rows, config.num_threads)
-        self._users, self._items, self._config = users, items, config
+        self._rows, self._users, self._items, self._config = rows, users, items, config
+        self._sides = sides
+        columns = cpu.transposed(rows, config.num_threads)
+        self._by_user = _NativeHalf(
+            rows,
+            lambda: np.diff(csr.indptr).astype(np.int64),
+            users,
+            items,
+            config,
+            sides.users,
+            sides.items,
+            maps[0],
+            "user_items",
+        )
+        self._by_item = _NativeHalf(
+            columns,
+            lambda: entries_of_columns(csr),
+            items,
+            users,
+            config.of_items(),
+            sides.items,
+            sides.users,
+            maps[1],
+            TRANSPOSED,
+        )
 
     def solve_users(self) -> None:
         """Solve every user given the items."""
-        cpu.solve(self._rows, self._users, self._items, self._config)
+        self._by_user.solve()
 
     def solve_items(self) -> None:
         """Solve every item given the users."""
-        config = self._config.of_items()
-        cpu.solve(self._columns, self._items, self._users, config, name=TRANSPOSED)
+        self._by_item.solve()
 
     def objective(self) -> float:
         """The objective at the factors reached."""
-        return cpu.objective(self._rows, self._users, self._items, self._config)
+        own, others = self._sides.users, self._sides.items
+        priors, item_priors = self._by_user.priors(), self._by_item.priors()
+        with meeting_biases(self._items, self._config) as offsets:
+            terms = Terms(own.weights, others.weights, offsets, priors)
+            value = cpu.objective(
+                self._rows, self._users, self._items, self._config, terms, item_priors
+            )
+        return value + self._by_user.penalty() + self._by_item.penalty()
 
     def fetch(self) -> None:
         """Nothing to do: the host's factors are the ones that are trained."""
@@ -82,7 +179,13 @@ class NativeTraining:
 
 
 def open_training(
-    csr: csr_matrix, rows: cpu.SparseRows, users: Factors, items: Factors, config: ALSConfig
+    csr: csr_matrix,
+    rows: cpu.SparseRows,
+    users: Factors,
+    items: Factors,
+    config: ALSConfig,
+    sides: Sides = NOTHING_TOLD,
+    maps: Maps = (None, None),
 ) -> Training:
     """Start a training on the device that `config` names.
 
@@ -96,6 +199,10 @@ def open_training(
         Factors to start from; they hold the result after :meth:`Training.fetch`.
     config : ALSConfig
         Settings.
+    sides : Sides
+        Weights and features.
+    maps : tuple of ndarray or None
+        Maps from features to rows, of users and items; changed in place.
 
     Raises
     ------
@@ -107,7 +214,12 @@ def open_training(
         The card is too small.
     """
     if config.device == "cpu":
-        return NativeTraining(rows, users, items, config)
+        return NativeTraining(csr, rows, users, items, config, sides, maps)
+    if not sides.empty:
+        raise InvalidInputError(
+            f"weights or features are given with device {config.device!r}, expected none there, or "
+            "device='cpu'"
+        )
     from recsys.als.gpu import CardTraining, find_card  # torch takes seconds to import
 
     if config.solver == "auto":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO, Any
 
 import numpy as np
@@ -19,8 +19,10 @@ from recsys.errors import ModelFormatError
 from recsys.storage import atomic_write, existing_file
 
 FORMAT = "alsatian-als"
-VERSION = 1
+VERSION = 2  # 1 knew neither biases nor EXTRAS; both are read
 _SIDES = ("user_factors", "item_factors")
+#: Arrays that a model may hold beside its factors.
+EXTRAS = ("user_weights", "item_weights", "user_feature_factors", "item_feature_factors")
 
 Factors = NDArray[np.float32] | NDArray[np.float64]
 
@@ -36,11 +38,16 @@ class Saved:
     seed : int or None
         Seed of the initial factors, where it was a plain number.
     user_factors, item_factors : ndarray
-        Of the dtype of the settings, shapes (n_users, f) and (n_items, f).
+        Of the dtype of the settings, shapes (n_users, width) and (n_items, width).
     history : list of SweepRecord
         The sweeps that led to them; empty in files of releases that kept none.
     best_sweep : int or None
         Which of them validation found best.
+    extras : dict
+        Weights (float32, one number for each row) and maps from features (of the dtype of the
+        settings, width columns), by their names in EXTRAS, where the model has them.
+    popularity_scale : float
+        What entries to the power of ``popularity_exponent`` are multiplied by.
     """
 
     config: ALSConfig
@@ -49,6 +56,8 @@ class Saved:
     item_factors: Factors
     history: list[SweepRecord]
     best_sweep: int | None
+    extras: dict[str, NDArray[Any]] = field(default_factory=dict)
+    popularity_scale: float = 1.0
 
 
 def encode(saved: Saved) -> bytes:
@@ -56,13 +65,14 @@ def encode(saved: Saved) -> bytes:
     tensors = {
         "user_factors": np.ascontiguousarray(saved.user_factors),
         "item_factors": np.ascontiguousarray(saved.item_factors),
-    }
+    } | {name: np.ascontiguousarray(array) for name, array in saved.extras.items()}
     header = {
         "format": FORMAT,
         "version": str(VERSION),
         "config": json.dumps(saved.config.to_dict(), sort_keys=True),
         "random_state": json.dumps(saved.seed),
         "training": json.dumps({"history": saved.history, "best_sweep": saved.best_sweep}),
+        "popularity_scale": json.dumps(saved.popularity_scale),
         "sha256": _digest(tensors),
     }
     return safetensors.numpy.save(tensors, metadata=header)
@@ -121,6 +131,7 @@ def decode(name: str, content: bytes) -> Saved:
         seed = json.loads(header["random_state"])
         config = ALSConfig.from_dict(settings)
         training = json.loads(header.get("training", '{"history": [], "best_sweep": null}'))
+        scale = float(json.loads(header.get("popularity_scale", "1.0")))
         history, best_sweep = records_from(training["history"]), training["best_sweep"]
     except (SafetensorError, KeyError, ValueError, TypeError) as error:
         raise _damaged(name, str(error)) from error
@@ -128,7 +139,14 @@ def decode(name: str, content: bytes) -> Saved:
     if _digest(tensors) != header.get("sha256"):
         raise _damaged(name, "the SHA-256 of the factors differs from the header's")
     return Saved(
-        config, seed, tensors["user_factors"], tensors["item_factors"], history, best_sweep
+        config,
+        seed,
+        tensors["user_factors"],
+        tensors["item_factors"],
+        history,
+        best_sweep,
+        {name: tensors[name] for name in EXTRAS if name in tensors},
+        scale,
     )
 
 
@@ -150,12 +168,19 @@ def _check_tensors(name: str, tensors: dict[str, NDArray[Any]], config: ALSConfi
     for side in _SIDES:
         if side not in tensors:
             raise _damaged(name, f"it holds no {side}")
-        found = tensors[side]
-        if found.ndim != 2 or found.shape[1] != config.factors or found.dtype.name != config.dtype:
+    for part, found in tensors.items():
+        if part.endswith("_weights"):
+            rows = len(tensors[part.replace("weights", "factors")])
+            if found.shape != (rows,) or found.dtype != np.float32:
+                raise _damaged(
+                    name,
+                    f"{part} are {found.dtype} of shape {found.shape}, expected {rows} of float32",
+                )
+        elif found.ndim != 2 or found.shape[1] != config.width or found.dtype.name != config.dtype:
             raise _damaged(
                 name,
-                f"{side} are {found.dtype} of shape {found.shape}, the settings say "
-                f"{config.dtype} with {config.factors} columns",
+                f"{part} are {found.dtype} of shape {found.shape}, the settings say "
+                f"{config.dtype} with {config.width} columns",
             )
 
 
@@ -165,7 +190,7 @@ def _damaged(name: str, reason: str) -> ModelFormatError:
 
 def _digest(tensors: dict[str, NDArray[Any]]) -> str:
     digest = hashlib.sha256()
-    for side in _SIDES:
+    for side in [name for name in _SIDES + EXTRAS if name in tensors]:
         flat = np.ascontiguousarray(tensors[side]).reshape(-1)
         digest.update(flat.view(np.uint8).data)
     return digest.hexdigest()

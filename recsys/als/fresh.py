@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,15 +10,20 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_matrix
 
 from recsys.als import cpu
-from recsys.als.factors import Factors, FactorStore
+from recsys.als.factors import Factors, FactorStore, Weights
+from recsys.als.features import Features
 from recsys.als.ranking import rows_of
+from recsys.als.reference import Terms
+from recsys.als.sides import popularity_weights
 from recsys.errors import InvalidInputError
 
 
 class FreshFactors(FactorStore):
     """Exact factors for given histories, on top of :class:`recsys.als.factors.FactorStore`."""
 
-    def recalculate_user(self, userid: Any, user_items: csr_matrix) -> Factors:
+    def recalculate_user(
+        self, userid: Any, user_items: csr_matrix, *, user_features: Any = None
+    ) -> Factors:
         """Factors of users from what they touched, exact (Cholesky), nothing stored.
 
         Parameters
@@ -26,10 +32,13 @@ class FreshFactors(FactorStore):
             As many as rows of `user_items`; they need not exist.
         user_items : csr_matrix, shape (len(userid), n_items)
             What each touched. Fewer columns than items stand for items nobody of them touched.
+        user_features : matrix, shape (len(userid), n_features), optional
+            Their features, where the model was fitted with some; without them all are 0.
 
         Returns
         -------
         ndarray of the model's dtype, shape (factors,) for one user, else (len(userid), factors)
+            With ``biases`` one column more, the last: the bias.
 
         Raises
         ------
@@ -40,10 +49,14 @@ class FreshFactors(FactorStore):
         """
         known, single = self._ids(userid, "user_factors", "userid", exists=False)
         rows = self._histories(user_items, len(known), "item_factors", "user_items", "userid")
-        made = self._recalculated(rows, "item_factors", "user_items")
+        made = self._recalculated(
+            rows, "item_factors", "user_items", self._told("user", known, rows, user_features)
+        )
         return made[0] if single else made
 
-    def recalculate_item(self, itemid: Any, item_users: csr_matrix) -> Factors:
+    def recalculate_item(
+        self, itemid: Any, item_users: csr_matrix, *, item_features: Any = None
+    ) -> Factors:
         """Factors of items from who touched them; see :meth:`recalculate_user`.
 
         Parameters
@@ -52,17 +65,99 @@ class FreshFactors(FactorStore):
             As many as rows of `item_users`.
         item_users : csr_matrix, shape (len(itemid), n_users)
             Who touched each.
+        item_features : matrix, shape (len(itemid), n_features), optional
+            Their features, where the model was fitted with some; without them all are 0.
 
         Returns
         -------
         ndarray of the model's dtype, shape (factors,) for one item, else (len(itemid), factors)
+            With ``biases`` one column more, the last: the bias.
         """
         known, single = self._ids(itemid, "item_factors", "itemid", exists=False)
         rows = self._histories(item_users, len(known), "user_factors", "item_users", "itemid")
-        made = self._recalculated(rows, "user_factors", "item_users")
+        made = self._recalculated(
+            rows, "user_factors", "item_users", self._told("item", known, rows, item_features)
+        )
         return made[0] if single else made
 
-    def partial_fit_users(self, userids: ArrayLike, user_items: csr_matrix) -> None:
+    def predict_user_factors(self, user_features: Any) -> Factors:
+        """Factors of users from their features alone, for those of whom nothing else is known.
+
+        Parameters
+        ----------
+        user_features : matrix, shape (n, n_features)
+            As given to ``fit``, sparse or dense.
+
+        Returns
+        -------
+        ndarray of the model's dtype, shape (n, factors)
+            With ``biases`` one column more, the last: the bias.
+
+        Raises
+        ------
+        InvalidInputError
+            The model was fitted without user features, or with others.
+
+        Examples
+        --------
+        >>> from recsys.als import AlternatingLeastSquares
+        >>> likes = csr_matrix([[2, 3, 0, 0], [1, 4, 0, 0], [0, 0, 5, 1.0]])
+        >>> model = AlternatingLeastSquares(factors=4, random_state=1, num_threads=1)
+        >>> model.fit(likes, show_progress=False, user_features=[[1, 0], [1, 0], [0, 1]])
+        >>> model.predict_user_factors([[0, 1]]).shape
+        (1, 4)
+        """
+        return self._predicted("user", user_features)
+
+    def predict_item_factors(self, item_features: Any) -> Factors:
+        """Factors of items from their features alone; see :meth:`predict_user_factors`.
+
+        Parameters
+        ----------
+        item_features : matrix, shape (n, n_features)
+            As given to ``fit``, sparse or dense.
+
+        Returns
+        -------
+        ndarray of the model's dtype, shape (n, factors)
+        """
+        return self._predicted("item", item_features)
+
+    def _predicted(self, kind: str, values: Any, rows: int | None = None) -> Factors:
+        name = f"{kind}_features"
+        learned: Factors | None = getattr(self, f"_{kind}_feature_factors")
+        if learned is None:
+            raise InvalidInputError(
+                f"{name} are given, the model was fitted without; give {name} to fit as well"
+            )
+        return Features(values, rows, name, self.dtype).predict(learned)
+
+    def _told(
+        self, kind: str, ids: NDArray[np.int64], histories: csr_matrix, features: Any
+    ) -> Terms:
+        """Weights of rows and what their features say, for rows that are solved anew."""
+        weights = self._fresh_weights(kind, ids, histories)
+        priors = None if features is None else self._predicted(kind, features, len(ids))
+        return Terms(row_weights=weights, priors=priors)
+
+    def _fresh_weights(
+        self, kind: str, ids: NDArray[np.int64], histories: csr_matrix
+    ) -> Weights | None:
+        """Weights of unobserved pairs: by popularity, else as told for known rows, else 1."""
+        if kind == "item" and self.popularity_exponent:
+            entries = np.diff(cpu.canonical_csr(histories, "item_users").indptr)
+            return popularity_weights(entries, self.popularity_exponent, self._popularity_scale)
+        told: Weights | None = getattr(self, f"_{kind}_weights")
+        if told is None:
+            return None
+        weights = np.ones(len(ids), np.float32)
+        known = ids < len(told)
+        weights[known] = told[ids[known]]
+        return weights
+
+    def partial_fit_users(
+        self, userids: ArrayLike, user_items: csr_matrix, *, user_features: Any = None
+    ) -> None:
         """Recalculate and store factors of some users; new ones make the model grow.
 
         Parameters
@@ -71,6 +166,8 @@ class FreshFactors(FactorStore):
             Rows of `user_factors`, also beyond its end: rows in between become zeros.
         user_items : csr_matrix, shape (len(userids), n_items)
             Everything each of them touched.
+        user_features : matrix, shape (len(userids), n_features), optional
+            As in :meth:`recalculate_user`.
 
         Raises
         ------
@@ -80,9 +177,12 @@ class FreshFactors(FactorStore):
             There are no factors.
         """
         rows = _target_rows(userids, "userids")
-        self._store("_user_factors", rows, self.recalculate_user(rows, user_items))
+        made = self.recalculate_user(rows, user_items, user_features=user_features)
+        self._store("user", rows, made, self._fresh_weights("user", rows, user_items))
 
-    def partial_fit_items(self, itemids: ArrayLike, item_users: csr_matrix) -> None:
+    def partial_fit_items(
+        self, itemids: ArrayLike, item_users: csr_matrix, *, item_features: Any = None
+    ) -> None:
         """Recalculate and store factors of some items; see :meth:`partial_fit_users`.
 
         Parameters
@@ -91,20 +191,32 @@ class FreshFactors(FactorStore):
             Rows of `item_factors`, also beyond its end.
         item_users : csr_matrix, shape (len(itemids), n_users)
             Everyone who touched each of them.
+        item_features : matrix, shape (len(itemids), n_features), optional
+            As in :meth:`recalculate_item`.
         """
         rows = _target_rows(itemids, "itemids")
-        self._store("_item_factors", rows, self.recalculate_item(rows, item_users))
+        made = self.recalculate_item(rows, item_users, item_features=item_features)
+        self._store("item", rows, made, self._fresh_weights("item", rows, item_users))
 
-    def _store(self, side: str, rows: NDArray[np.int64], made: Factors) -> None:
-        current = self._checked(side.removeprefix("_"))
+    def _store(
+        self, kind: str, rows: NDArray[np.int64], made: Factors, weights: Weights | None
+    ) -> None:
+        current = self._checked(f"{kind}_factors")
         size = max(len(current), int(rows.max(initial=-1)) + 1)
-        grown = np.zeros((size, self.factors), dtype=self.dtype)
+        grown = np.zeros((size, self.config.width), dtype=self.dtype)
         grown[: len(current)] = current
         grown[rows] = made
-        setattr(self, side, grown)
+        if weights is not None:
+            by_popularity = kind == "item" and bool(self.popularity_exponent)
+            told = self._weights(f"{kind}_factors")
+            all_weights = np.full(size, 0.0 if by_popularity else 1.0, np.float32)
+            all_weights[: len(current)] = told
+            all_weights[rows] = weights
+            setattr(self, f"_{kind}_weights", all_weights)
+        setattr(self, f"_{kind}_factors", grown)
         self._forget_derived()
 
-    def refine_users(self, user_items: csr_matrix) -> None:
+    def refine_users(self, user_items: csr_matrix, *, user_features: Any = None) -> None:
         """Solve every user's factor exactly (Cholesky), given the item factors, in place.
 
         After it a score is exactly what :meth:`explain` takes apart, whatever solver trained.
@@ -113,6 +225,8 @@ class FreshFactors(FactorStore):
         ----------
         user_items : csr_matrix, shape (n_users, n_items)
             What the model was fitted on.
+        user_features : matrix, shape (n_users, n_features), optional
+            As in :meth:`recalculate_user`.
 
         Raises
         ------
@@ -127,15 +241,20 @@ class FreshFactors(FactorStore):
             raise InvalidInputError(
                 f"user_items has shape {csr.shape}, expected {(len(users), len(items))}"
             )
-        gramian = self._gramian("item_factors")
+        told = self._told("user", np.arange(len(users)), csr, user_features)
         users = self._user_factors = np.require(users, None, ["W"])  # mapped ones are read-only
         try:
-            rows = cpu.sparse_rows(csr, "user_items")
-            cpu.solve(rows, users, items, self.config, solver="cholesky", gramian=gramian)
+            self._solve_into(users, cpu.sparse_rows(csr, "user_items"), "item_factors", told)
         finally:
             self._forget_derived()
 
-    def fold_in(self, items: ArrayLike, weights: ArrayLike | None = None) -> Factors:
+    def fold_in(
+        self,
+        items: ArrayLike,
+        weights: ArrayLike | None = None,
+        *,
+        user_features: Any = None,
+    ) -> Factors:
         """Factors of one user from what they touched, exact (Cholesky), nothing stored.
 
         What :meth:`recalculate_user` computes, from plain arrays: for a visitor who waits. The
@@ -148,10 +267,13 @@ class FreshFactors(FactorStore):
         weights : array-like of float, same length, optional
             What would stand in the matrix for each: a confidence, negative for a dislike; 1
             without it.
+        user_features : matrix, shape (1, n_features), optional
+            As in :meth:`recalculate_user`.
 
         Returns
         -------
         ndarray of the model's dtype, shape (factors,)
+            With ``biases`` one number more, the last: the bias.
 
         Raises
         ------
@@ -171,26 +293,38 @@ class FreshFactors(FactorStore):
         True
         """
         rows = _one_row(items, weights, len(self._checked("item_factors")))
-        made: Factors = self._solved(rows, "item_factors", "items")[0]
+        priors = None if user_features is None else self._predicted("user", user_features, 1)
+        made: Factors = np.zeros((1, self.config.width), dtype=self.dtype)
+        self._solve_into(made, rows, "item_factors", Terms(priors=priors), "items")
+        first: Factors = made[0]
+        return first
+
+    def _recalculated(self, histories: csr_matrix, other: str, name: str, told: Terms) -> Factors:
+        made: Factors = np.zeros((histories.shape[0], self.config.width), dtype=self.dtype)
+        self._solve_into(made, cpu.sparse_rows(histories, name), other, told, name)
         return made
 
-    def _recalculated(self, histories: csr_matrix | None, other: str, name: str) -> Factors:
-        if histories is None:
-            raise InvalidInputError(f"{name} is missing; recalculating needs it")
-        return self._solved(cpu.sparse_rows(histories, name), other, name)
-
-    def _solved(self, rows: cpu.SparseRows, other: str, name: str) -> Factors:
-        made: Factors = np.zeros((rows.rows, self.factors), dtype=self.dtype)
+    def _solve_into(
+        self,
+        made: Factors,
+        rows: cpu.SparseRows,
+        other: str,
+        told: Terms,
+        name: str = "user_items",
+    ) -> None:
+        """Solve rows exactly against the `other` side, whose part of the terms is added here."""
+        met, offsets = self._met(other)
         cpu.solve(
             rows,
             made,
-            self._checked(other),
+            met,
             self.config if other == "item_factors" else self.config.of_items(),
             solver="cholesky",
             gramian=self._gramian(other),
+            terms=replace(told, column_weights=self._weights(other), offsets=offsets),
+            linear=self._linear(other),
             name=name,
         )
-        return made
 
 
 def _one_row(items: ArrayLike, weights: ArrayLike | None, columns: int) -> cpu.SparseRows:

@@ -18,6 +18,12 @@ _FIXED = {
     "unobserved_weight": 1.0,
     "regularization_exponent": 0.0,
     "item_regularization": None,
+    "popularity_exponent": 0.0,
+    "biases": False,
+    "user_weights": None,
+    "item_weights": None,
+    "user_feature_factors": None,
+    "item_feature_factors": None,
 }
 
 
@@ -27,8 +33,10 @@ def to_implicit(model: AlternatingLeastSquares) -> Any:
 
     for name, only in _FIXED.items():
         value = getattr(model, name)
-        if value != only:
-            raise InvalidInputError(f"{name} is {value}, implicit can only express {only}")
+        told = isinstance(value, np.ndarray)
+        if told or value != only:
+            found = "set" if told else value
+            raise InvalidInputError(f"{name} is {found}, implicit can only express {only}")
     made = implicit.cpu.als.AlternatingLeastSquares(
         factors=model.factors,
         regularization=model.regularization,

@@ -9,10 +9,11 @@ from __future__ import annotations
 import logging
 import os
 import time
+from dataclasses import replace
 from typing import IO, Any, Self, TypeAlias
 
 import numpy as np
-from numpy.typing import DTypeLike
+from numpy.typing import ArrayLike, DTypeLike
 from scipy.sparse import csr_matrix
 
 from recsys.als import cpu
@@ -20,11 +21,23 @@ from recsys.als.checkpoints import open_checkpoints
 from recsys.als.config import ALSConfig
 from recsys.als.course import Course
 from recsys.als.engine import Training, open_training
+from recsys.als.factors import Factors
+from recsys.als.features import Features, map_penalty
 from recsys.als.progress import progress_bar
 from recsys.als.randomness import generator, plain_seed
+from recsys.als.reference import Terms
 from recsys.als.settings import as_implicit_says
+from recsys.als.sides import (
+    Side,
+    Sides,
+    checked_weights,
+    entries_of_columns,
+    popularity_scale,
+    popularity_weights,
+    stored_mass,
+)
 from recsys.als.sparse import absolute_sum
-from recsys.als.start import check_memory, check_start, starting_factors
+from recsys.als.start import check_memory, check_start, starting_factors, starting_map
 from recsys.als.topn import TopN
 from recsys.als.training import Callback, SweepRecord, Validation
 from recsys.errors import InvalidInputError
@@ -45,7 +58,8 @@ class AlternatingLeastSquares(TopN):
             + sum_u lambda_u |x_u|^2 + sum_i lambda_i |y_i|^2
 
     where ``lambda_u = lambda (|S_u| + a0 n_items)^nu`` and likewise for items (Rendle et al. 2021),
-    whose lambda may be another.
+    whose lambda may be another. Weights of unobserved pairs, biases and side features change it
+    as the settings and :meth:`fit` say.
     With the defaults ``a0 = 1`` and ``nu = 0`` this is the objective of Hu, Koren & Volinsky
     (2008) as ``implicit`` has it. An explicit zero is left out of the loss, as a pair of which
     nothing is known.
@@ -66,6 +80,13 @@ class AlternatingLeastSquares(TopN):
         ν, >= 0.
     item_regularization : float, optional
         λ of items, >= 0; `regularization` unless set.
+    popularity_exponent : float
+        β: a pair without an entry counts ``a0 n_i^beta``, n_i being the item's entries, scaled to
+        a0 on average over items (He et al. 2016); >= 0, 0 for all alike.
+    biases : bool
+        Score ``x.y + b_user + b_item`` with a bias of each row, regularized as its factors.
+    feature_regularization : float
+        Of the maps from side features to factors, > 0.
     solver : str
         ``"cg"``: warm-started conjugate gradients (Takács, Pilászy & Tikk 2011);
         ``"cholesky"``: exact;
@@ -140,6 +161,9 @@ class AlternatingLeastSquares(TopN):
         unobserved_weight: float = _DEFAULT.unobserved_weight,
         regularization_exponent: float = _DEFAULT.regularization_exponent,
         item_regularization: float | None = _DEFAULT.item_regularization,
+        popularity_exponent: float = _DEFAULT.popularity_exponent,
+        biases: bool = _DEFAULT.biases,
+        feature_regularization: float = _DEFAULT.feature_regularization,
         solver: str = _DEFAULT.solver,
         cg_steps: int = _DEFAULT.cg_steps,
         subspace_dimension: int = _DEFAULT.subspace_dimension,
@@ -166,6 +190,9 @@ class AlternatingLeastSquares(TopN):
                 unobserved_weight=unobserved_weight,
                 regularization_exponent=regularization_exponent,
                 item_regularization=item_regularization,
+                popularity_exponent=popularity_exponent,
+                biases=biases,
+                feature_regularization=feature_regularization,
                 solver=solver,
                 cg_steps=cg_steps,
                 subspace_dimension=subspace_dimension,
@@ -197,6 +224,10 @@ class AlternatingLeastSquares(TopN):
         checkpoint: str | os.PathLike[str] | None = None,
         checkpoint_every: int = 1,
         resume: bool = False,
+        user_features: Any = None,
+        item_features: Any = None,
+        user_weights: ArrayLike | None = None,
+        item_weights: ArrayLike | None = None,
     ) -> None:
         """Learn factors of users and items.
 
@@ -237,6 +268,18 @@ class AlternatingLeastSquares(TopN):
             bit for bit to where the training would have come without a break. Data and settings
             have to be the same (save `iterations`, `num_threads` and `calculate_training_loss`).
             Where there is no checkpoint yet, training starts as without `resume`.
+        user_features : matrix, shape (n_users, n_features), optional
+            Side features, sparse or dense. A user is then pulled to ``W'f`` instead of to 0: the
+            objective holds ``lambda_u |x_u - W'f_u|^2`` and ``feature_regularization |W|^2``, and W
+            (`user_feature_factors`) is learned. A user without interactions gets factors from
+            features alone. They take as much memory again as the users' factors.
+        item_features : matrix, shape (n_items, n_features), optional
+            The same for items.
+        user_weights : array-like of float, shape (n_users,), optional
+            Weight of each user's pairs without an entry, >= 0; ``a0 a_u b_i`` is what such a pair
+            counts. 1 unless given.
+        item_weights : array-like of float, shape (n_items,), optional
+            The same for items; with ``popularity_exponent`` they follow from the interactions.
 
         Raises
         ------
@@ -271,40 +314,87 @@ class AlternatingLeastSquares(TopN):
                 "user, one item and one interaction"
             )
         users, items = csr.shape
-        check_memory(self.config, users, items, csr.nnz, copies=1 + course.keeps_best)
+        sides = self._sides(csr, (user_features, item_features), (user_weights, item_weights))
+        copies = 1 + course.keeps_best + sides.with_features
+        check_memory(self.config, users, items, csr.nnz, copies=copies)
         rows = cpu.sparse_rows(csr, "user_items")
         if not csr.data.any():
             raise InvalidInputError(
                 f"user_items has {csr.nnz} entries and all are 0, expected at least one weight "
                 "other than 0"
             )
-        with course.running(csr):
-            self._prepare_factors(users, items)
-            training = open_training(csr, rows, self.user_factors, self.item_factors, self.config)
+        with course.running(csr, sides):
+            self._prepare_factors(users, items, sides)
+            training = open_training(
+                csr,
+                rows,
+                self._checked("user_factors"),
+                self._checked("item_factors"),
+                self.config,
+                sides,
+                (self._user_feature_factors, self._item_feature_factors),
+            )
+            weight = self._total_weight(csr, sides) if self.calculate_training_loss else 1.0
             try:
-                self._sweep(training, csr, show_progress, course)
+                self._sweep(training, weight, show_progress, course)
             finally:
                 training.fetch()
                 training.close()
 
-    def _prepare_factors(self, users: int, items: int) -> None:
+    def _sides(
+        self,
+        csr: csr_matrix,
+        features: tuple[Any, Any],
+        weights: tuple[ArrayLike | None, ArrayLike | None],
+    ) -> Sides:
+        """Check what is told beside the interactions."""
+        made = []
+        for kind, rows, values, told in zip(
+            ("user", "item"), csr.shape, features, weights, strict=True
+        ):
+            name = f"{kind}_features"
+            made.append(
+                Side(
+                    checked_weights(told, rows, f"{kind}_weights"),
+                    None if values is None else Features(values, rows, name, self.dtype),
+                )
+            )
+        users, items = made
+        if self.popularity_exponent:
+            if items.weights is not None:
+                raise InvalidInputError(
+                    f"item_weights are given and popularity_exponent is {self.popularity_exponent}"
+                    ", which makes them; expected one of the two"
+                )
+            entries = entries_of_columns(csr)
+            scale = self._popularity_scale = popularity_scale(entries, self.popularity_exponent)
+            by_popularity = popularity_weights(entries, self.popularity_exponent, scale)
+            items = replace(items, weights=by_popularity)
+        return Sides(users, items)
+
+    def _prepare_factors(self, users: int, items: int, sides: Sides) -> None:
         """Draw the factors that are not set, users before items; check and grow those that are."""
         rng = generator(self.random_state)
-        check_start("user_factors", self._user_factors, users, self.factors)
-        check_start("item_factors", self._item_factors, items, self.factors)
-        shared = (self.factors, self.config.dtype)
-        self._user_factors = starting_factors(rng, self._user_factors, users, *shared)
-        self._item_factors = starting_factors(rng, self._item_factors, items, *shared)
+        check_start("user_factors", self._user_factors, users, self.config.width)
+        check_start("item_factors", self._item_factors, items, self.config.width)
+        self._user_factors = starting_factors(rng, self._user_factors, users, self.config)
+        self._item_factors = starting_factors(rng, self._item_factors, items, self.config)
+        for kind, side in (("user", sides.users), ("item", sides.items)):
+            setattr(self, f"_{kind}_weights", side.weights)
+            name = f"{kind}_feature_factors"
+            current = getattr(self, name) if side.features is not None else None
+            if side.features is not None:
+                current = starting_map(name, current, side.features.count, self.config)
+            setattr(self, f"_{name}", current)
         self._forget_derived()
 
     def _sweep(
         self,
         training: Training,
-        csr: csr_matrix,
+        weight: float,
         show_progress: bool,
         course: Course,
     ) -> None:
-        weight = self._total_weight(csr) if self.calculate_training_loss else 1.0
         with progress_bar(self.iterations, show_progress) as advance:
             for iteration in course.sweeps():
                 begin = time.perf_counter()
@@ -321,19 +411,23 @@ class AlternatingLeastSquares(TopN):
                 if course.after_sweep(seconds, loss):
                     break
 
-    def _total_weight(self, csr: csr_matrix) -> float:
+    def _total_weight(self, csr: csr_matrix, sides: Sides) -> float:
         """Sum of the weights of all pairs, by which ``implicit`` divides its loss."""
         observed = self.alpha * absolute_sum(csr.data)
-        unobserved = int(csr.shape[0]) * int(csr.shape[1]) - int(csr.nnz)
-        return observed + self.unobserved_weight * unobserved
+        everywhere = sides.users.mass(csr.shape[0]) * sides.items.mass(csr.shape[1])
+        return observed + self.unobserved_weight * (everywhere - stored_mass(csr, sides))
 
-    def objective(self, user_items: csr_matrix) -> float:
+    def objective(
+        self, user_items: csr_matrix, *, user_features: Any = None, item_features: Any = None
+    ) -> float:
         """The value of the objective at the current factors, accumulated in double.
 
         Parameters
         ----------
         user_items : csr_matrix, shape (n_users, n_items)
             What it was fitted on, or other data of that shape.
+        user_features, item_features : matrix, optional
+            What it was fitted with, of either side that it was fitted with.
 
         Returns
         -------
@@ -344,18 +438,34 @@ class AlternatingLeastSquares(TopN):
         Raises
         ------
         InvalidInputError
-            The matrix is not of the model's shape.
+            The matrix is not of the model's shape, or features are missing.
         NotFittedError
             There are no factors.
         """
         users, items = self._checked("user_factors"), self._checked("item_factors")
+        priors = self._priors("user", user_features, len(users))
+        item_priors = self._priors("item", item_features, len(items))
         csr = cpu.canonical_csr(user_items, "user_items")
         if csr.shape != (len(users), len(items)):
             raise InvalidInputError(
                 f"user_items has shape {csr.shape}, expected {(len(users), len(items))}"
             )
         rows = cpu.sparse_rows(csr, "user_items")
-        return cpu.objective(rows, users, items, self.config)
+        met, offsets = self._met("item_factors")
+        weights = self._weights("user_factors"), self._weights("item_factors")
+        terms = Terms(*weights, offsets, priors)
+        value = cpu.objective(rows, users, met, self.config, terms, item_priors)
+        maps = (self._user_feature_factors, self._item_feature_factors)
+        return value + sum(map_penalty(learned, self.config) for learned in maps)
+
+    def _priors(self, kind: str, values: Any, rows: int) -> Factors | None:
+        if values is not None:
+            return self._predicted(kind, values, rows)
+        if getattr(self, f"_{kind}_feature_factors") is not None:
+            raise InvalidInputError(
+                f"{kind}_features are missing; the model was fitted with some, give the same"
+            )
+        return None
 
     # ---- files and interchange -------------------------------------------------------------------
 
@@ -377,6 +487,7 @@ class AlternatingLeastSquares(TopN):
         from recsys.als import files
 
         users, items = self._checked("user_factors"), self._checked("item_factors")
+        extras = {name: getattr(self, f"_{name}") for name in files.EXTRAS}
         saved = files.Saved(
             self.config,
             plain_seed(self.random_state),
@@ -384,6 +495,8 @@ class AlternatingLeastSquares(TopN):
             items,
             self.history_,
             self.best_sweep_,
+            {name: array for name, array in extras.items() if array is not None},
+            self._popularity_scale,
         )
         files.write(fileobj_or_path, files.encode(saved))
 
@@ -406,13 +519,17 @@ class AlternatingLeastSquares(TopN):
         model.item_factors = saved.item_factors
         model.history_ = saved.history
         model.best_sweep_ = saved.best_sweep
+        for name, array in saved.extras.items():
+            setattr(model, f"_{name}", array)
+        model._popularity_scale = saved.popularity_scale
         return model
 
     def to_implicit(self) -> Any:
         """Return the same model as ``implicit.cpu.als.AlternatingLeastSquares``.
 
-        Factors are copied. ``implicit`` knows no `unobserved_weight`, `regularization_exponent` or
-        `item_regularization`, so they have to be at 1, 0 and None.
+        Factors are copied. ``implicit`` knows no `unobserved_weight`, `regularization_exponent`,
+        `item_regularization`, `popularity_exponent`, `biases`, weights or features, so these have
+        to be at 1, 0, None, 0, False and absent.
 
         Raises
         ------

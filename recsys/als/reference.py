@@ -18,7 +18,7 @@ so that ``A x = r`` with::
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,10 +76,10 @@ class Terms:
         What each row is pulled to.
     """
 
-    row_weights: Matrix | None = None
-    column_weights: Matrix | None = None
-    offsets: Matrix | None = None
-    priors: Matrix | None = None
+    row_weights: NDArray[np.float32] | None = None
+    column_weights: NDArray[np.float32] | None = None
+    offsets: Any = None
+    priors: Any = None
 
     def weight(self, row: int) -> float:
         """Return a of a row."""

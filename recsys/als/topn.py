@@ -70,9 +70,10 @@ class TopN(Explaining):
         if filter_already_liked_items or recalculate_user:
             seen = self._histories(user_items, len(known), "item_factors", "user_items", "userid")
         if recalculate_user:
-            queries = self._recalculated(seen, "item_factors", "user_items")
+            queries = self.recalculate_user(known, seen)
         else:
             queries = self._checked("user_factors")[known]
+        queries, own = self._asking(queries)
         ranked = best_rows(
             self._index("item_factors", unit=False),
             self._checked("item_factors"),
@@ -83,6 +84,8 @@ class TopN(Explaining):
             without=filter_items,
             num_threads=self.num_threads,
         )
+        if own is not None:
+            ranked = ranked[0], ranked[1] + own
         return _first(ranked) if single else ranked
 
     def recommend_all(
@@ -179,6 +182,17 @@ class TopN(Explaining):
             items=selected_items,
         )
 
+    def _asking(self, rows: Factors) -> tuple[Factors, Any]:
+        """What to search items with for stored rows of users, and what to add to each score.
+
+        A score is ``x.y + b_user + b_item``: the item's bias is met by a 1, the user's own is left.
+        """
+        if not self.biases:
+            return rows, None
+        queries = rows.copy()
+        queries[:, -1] = 1
+        return queries, rows[:, -1:].copy()
+
     def similar_items(
         self,
         itemid: Any,
@@ -217,10 +231,7 @@ class TopN(Explaining):
         """
         known, single = self._ids(itemid, "item_factors", "itemid", exists=not recalculate_item)
         if recalculate_item:
-            histories = self._histories(
-                item_users, len(known), "user_factors", "item_users", "itemid"
-            )
-            queries = self._recalculated(histories, "user_factors", "item_users")
+            queries = self.recalculate_item(known, item_users)
         else:
             queries = self._checked("item_factors")[known]
         names = ("items", "filter_items")
@@ -274,6 +285,7 @@ class TopN(Explaining):
         without: ArrayLike | None,
         names: tuple[str, str],
     ) -> Ranked:
+        queries = queries[:, : self.factors]
         index = self._index(side, unit=True)
         ids, scores = best_rows(
             index,

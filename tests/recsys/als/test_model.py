@@ -11,7 +11,7 @@ import pytest
 import scipy.sparse as sp
 from scipy.sparse import coo_matrix, csr_matrix
 
-from recsys.als import AlternatingLeastSquares, cpu, memory
+from recsys.als import AlternatingLeastSquares, cpu, files, memory
 from recsys.als.config import ALSConfig
 from recsys.errors import (
     AlsatianError,
@@ -313,7 +313,7 @@ def test_damaged_and_newer_files_are_refused(tmp_path):
             _with_header(content, config=json.dumps(config.to_dict() | {"factors": 9})),
             _with_header(content, sha256="0" * 64),
         ],
-        "upgrade": [_with_header(content, version="2")],
+        "upgrade": [_with_header(content, version=str(files.VERSION + 1))],
         "give another file": [_with_header(content, format="else")],
     }
     for mend, contents in cases.items():
