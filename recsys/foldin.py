@@ -5,11 +5,12 @@ factors y solves (Hu, Koren & Volinsky 2008, eq. 4, with the unobserved weight �
 regularization scaling of Rendle et al. 2021)::
 
     A x = b
-    A = α0 Σ_i y_i y_iᵀ + Σ_{i∈S} (w_i − α0) y_i y_iᵀ + λ (|S| + α0 |I|)^ν I
+    A = α0 Σ_i b_i y_i y_iᵀ + Σ_{i∈S} (w_i − α0 b_i) y_i y_iᵀ + λ (|S| + α0 Σ_i b_i)^ν I
     b = Σ_{i∈S} w_i y_i
 
-so the score of an item t is y_t·x = Σ_{i∈S} w_i y_tᵀ A⁻¹ y_i: a sum over the liked items, each
-term being what that item contributes (section 5 of the same paper).
+where the weights b_i of unobserved pairs are 1 unless the model weighs them by popularity. The
+score of an item t is then y_t·x = Σ_{i∈S} w_i y_tᵀ A⁻¹ y_i: a sum over the liked items, each term
+being what that item contributes (section 5 of the same paper).
 """
 
 from __future__ import annotations
@@ -65,11 +66,13 @@ class FoldIn:
         self._model = model
         factors = np.asarray(model.item_factors, np.float64)
         self._unobserved = float(model.unobserved_weight)
-        self._base = self._unobserved * (factors.T @ factors)
-        self._n_items = factors.shape[0]
+        told = model.item_weights
+        weights = np.ones(len(factors)) if told is None else np.asarray(told, np.float64)
+        self._base = self._unobserved * ((factors.T * weights) @ factors)
+        self._mass = float(weights.sum())
 
     def system(
-        self, liked: npt.ArrayLike, weights: npt.ArrayLike, learned: npt.ArrayLike = True
+        self, liked: npt.ArrayLike, weights: npt.ArrayLike, unobserved: npt.ArrayLike = 1.0
     ) -> UserSystem:
         """The system of a user who likes items with these factors.
 
@@ -79,9 +82,9 @@ class FoldIn:
             Factors of the liked items.
         weights : array, shape (n_liked,)
             Their weights as in the interactions (``alpha`` is applied here), each > 0.
-        learned : bool array, shape (n_liked,)
-            Which of them are the model's own items. A cold item is not in the sum over all items,
-            so its unobserved part is not to be taken out of it.
+        unobserved : array, shape (n_liked,)
+            b of each as the model knows it: 1, or ``item_weights``. 0 for a cold item, which is not
+            in the sum over all items, so that nothing is to be taken out of it.
 
         Raises
         ------
@@ -91,9 +94,9 @@ class FoldIn:
         y = np.atleast_2d(np.asarray(liked, np.float64))
         w = float(self._model.alpha) * np.asarray(weights, np.float64)
         strength = float(self._model.regularization) * (
-            len(w) + self._unobserved * self._n_items
+            len(w) + self._unobserved * self._mass
         ) ** float(self._model.regularization_exponent)
-        excess = w - np.where(learned, self._unobserved, 0.0)
+        excess = w - self._unobserved * np.asarray(unobserved, np.float64)
         matrix = self._base + (y.T * excess) @ y
         matrix[np.diag_indices_from(matrix)] += strength
         try:

@@ -75,14 +75,14 @@ def _write(recommender: Recommender, folder: Path) -> str:
     token = secrets.token_hex(4)
     names = {part: f"{part}-{token}.{ending}" for part, ending in _parts(recommender).items()}
     model, events = recommender.model, recommender.interactions
-    write_tensors(
-        folder / names["factors"],
-        {
-            "user_factors": np.asarray(model.user_factors),
-            "item_factors": np.asarray(model.item_factors),
-            "cold_factors": recommender.cold_factors,
-        },
-    )
+    tensors = {
+        "user_factors": np.asarray(model.user_factors),
+        "item_factors": np.asarray(model.item_factors),
+        "cold_factors": recommender.cold_factors,
+    }
+    if model.item_weights is not None:
+        tensors["item_weights"] = model.item_weights
+    write_tensors(folder / names["factors"], tensors)
     write_tensors(folder / names["interactions"], _interaction_tensors(events))
     _write_parquet(folder / names["users"], pa.table({"id": recommender.users.ids}))
     _write_parquet(folder / names["items"], pa.table({"id": recommender.items.ids}))
@@ -169,6 +169,7 @@ def _assemble(
     model = AlternatingLeastSquares(**manifest["model"])
     model.user_factors = factors["user_factors"]
     model.item_factors = factors["item_factors"]
+    model.item_weights = factors.get("item_weights")
     training = manifest.get("training", {"history": [], "best_sweep": None})
     model.history_ = records_from(training["history"])
     model.best_sweep_ = training["best_sweep"]

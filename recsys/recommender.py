@@ -86,6 +86,7 @@ class Recommender:
         fingerprint: str = "",
     ) -> None:
         self.interactions = interactions
+        _check_model(model)
         self.model = model
         self.items = items
         self.catalogue = catalogue
@@ -172,6 +173,7 @@ class Recommender:
                 f"index kind is {index!r}, expected one of {', '.join(get_args(IndexKind))}"
             )
         model = model if model is not None else AlternatingLeastSquares()
+        _check_model(model)  # before it is trained
         catalogue = None
         everything = events.items
         if items is not None:
@@ -469,8 +471,11 @@ class Recommender:
         return unique, summed
 
     def _system(self, rows: Rows, weights: Floats) -> UserSystem:
-        learned = rows < self.interactions.n_items
-        return self._fold.system(self.item_factors[rows], weights, learned)
+        n_learned = self.interactions.n_items
+        unobserved = (rows < n_learned).astype(np.float64)
+        if self.model.item_weights is not None:
+            unobserved *= self.model.item_weights[np.minimum(rows, n_learned - 1)]
+        return self._fold.system(self.item_factors[rows], weights, unobserved)
 
     def _explain(
         self, user: Any, item: Any, system: UserSystem, rows: Rows, weights: Floats, n: int
@@ -486,6 +491,15 @@ class Recommender:
             }
         )
         return Explanation(user, item, float(shares.sum()), listed)
+
+
+def _check_model(model: AlternatingLeastSquares) -> None:
+    """Refuse a model whose scores are more than the product of two factors."""
+    if model.biases:
+        raise InvalidInputError(
+            "the model has biases=True, which Recommender's indexes and fold-in do not take; use "
+            "biases=False, or AlternatingLeastSquares.recommend"
+        )
 
 
 def _positive(n: int) -> int:

@@ -394,3 +394,26 @@ def test_only_one_process_saves_at_a_time(fitted: Recommender, tmp_path: Path) -
         pytest.raises(JobConflictError, match="being written by another process"),
     ):
         fitted.save(tmp_path / "m")
+
+
+def test_weights_by_popularity_hold_for_visitors_and_after_loading(
+    ml100k: Path, tmp_path: Path
+) -> None:
+    events = Interactions.from_frame(pq.read_table(ml100k / "interactions.parquet"))
+    model = AlternatingLeastSquares(
+        8, 0.1, iterations=3, random_state=1, unobserved_weight=0.2, popularity_exponent=0.5
+    )
+    made = Recommender.fit(events, model=model)
+    made.save(tmp_path / "model")
+    for each in (made, Recommender.load(tmp_path / "model")):
+        history = events.matrix[4]
+        liked = each.items.take(history.indices).to_pylist()
+        found = each.fold_in(liked, history.data.tolist())
+        np.testing.assert_allclose(found, model.user_factors[4], rtol=1e-3, atol=1e-4)
+        np.testing.assert_array_equal(each.model.item_weights, model.item_weights)
+
+
+def test_a_model_with_biases_is_refused(ml100k: Path) -> None:
+    events = Interactions.from_frame(pq.read_table(ml100k / "interactions.parquet"))
+    with pytest.raises(InvalidInputError, match="biases=False"):
+        Recommender.fit(events, model=AlternatingLeastSquares(8, biases=True))
