@@ -90,7 +90,7 @@ def test_objective_is_that_of_all_pairs(kind, given):
     assert model.objective(MATRIX, **told) == pytest.approx(dense_objective(model, given), rel=1e-9)
 
 
-@pytest.mark.parametrize("solver", ["cg", "cholesky"])
+@pytest.mark.parametrize("solver", ["cg", "cholesky", "subspace"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("kind", SETTINGS)
 def test_no_half_sweep_raises_it(kind, dtype, solver):
@@ -224,7 +224,7 @@ def test_setting_factors_takes_biases_or_makes_them_zero():
 # ---- side features ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("solver", ["cg", "cholesky"])
+@pytest.mark.parametrize("solver", ["cg", "cholesky", "subspace"])
 def test_cold_rows_get_factors_from_features(solver):
     # Two groups of users with tastes of their own; one user of each group is empty.
     group = np.arange(40) % 2
