@@ -1,7 +1,8 @@
 """The same objective for all: equal settings, equal start, equal sweeps; and whether it is least.
 
 Two checks on a made-up matrix. The objective of ours, implicit and irspack after the same sweeps
-from the same normal start, for each solver and two sets of weights: it has to agree to 1e-4. Then
+from the same normal start, for each solver and two sets of weights: it has to agree to 1e-4, ours
+as it is by default (``gathered_dtype="auto"``) and in float32 throughout (``"same"``). Then
 the mathematics of our exact solver on sampled rows, computed here in double without its code: the
 gradient at its solution relative to the right side, and whether a random step ever improves it.
 """
@@ -69,7 +70,13 @@ def run(threads: int, seed: int, *, tiny: bool) -> dict[str, Any]:
 
 def agreement(problem: Problem, weights: dict[str, Any]) -> list[dict[str, Any]]:
     """Objectives of the peers that can be given the start, relative to ours, sweep by sweep."""
-    contenders, _ = gather(problem, kinds=(Alsatian, Implicit, Irspack))
+    stores = ("auto",) if problem.solver == "subspace" else ("auto", "same")
+    names = {store: f"alsatian gathered_dtype={store}" for store in stores}
+    contenders, _ = gather(
+        problem,
+        [{"gathered_dtype": store} for store in stores],
+        kinds=(Implicit, Irspack),
+    )
     limit_threads(problem.threads)
     lines = []
     for sweeps in SWEEPS:
@@ -77,17 +84,19 @@ def agreement(problem: Problem, weights: dict[str, Any]) -> list[dict[str, Any]]
         for one in contenders:
             one.train_to(sweeps)
             values[one.name] = problem.objective(*one.factors())
-        ours = values.pop("alsatian")
+        ours = {store: values.pop(name) for store, name in names.items()}
         lines += [
             {
                 "solver": problem.solver,
                 **weights,
                 "sweeps": sweeps,
+                "gathered_dtype": store,
                 "peer": peer,
-                "ours": ours,
+                "ours": value,
                 "theirs": theirs,
-                "relative_difference": (ours - theirs) / theirs,
+                "relative_difference": (value - theirs) / theirs,
             }
+            for store, value in ours.items()
             for peer, theirs in values.items()
         ]
     return lines
@@ -151,15 +160,19 @@ def report(result: dict[str, Any]) -> None:
         f"objective at equal settings, start and sweeps, f={result['factors']}, "
         f"{result['users']:,} x {result['items']:,}, {result['entries']:,} entries"
     )
-    groups: dict[tuple[str, float, str], list[dict[str, Any]]] = {}
+    groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for line in result["lines"]:
         weight = line.get("unobserved_weight", 1.0)
-        groups.setdefault((line["solver"], weight, line["peer"]), []).append(line)
-    for (solver, weight, peer), lines in groups.items():
+        group = (line["solver"], weight, line["gathered_dtype"], line["peer"])
+        groups.setdefault(group, []).append(line)
+    for (solver, weight, store, peer), lines in groups.items():
         differences = ", ".join(
             f"{line['relative_difference']:+.1e} after {line['sweeps']}" for line in lines
         )
-        print(f"  {solver:<9} alpha0 {weight:<4g} ours against {peer:<9} {differences}")
+        print(
+            f"  {solver:<9} alpha0 {weight:<4g} gathered {store:<5} ours against {peer:<9} "
+            f"{differences}"
+        )
     for one in result["optimum"]:
         print(
             f"  cholesky  alpha0 {one['unobserved_weight']:<4g} relative gradient at most "

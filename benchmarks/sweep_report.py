@@ -54,20 +54,20 @@ def title(result: dict[str, Any]) -> str:
 def _show_sweep(result: dict[str, Any]) -> None:
     print(f"one sweep of {title(result)}")
     print(
-        f"  {'':<20}{'seconds':>9}{'least':>9}{'most':>9}{'rounds':>7}{'set-up':>8}{'sweeps':>7}"
+        f"  {'':<29}{'seconds':>9}{'least':>9}{'most':>9}{'rounds':>7}{'set-up':>8}{'sweeps':>7}"
         f"{'objective':>15}{'GiB':>7}{'limit':>7}"
     )
     for one in result["contenders"]:
         memory = f"{one['memory']['peak_bytes'] / GIB:.2f}" if one["memory"] else ""
         limit = result["limits"][one["name"]]["times_the_limit"]
         print(
-            f"  {one['name']:<20}{one['median_seconds']:9.3f}{min(one['seconds']):9.3f}"
+            f"  {one['name']:<29}{one['median_seconds']:9.3f}{min(one['seconds']):9.3f}"
             f"{max(one['seconds']):9.3f}{len(one['seconds']):7d}{one['setup_seconds']:8.2f}"
             f"{one['sweeps']:7d}{one['objective']:15.6e}{memory:>7}{limit:7.2f}"
             + (f"  {one['note']}" if one["note"] else "")
         )
     for name, why in result["absent"].items():
-        print(f"  {name:<20} not measured: {why}")
+        print(f"  {name:<29} not measured: {why}")
     print(f"  {limits_line(result)}")
     for line in verdicts(result):
         print(f"  {line}")
@@ -172,11 +172,11 @@ def _sweep_table(result: dict[str, Any]) -> str:
 
 
 def _agreement_table(result: dict[str, Any]) -> str:
-    head = ["solver, α0, ν", "sweeps", "peer", "ours", "theirs", "relative difference"]
+    head = ["solver, α0, ν, gathered", "sweeps", "peer", "ours", "theirs", "relative difference"]
     rows = [
         [
             f"{line['solver']}, {line.get('unobserved_weight', 1.0):g}, "
-            f"{line.get('regularization_exponent', 0.0):g}",
+            f"{line.get('regularization_exponent', 0.0):g}, {line['gathered_dtype']}",
             str(line["sweeps"]),
             line["peer"],
             f"{line['ours']:.6e}",
