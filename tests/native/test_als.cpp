@@ -167,7 +167,7 @@ void solves_to_the_minimum(Simd simd, std::int64_t factors, const std::vector<st
             // counts a row as solved at a residual of 1e-10.
             const int steps = static_cast<int>(factors) + 20;
             solve(matrix.csr(), target.data(), other.data(), static_cast<const double*>(nullptr), nullptr,
-                  factors, weights, terms, solver, steps, Run{threads, simd, {}});
+                  factors, weights, terms, solver, steps, Run{threads, simd, false, {}});
             results.push_back(target);
         }
         const std::string what = std::string(simd_name(simd)) +
@@ -199,7 +199,7 @@ void last_block_is_at_its_minimum(Simd simd, std::int64_t factors, std::int64_t 
     for (const int threads : {1, 2, 3}) {
         auto target = draw_factors<T>(rows, factors, 3);
         solve_subspace(matrix.csr(), target.data(), other.data(), static_cast<const double*>(nullptr),
-                       factors, weights, Terms<T>{}, dimension, Run{threads, simd, {}});
+                       factors, weights, Terms<T>{}, dimension, Run{threads, simd, false, {}});
         results.push_back(target);
     }
     const std::string what = std::string(simd_name(simd)) + " subspace f=" + std::to_string(factors) +
@@ -225,7 +225,7 @@ void gramian_is_exact_on_whole_numbers(Simd simd) {
         std::vector<T> vectors(static_cast<std::size_t>(rows * factors));
         for (T& number : vectors) number = static_cast<T>(value(random));
         std::vector<double> found(static_cast<std::size_t>(factors * factors));
-        gramian<T>(vectors.data(), nullptr, rows, factors, found.data(), Run{3, simd, {}});
+        gramian<T>(vectors.data(), nullptr, rows, factors, found.data(), Run{3, simd, false, {}});
         bool same = true;
         for (std::int64_t i = 0; i < factors; ++i) {
             for (std::int64_t j = 0; j < factors; ++j) {
@@ -271,7 +271,7 @@ void objective_agrees_with_all_pairs(Simd simd) {
     }
     for (const int threads : {1, 2}) {
         const double found = objective<T>(matrix.csr(), users.data(), items.data(), factors, weights, {},
-                                          weights.regularization, nullptr, Run{threads, simd, {}});
+                                          weights.regularization, nullptr, Run{threads, simd, false, {}});
         check(std::abs(found - static_cast<double>(expected)) <
                   (sizeof(T) == 4 ? 1e-5 : 1e-12) * found,
               std::string(simd_name(simd)) + " objective");
@@ -288,7 +288,7 @@ void transpose_turns_around() {
             made->indices.resize(matrix.indices.size());
             made->data.resize(matrix.data.size());
         }
-        const Run run{threads, Simd::baseline, {}};
+        const Run run{threads, Simd::baseline, false, {}};
         transpose(matrix.csr(), turned.indptr.data(), turned.indices.data(), turned.data.data(), run);
         check(!throws<std::invalid_argument>([&] { als::check(turned.csr()); }),
               "transpose is sorted");
@@ -333,7 +333,7 @@ void overflow_and_interruption_leave_rows_whole() {
         auto target = draw_factors<float>(3, 8, 12);
         check(throws<NotFinite>([&] {
                   solve(huge.csr(), target.data(), other.data(), static_cast<const double*>(nullptr), nullptr, 8,
-                        weights, {}, solver, 3, Run{2, Simd::baseline, {}});
+                        weights, {}, solver, 3, Run{2, Simd::baseline, false, {}});
               }),
               "overflow is told");
         check(std::all_of(target.begin(), target.end(), [](float x) { return std::isfinite(x); }),
@@ -346,7 +346,7 @@ void overflow_and_interruption_leave_rows_whole() {
     check(throws<Interrupted>([&] {
               solve(many.csr(), target.data(), factors.data(), static_cast<const double*>(nullptr), nullptr, 256,
                     weights, {}, Solver::cholesky, 3,
-                    Run{2, simd_available().back(), [&] { return ++polls >= 1; }});
+                    Run{2, simd_available().back(), false, [&] { return ++polls >= 1; }});
           }),
           "interruption is told");
     check(std::all_of(target.begin(), target.end(), [](float x) { return std::isfinite(x); }),

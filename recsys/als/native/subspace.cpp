@@ -216,8 +216,8 @@ ALSATIAN_INLINE void weigh(const Side<T>& side, const Row<T>& row, std::int64_t 
 
 // gradient += sum_i rest_i block_i, scaled_i <- excess_i block_i, for `lanes` registers of columns.
 template <int lanes, class T>
-ALSATIAN_INLINE void scale_columns(const T* const* blocks, std::int64_t n, const T* excess, const T* rest,
-                                   std::int64_t stride, T* gradient, T* scaled) {
+ALSATIAN_INLINE void scale_columns(const T* const* blocks, std::int64_t n, const T* excess,
+                                   const T* rest, std::int64_t stride, T* gradient, T* scaled) {
     Lanes<T> sum[lanes];
     for (int v = 0; v < lanes; ++v) sum[v] = load(gradient + v * kWidth<T>);
     for (std::int64_t i = 0; i < n; ++i) {

@@ -56,7 +56,8 @@ class SubspaceWorkspace {
    public:
     explicit SubspaceWorkspace(std::int64_t stride)
         : rows_(kChunk * stride), scaled_(kChunk * stride), matrix_(stride * stride),
-          inverses_(stride * kPad), products_(kTogether * stride), vectors_(4 * stride), stride_(stride) {}
+          inverses_(stride * kPad), products_(kTogether * stride), vectors_(4 * stride),
+          stride_(stride) {}
 
     SubspaceScratch<T> scratch() const {
         T* const vectors = vectors_.get();
@@ -78,7 +79,8 @@ class HalfSweep {
         : matrix_(matrix), gram_(gram), weights_(weights), run_(run),
           table_(subspace_kernels<T>(run.simd)),
           side_(side_of(matrix, target, other, factors, weights, terms)),
-          linear_(linear_of(other, matrix.columns, factors, weights, terms)), threads_(resolve_threads(run.threads)),
+          linear_(linear_of(other, matrix.columns, factors, weights, terms)),
+          threads_(resolve_threads(run.threads)),
           dimension_(std::min(dimension, factors)), blocks_((factors + dimension_ - 1) / dimension_),
           stride_(padded(dimension_, kPad)), gramian_(factors * stride_),
           workspaces_(static_cast<std::size_t>(threads_)) {
