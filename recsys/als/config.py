@@ -228,12 +228,6 @@ def _check_device(config: ALSConfig) -> None:
                 "there, or device='cuda'"
             )
         return
-    for name, plain in (("popularity_exponent", 0.0), ("biases", False)):
-        if getattr(config, name) != plain:
-            raise InvalidInputError(
-                f"{name} is {getattr(config, name)} with device {config.device!r}, expected "
-                f"{plain} there, or device='cpu'"
-            )
     if config.solver not in GPU_SOLVERS:
         raise InvalidInputError(
             f"solver is {config.solver!r} with device {config.device!r}, expected one of "

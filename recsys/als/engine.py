@@ -16,7 +16,6 @@ from recsys.als.cpu import Factors
 from recsys.als.features import FeatureRegression, map_penalty
 from recsys.als.reference import Terms
 from recsys.als.sides import NOTHING_TOLD, Side, Sides, entries_of_columns, meeting_biases
-from recsys.errors import InvalidInputError
 
 Maps: TypeAlias = tuple[Factors | None, Factors | None]
 
@@ -215,13 +214,8 @@ def open_training(
     """
     if config.device == "cpu":
         return NativeTraining(csr, rows, users, items, config, sides, maps)
-    if not sides.empty:
-        raise InvalidInputError(
-            f"weights or features are given with device {config.device!r}, expected none there, or "
-            "device='cpu'"
-        )
     from recsys.als.gpu import CardTraining, find_card  # torch takes seconds to import
 
     if config.solver == "auto":
         config = replace(config, solver="cg")
-    return CardTraining(csr, rows, users, items, config, find_card(config))
+    return CardTraining(csr, rows, users, items, config, find_card(config), sides, maps)

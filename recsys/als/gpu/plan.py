@@ -36,7 +36,9 @@ def gathers_half(config: ALSConfig) -> bool:
     return config.gathered_dtype == "bfloat16" and config.solver == "cg"
 
 
-def plan(card: Card, config: ALSConfig, users: int, items: int, entries: int) -> Plan:
+def plan(
+    card: Card, config: ALSConfig, users: int, items: int, entries: int, *, priors: bool = False
+) -> Plan:
     """Share out the memory of `card`.
 
     Parameters
@@ -47,6 +49,8 @@ def plan(card: Card, config: ALSConfig, users: int, items: int, entries: int) ->
         Settings.
     users, items, entries : int
         Shape and stored values of the matrix.
+    priors : bool
+        Whether features of rows give each a prior.
 
     Raises
     ------
@@ -62,11 +66,13 @@ def plan(card: Card, config: ALSConfig, users: int, items: int, entries: int) ->
     >>> plan(small, ALSConfig(factors=64), 1_000, 500, 2_000_000).block_bytes is None
     False
     """
-    rows, factors = users + items, config.factors
+    rows, factors = users + items, config.width
     itemsize = 4 if config.dtype == "float32" else 8
     fixed = rows * (factors * itemsize + ROW_BYTES + itemsize + 1)
     if gathers_half(config):
         fixed += max(users, items) * factors * 2
+    if priors:
+        fixed += max(users, items) * factors * itemsize
     fixed += factors * factors * (3 * 8 + itemsize)
     least = max(_LEAST_ROOM, 10 * factors * factors * itemsize)
     if fixed + least > card.memory:

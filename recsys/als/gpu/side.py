@@ -197,3 +197,19 @@ def _parts(
             yield torch.bmm(left.mT, right).double().sum(0)
         if whole < len(some):
             yield (scaled[whole:].T @ some[whole:]).double()
+
+
+def weighted_sum(
+    rows: torch.Tensor, weights: torch.Tensor | None, offsets: torch.Tensor | None, room: int
+) -> torch.Tensor:
+    """``sum w c y`` in double, shape (f,); weights and offsets of 1 where they are None."""
+    total = torch.zeros(rows.shape[1], dtype=torch.float64, device=rows.device)
+    step = max(1, room // (16 * rows.shape[1]))
+    for at in range(0, len(rows), step):
+        part = slice(at, at + step)
+        scale = torch.ones(len(rows[part]), dtype=torch.float64, device=rows.device)
+        for factor in (weights, offsets):
+            if factor is not None:
+                scale *= factor[part]
+        total += scale @ rows[part].double()
+    return total

@@ -223,9 +223,25 @@ def write_back(
     status[rows] = torch.where(lost & (noted == FINE), NOT_FINITE, noted).to(status.dtype)
 
 
-def solve_empty(side: Side, bucket: Bucket) -> None:
-    """Rows without entries, where nothing else moves them: b = 0, and so is the minimum."""
-    side.target[bucket.rows] = 0
+def settle_empty(side: Side, bucket: Bucket, status: torch.Tensor) -> None:
+    """Rows without entries that nothing but a prior moves: that is their minimum, or 0 without one.
+
+    Parameters
+    ----------
+    side : Side
+        What is solved.
+    bucket : Bucket
+        Rows without entries.
+    status : Tensor of int8, shape (n,)
+        Of these rows it is cleared.
+    """
+    rows = bucket.rows
+    if not side.starts_at_zero and side.unobserved:
+        if side.row_weights is None:
+            return
+        rows = rows[side.row_weights[rows] == 0]
+    side.target[rows] = 0 if side.priors is None else side.priors[rows]
+    status[rows] = FINE
 
 
 class TorchKernels:

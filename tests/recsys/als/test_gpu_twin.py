@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
 
 if not os.environ.get("CI"):  # there its absence is a failure
     pytest.importorskip("torch")
@@ -80,7 +81,7 @@ def test_rows_longer_than_the_room(card, solver, monkeypatch):
     start = random_factors(3, 24, "float64", seed=7)
     expected = start.copy()
     solve_twin(matrix, expected, other, OBJECTIVES[1], solver)
-    monkeypatch.setattr(training, "plan", lambda *_: Plan(room=100_000, block_bytes=None))
+    monkeypatch.setattr(training, "plan", lambda *_, **__: Plan(room=100_000, block_bytes=None))
     config = config_of(OBJECTIVES[1], 24, solver=solver, dtype="float64")
     assert_same(solved(card, matrix, start, other, config), expected, "float64")
 
@@ -91,7 +92,7 @@ def test_a_streamed_matrix_gives_the_same(card, block_bytes, monkeypatch):
     config = config_of(OBJECTIVES[0], 12, solver="cholesky", dtype="float64")
     found = []
     for size in (None, block_bytes):
-        monkeypatch.setattr(training, "plan", lambda *_, s=size: Plan(10**6, s))
+        monkeypatch.setattr(training, "plan", lambda *_, s=size, **__: Plan(10**6, s))
         users, items = (random_factors(n, 12, "float64", seed=n) for n in matrix.shape)
         one = opened(card, matrix, users, items, config)
         assert (len(list(one._by_user.entries.blocks())) > 1) is (size is not None)
@@ -287,20 +288,73 @@ def test_weights_offsets_and_priors(card, solver):
     def there(array):
         return training.uploaded(array, card.device)
 
-    gram = (other.T * b) @ other
+    gram = there((other.T * b) @ other)
     half = one._by_user
     side = replace(
-        one._side(half, one._users, one._items, there(gram)),
+        half.side(gram, None, None),
         row_weights=there(a),
         column_weights=there(b),
         offsets=there(c),
         linear=there(-objective.unobserved * other.T @ (b * c)),
         priors=there(priors),
     )
-    one._solve_side(half, side, there(gram))
+    half.solve_side(one._kernels, side, gram)
     one._changed = True
     one.fetch()
     for row in range(count):
         left, right = weighted_system(matrix, row, other, objective, a[row], b, c, priors[row])
         expected = np.linalg.solve(left, right)
         np.testing.assert_allclose(one._host[0][row], expected, rtol=1e-6, atol=1e-8)
+
+
+def weighted_model(device: str, **settings) -> AlternatingLeastSquares:
+    return AlternatingLeastSquares(
+        6, 0.1, iterations=2, dtype="float64", device=device, random_state=5, num_threads=1,
+        calculate_training_loss=True, regularization_exponent=0.5, unobserved_weight=0.4,
+        **settings,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("solver", ["cg", "cholesky"])
+@pytest.mark.parametrize("told", ["weights", "biases", "features", "all"])
+def test_the_whole_objective_is_the_processors(card, told, solver, monkeypatch):
+    monkeypatch.setattr("recsys.als.gpu.find_card", lambda _: card)
+    rng = np.random.default_rng(40)
+    matrix = every_kind_of_row(25, seed=41)
+    users, items = matrix.shape
+    settings, given = {"solver": solver}, {}
+    if told in ("weights", "all"):
+        settings["popularity_exponent"] = 0.5
+        given["user_weights"] = np.where(rng.random(users) < 0.2, 0, rng.uniform(0.5, 2, users))
+    if told in ("biases", "all"):
+        settings["biases"] = True
+    if told in ("features", "all"):
+        given["user_features"] = rng.normal(size=(users, 3))
+        given["item_features"] = csr_matrix(rng.integers(0, 2, (items, 4)).astype(float))
+    made = []
+    for device in ("cpu", "cuda"):
+        model = weighted_model(device, **settings)
+        model.fit(matrix, show_progress=False, **given)
+        made.append(model)
+    losses = [[record["loss"] for record in model.history_] for model in made]
+    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-7)
+    for name in ("user_factors", "item_factors"):
+        one, other = (getattr(model, name) for model in made)
+        np.testing.assert_allclose(other, one, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("unobserved", [0.0, 0.5])
+def test_singular_rows_with_priors_and_biases_are_mended_with_them(card, unobserved, monkeypatch):
+    monkeypatch.setattr("recsys.als.gpu.find_card", lambda _: card)
+    matrix = every_kind_of_row(12, seed=42)
+    features = np.ones((matrix.shape[0], 1))
+    values = []
+    for device in ("cpu", "cuda"):
+        model = AlternatingLeastSquares(
+            20, 0.0, iterations=1, unobserved_weight=unobserved, solver="cholesky", biases=True,
+            device=device, random_state=6, num_threads=1, calculate_training_loss=True,
+        )  # fmt: skip
+        model.fit(matrix, show_progress=False, user_features=features)
+        assert np.isfinite(model.user_factors).all()
+        values.append(model.history_[-1]["loss"])
+    assert values[1] == pytest.approx(values[0], rel=1e-3, abs=1e-5)
