@@ -47,12 +47,6 @@ class Sides:
     items: Side = field(default_factory=Side)
 
     @property
-    def empty(self) -> bool:
-        """Whether nothing is told."""
-        told = (self.users.weights, self.items.weights, self.users.features, self.items.features)
-        return all(each is None for each in told)
-
-    @property
     def with_features(self) -> bool:
         """Whether features of either side are told."""
         return self.users.features is not None or self.items.features is not None

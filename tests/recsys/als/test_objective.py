@@ -432,9 +432,3 @@ def test_questions_that_cannot_be_answered():
 def test_bad_settings(setting, value):
     with pytest.raises(InvalidInputError, match=setting):
         AlternatingLeastSquares(**{setting: value})
-
-
-@pytest.mark.parametrize("setting", [{"biases": True}, {"popularity_exponent": 0.5}])
-def test_a_card_refuses_what_it_does_not_compute(setting):
-    with pytest.raises(InvalidInputError, match=next(iter(setting))):
-        AlternatingLeastSquares(device="cuda", **setting)
