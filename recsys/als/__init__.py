@@ -10,12 +10,14 @@ from recsys.als.cpu import simd_variant, simd_variants
 from recsys.als.model import AlternatingLeastSquares
 from recsys.als.sparse import csr_over
 from recsys.als.training import SweepRecord, TrainingState
+from recsys.als.weighting import damped_confidence
 
 __all__ = [
     "AlternatingLeastSquares",
     "SweepRecord",
     "TrainingState",
     "csr_over",
+    "damped_confidence",
     "simd_variant",
     "simd_variants",
 ]
