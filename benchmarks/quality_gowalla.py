@@ -348,9 +348,9 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--search", action="store_true", help="the whole grid, hours")
     parser.add_argument("--data", type=Path, help="folder of train.parquet and test.parquet")
     parser.add_argument("--factors", type=int)
-    parser.add_argument("--sweeps", type=int, default=12, help="at most, 12 by default")
+    parser.add_argument("--sweeps", type=int, default=6, help="at most, 6 by default")
     parser.add_argument(
-        "--sample", type=int, default=5_000, help="users that validation holds out of"
+        "--sample", type=int, default=3_000, help="users that validation holds out of"
     )
     parser.add_argument("--threads", type=int, default=0, help="0, the default, for all cores")
     parser.add_argument("--samples", type=int, default=1000, help="bootstrap resamples")
