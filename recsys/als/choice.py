@@ -1,8 +1,8 @@
 """``solver="auto"``: which solver reaches an objective soonest, by a measured model of their cost.
 
-Nanoseconds of one thread for a half-sweep, fitted to measurements at 8 to 512 factors on a processor
+Nanoseconds of one thread for a half-sweep, fitted to measurements at 8 to 512 factors on a machine
 with AVX-512 (``benchmarks/NOTES.md``, "Cost model"); what matters is the ratio between solvers. An
-exact half-sweep gets further than one of three steps of conjugate gradients: from the same start, on
+exact half-sweep gets further than one of three steps of conjugate gradients: from one start, on
 MovieLens 1M at 16 to 256 factors, four of the former reach what takes six of the latter, and blocks
 of iALS++ get furthest of all at many factors, since each is solved against the last.
 """

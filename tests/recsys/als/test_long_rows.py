@@ -17,7 +17,7 @@ OBJECTIVE = Objective(alpha=1.5, unobserved=0.1, regularization=0.02, exponent=0
 
 @pytest.fixture(scope="module")
 def matrix() -> csr_matrix:
-    """Three rows: a short one, a long one with dislikes, an empty one; columns beyond the entries."""
+    """Three rows: a short one, a long one with dislikes, an empty one; some empty columns."""
     rng = np.random.default_rng(1)
     columns = np.sort(rng.choice(ENTRIES + 5_000, ENTRIES, replace=False))
     values = rng.integers(1, 6, ENTRIES) * np.where(rng.random(ENTRIES) < 0.1, -1, 1)
