@@ -765,6 +765,7 @@ Progress solve_cg_half(const Side<T>& side, std::int64_t begin, std::int64_t end
     if (side.stride == 32) return solve_cg_half_with<32>(side, begin, end, scratch);
     if (side.stride == 64) return solve_cg_half_with<64>(side, begin, end, scratch);
     if (side.stride == 128) return solve_cg_half_with<128>(side, begin, end, scratch);
+    if (side.stride == 256) return solve_cg_half_with<256>(side, begin, end, scratch);
     return solve_cg_half_with<0>(side, begin, end, scratch);
 }
 

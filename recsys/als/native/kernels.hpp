@@ -31,8 +31,13 @@ static constexpr inline std::int64_t padded(std::int64_t n, std::int64_t unit) {
 constexpr std::int64_t kTogetherFactors = 160;
 constexpr std::int64_t kMostLanes = 16;
 
-// Registers in a row of n columns of such systems, n a multiple of 4.
-static constexpr inline std::int64_t together_pitch(std::int64_t n) { return n + 5; }
+// Such systems of n columns, n a multiple of 4: registers in a row of a group of kPad rows, and before it.
+static constexpr inline std::int64_t together_pitch(std::int64_t n, std::int64_t group) {
+    return n + 5 - kPad * group;
+}
+static constexpr inline std::int64_t together_begin(std::int64_t n, std::int64_t group) {
+    return kPad * (group * (n + 5) - kPad * (group * (group - 1) / 2));
+}
 
 // One side of the alternation: solve rows of `target` given all rows of `other`. Letters as in rows.hpp.
 template <class T>
@@ -82,7 +87,7 @@ struct Scratch {
     T* matrix;  // (stride, stride); null unless a matrix is built
     T* matrices;  // (lanes, stride, stride) of systems to be solved together; null unless they are
     T* sides;     // (lanes, stride) their right sides
-    T* systems;   // (n + 1, together_pitch(n), lanes), n = padded(factors, 4), and kPad registers more
+    T* systems;   // together_begin(n, groups of n rows) registers and kPad more, n = padded(factors, 4)
     T* solution;  // (2 * n, lanes)
     std::int64_t* failed;  // (1 + lanes) how many rows of the last batch were not positive, and which
     T* turned;       // (16, stride) rows of the target in the basis of `half`; null unless that is used

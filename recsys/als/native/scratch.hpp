@@ -118,7 +118,7 @@ class Workspace {
             const std::int64_t n = padded(needs_.factors, 4);
             made.matrices = take(lanes * stride * stride);
             made.sides = take(lanes * stride);
-            made.systems = take(((n + 1) * together_pitch(n) + kPad) * lanes);
+            made.systems = take((together_begin(n, padded(n, kPad) / kPad) + kPad) * lanes);
             made.solution = take(2 * n * lanes);
         }
         if (base != nullptr) {

@@ -19,18 +19,26 @@ constexpr std::int64_t kSquare = 4;  // 4 x 4 sums of the 32 registers
 constexpr std::int64_t kSquare = 2;
 #endif
 
-// Where number (i, j) of the systems stands, in registers: rows of n columns, the right side after them,
-// and an odd number in all, so that a column does not meet the same few places of a cache.
+// Where number (i, j), i <= j, of the systems stands, in registers. Only the upper triangle has a place, in
+// groups of kPad rows that begin with the group's first column: half the room, and so half the cache. The
+// right side stands in the column after the last. A row is an odd number of registers, so that a column
+// does not meet the same few places of a cache.
 template <class T>
 class Systems {
    public:
-    Systems(T* numbers, std::int64_t n) : numbers_(numbers), pitch_(together_pitch(n)) {}
-    T* at(std::int64_t i, std::int64_t j) const { return numbers_ + (i * pitch_ + j) * kWidth<T>; }
-    std::int64_t row() const { return pitch_ * kWidth<T>; }  // numbers from one row to the next
+    Systems(T* numbers, std::int64_t n) : numbers_(numbers), n_(n) {}
+
+    T* at(std::int64_t i, std::int64_t j) const {
+        const std::int64_t group = i / kPad;
+        return numbers_ + (together_begin(n_, group) + i % kPad * together_pitch(n_, group) + j -
+                           group * kPad) * kWidth<T>;
+    }
+    // Numbers from one row of a group to the next.
+    std::int64_t row(std::int64_t group) const { return together_pitch(n_, group) * kWidth<T>; }
 
    private:
     T* numbers_;
-    std::int64_t pitch_;
+    std::int64_t n_;
 };
 
 // Lays rows i of kWidth matrices (`stride` x `stride`, upper triangles) side by side.
@@ -68,14 +76,18 @@ template <class T>
 inline __attribute__((always_inline)) void subtract_products(const Systems<T>& u, std::int64_t rows,
                                                              std::int64_t i, std::int64_t j,
                                                              Lanes<T> (&sum)[kSquare][kSquare]) {
-    const T* from = u.at(0, i);
-    const T* const end = u.at(rows, i);
-    for (const std::int64_t across = (j - i) * kWidth<T>; from != end; from += u.row()) {
-        Lanes<T> right[kSquare];
-        for (std::int64_t b = 0; b < kSquare; ++b) right[b] = load(from + across + b * kWidth<T>);
-        for (std::int64_t a = 0; a < kSquare; ++a) {
-            const Lanes<T> left = load(from + a * kWidth<T>);
-            for (std::int64_t b = 0; b < kSquare; ++b) sum[a][b] -= left * right[b];
+    const std::int64_t across = (j - i) * kWidth<T>;
+    for (std::int64_t first = 0; first < rows; first += kPad) {
+        const std::int64_t count = rows - first < kPad ? rows - first : kPad;
+        const std::int64_t pitch = u.row(first / kPad);
+        const T* from = u.at(first, i);
+        for (const T* const end = from + count * pitch; from != end; from += pitch) {
+            Lanes<T> right[kSquare];
+            for (std::int64_t b = 0; b < kSquare; ++b) right[b] = load(from + across + b * kWidth<T>);
+            for (std::int64_t a = 0; a < kSquare; ++a) {
+                const Lanes<T> left = load(from + a * kWidth<T>);
+                for (std::int64_t b = 0; b < kSquare; ++b) sum[a][b] -= left * right[b];
+            }
         }
     }
 }
