@@ -186,6 +186,66 @@ void solves_to_the_minimum(Simd simd, std::int64_t factors, const std::vector<st
     }
 }
 
+// Eigenvalues and eigenvectors (in columns) of a symmetric matrix, by Jacobi's rotations.
+std::pair<std::vector<double>, std::vector<double>> eigen(std::vector<double> a, std::size_t n) {
+    std::vector<double> v(n * n);
+    for (std::size_t i = 0; i < n; ++i) v[i * n + i] = 1.0;
+    for (int round = 0; round < 30; ++round) {
+        for (std::size_t p = 0; p < n; ++p) {
+            for (std::size_t q = p + 1; q < n; ++q) {
+                if (std::abs(a[p * n + q]) < 1e-14) continue;
+                const double angle = 0.5 * std::atan2(2.0 * a[p * n + q], a[q * n + q] - a[p * n + p]);
+                const double c = std::cos(angle), s = std::sin(angle);
+                const auto turn = [&](double& x, double& y) {
+                    const double old = x;
+                    x = c * old - s * y;
+                    y = s * old + c * y;
+                };
+                for (std::size_t k = 0; k < n; ++k) turn(a[k * n + p], a[k * n + q]);
+                for (std::size_t k = 0; k < n; ++k) turn(a[p * n + k], a[q * n + k]);
+                for (std::size_t k = 0; k < n; ++k) turn(v[k * n + p], v[k * n + q]);
+            }
+        }
+    }
+    std::vector<double> values(n);
+    for (std::size_t i = 0; i < n; ++i) values[i] = a[i * n + i];
+    return {values, v};
+}
+
+// With factors of the other side in bfloat16 (cg: 8 bits) or in two such parts (cholesky: 16 bits).
+void narrow_numbers_come_close(Simd simd, std::int64_t factors, const std::vector<std::int64_t>& lengths,
+                               std::int64_t columns) {
+    const Matrix matrix = draw(lengths, columns, 1);
+    const auto other = draw_factors<float>(columns, factors, 2);
+    const Weights weights{1.5, 0.3, 0.05, 0.5};
+    const auto rows = static_cast<std::int64_t>(lengths.size());
+    const auto f = static_cast<std::size_t>(factors);
+    std::vector<double> gram(f * f);
+    gramian(other.data(), static_cast<const float*>(nullptr), columns, factors, gram.data(),
+            Run{1, simd, {}});
+    const auto [values, vectors] = eigen(gram, f);
+    const Basis basis{values.data(), vectors.data()};
+    for (const Solver solver : {Solver::cg, Solver::cholesky}) {
+        std::vector<std::vector<float>> results;
+        for (const int threads : {1, 2, 3}) {
+            auto target = draw_factors<float>(rows, factors, 3);
+            solve(matrix.csr(), target.data(), other.data(), gram.data(), &basis, factors, weights,
+                  Terms<float>{}, solver, static_cast<int>(factors) + 20, Run{threads, simd, {}, true});
+            results.push_back(target);
+        }
+        const std::string what = std::string(simd_name(simd)) + " narrow f=" + std::to_string(factors) +
+                                 (solver == Solver::cg ? " cg" : " cholesky");
+        check(results[0] == results[1] && results[0] == results[2], what + ": bits differ between threads");
+        long double worst = 0;
+        for (std::int64_t row = 0; row < rows; ++row) {
+            const float* const x = &results[0][static_cast<std::size_t>(row * factors)];
+            worst = std::max(worst, residual(matrix, row, x, other, factors, weights, Terms<float>{}));
+        }
+        check(worst < (solver == Solver::cg ? 1e-2L : 1e-4L),
+              what + ": residual " + std::to_string(static_cast<double>(worst)));
+    }
+}
+
 // After a half-sweep of blocks the last block is at its minimum, and where one block holds all
 // dimensions, the row is.
 template <class T>
@@ -364,6 +424,10 @@ int main() {
             solves_to_the_minimum<float>(simd, factors, kinds, 120, false);
             solves_to_the_minimum<double>(simd, factors, kinds, 120, false);
         }
+        for (const std::int64_t factors : {1, 17, 32, 64, 70}) {
+            narrow_numbers_come_close(simd, factors, {0, 1, 33, 64, 0, 300, 700, 2}, 700);
+        }
+        solves_to_the_minimum<float>(simd, 10, {140000, 3, 0}, 140001);  // split over threads
         solves_to_the_minimum<float>(simd, 64, {5000, 4}, 5500);   // built as a matrix
         solves_to_the_minimum<double>(simd, 200, {800, 3}, 900);   // gathered in every step
         for (const auto& [factors, dimension] : std::vector<std::pair<std::int64_t, std::int64_t>>{

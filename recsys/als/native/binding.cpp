@@ -69,7 +69,7 @@ bool signalled() {
 
 Run run_of(int threads, const std::string& variant) {
     if (threads < 0) throw std::invalid_argument("num_threads is negative");
-    return {threads, variant.empty() ? simd_from_environment() : simd_select(variant), false, signalled};
+    return {threads, variant.empty() ? simd_from_environment() : simd_select(variant), signalled};
 }
 
 // A few rows are solved on the calling thread: starting another one to wait for takes as long as the

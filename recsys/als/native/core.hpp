@@ -45,8 +45,8 @@ enum class Solver { cg, cholesky };
 struct Run {
     int threads = 0;
     Simd simd = Simd::baseline;
-    bool split = false;  // `cholesky` may take products of numbers of 16 bits each, where that is faster
     std::function<bool()> interrupted;
+    bool split = false;  // `cholesky` may take products of numbers of 16 bits each, where that is faster
 };
 
 // A row's solution overflows: the row keeps what it had.
