@@ -85,7 +85,7 @@ Results computed(const Csr& matrix, std::int64_t entries) {
     made.cg = solved(Solver::cg);
     made.cholesky = solved(Solver::cholesky);
     made.subspace = start;
-    solve_subspace<float>(matrix, made.subspace.data(), other.data(), nullptr, kFactors, weights, 8, run);
+    solve_subspace<float>(matrix, made.subspace.data(), other.data(), nullptr, kFactors, weights, {}, 8, run);
     made.objective = objective<float>(matrix, start.data(), other.data(), kFactors, weights, {}, 0.1,
                                       nullptr, run);
     made.indptr.resize(kColumns + 1);
