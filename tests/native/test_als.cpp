@@ -427,7 +427,7 @@ int main() {
         for (const std::int64_t factors : {1, 17, 32, 64, 70}) {
             narrow_numbers_come_close(simd, factors, {0, 1, 33, 64, 0, 300, 700, 2}, 700);
         }
-        solves_to_the_minimum<float>(simd, 10, {140000, 3, 0}, 140001);  // split over threads
+        solves_to_the_minimum<double>(simd, 10, {140000, 3, 0}, 140001);  // split over threads
         solves_to_the_minimum<float>(simd, 64, {5000, 4}, 5500);   // built as a matrix
         solves_to_the_minimum<double>(simd, 200, {800, 3}, 900);   // gathered in every step
         for (const auto& [factors, dimension] : std::vector<std::pair<std::int64_t, std::int64_t>>{
