@@ -12,6 +12,10 @@ import pytest
 # Test processes share the cores; OpenMP threads that spin at barriers would make torch crawl.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+# Where there is no card, Triton's kernels are interpreted. Triton asks when it is first imported,
+# which collecting the doctests does before any fixture runs.
+if not Path("/dev/nvidiactl").exists():
+    os.environ.setdefault("TRITON_INTERPRET", "1")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("ALSATIAN_DATA") or REPOSITORY.parent / "shared" / "data")

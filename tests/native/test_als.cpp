@@ -393,7 +393,7 @@ void overflow_and_interruption_leave_rows_whole() {
         auto target = draw_factors<float>(3, 8, 12);
         check(throws<NotFinite>([&] {
                   solve(huge.csr(), target.data(), other.data(), static_cast<const double*>(nullptr), nullptr, 8,
-                        weights, {}, solver, 3, Run{2, Simd::baseline, false, {}});
+                        weights, {}, solver, 3, Run{2, Simd::baseline, {}});
               }),
               "overflow is told");
         check(std::all_of(target.begin(), target.end(), [](float x) { return std::isfinite(x); }),
@@ -406,7 +406,7 @@ void overflow_and_interruption_leave_rows_whole() {
     check(throws<Interrupted>([&] {
               solve(many.csr(), target.data(), factors.data(), static_cast<const double*>(nullptr), nullptr, 256,
                     weights, {}, Solver::cholesky, 3,
-                    Run{2, simd_available().back(), false, [&] { return ++polls >= 1; }});
+                    Run{2, simd_available().back(), [&] { return ++polls >= 1; }});
           }),
           "interruption is told");
     check(std::all_of(target.begin(), target.end(), [](float x) { return std::isfinite(x); }),

@@ -55,7 +55,7 @@ def card(request: pytest.FixtureRequest) -> Any:
         pytest.skip("no CUDA card here")
     else:
         torch.set_num_threads(1)
-        os.environ["TRITON_INTERPRET"] = "1"  # before the kernels are imported
+        assert os.environ.get("TRITON_INTERPRET") == "1", "tests/conftest.py sets it"
     from recsys.als.gpu import Card
 
     return Card(torch.device(device), kernels, 10**9)

@@ -43,7 +43,8 @@ def whole_numbers(random: np.random.Generator, rows: int, factors: int) -> np.nd
 
 
 def test_every_variant_of_this_machine_is_under_test() -> None:
-    assert set(simd_variants()) <= set(VARIANTS)
+    # The matrix unit has no search of its own: there, searching runs the AVX-512 kernel.
+    assert set(simd_variants()) - {"amx"} <= set(VARIANTS)
     assert simd_variants()[0] == "baseline"
     processor = Path("/proc/cpuinfo")
     if platform.machine() == "x86_64" and processor.exists():
