@@ -167,7 +167,7 @@ void solves_to_the_minimum(Simd simd, std::int64_t factors, const std::vector<st
             // counts a row as solved at a residual of 1e-10.
             const int steps = static_cast<int>(factors) + 20;
             solve(matrix.csr(), target.data(), other.data(), static_cast<const double*>(nullptr), nullptr,
-                  factors, weights, terms, solver, steps, Run{threads, simd, false, {}});
+                  factors, weights, terms, solver, steps, Run{threads, simd, {}});
             results.push_back(target);
         }
         const std::string what = std::string(simd_name(simd)) +
@@ -259,7 +259,7 @@ void last_block_is_at_its_minimum(Simd simd, std::int64_t factors, std::int64_t 
     for (const int threads : {1, 2, 3}) {
         auto target = draw_factors<T>(rows, factors, 3);
         solve_subspace(matrix.csr(), target.data(), other.data(), static_cast<const double*>(nullptr),
-                       factors, weights, Terms<T>{}, dimension, Run{threads, simd, false, {}});
+                       factors, weights, Terms<T>{}, dimension, Run{threads, simd, {}});
         results.push_back(target);
     }
     const std::string what = std::string(simd_name(simd)) + " subspace f=" + std::to_string(factors) +
@@ -285,7 +285,7 @@ void gramian_is_exact_on_whole_numbers(Simd simd) {
         std::vector<T> vectors(static_cast<std::size_t>(rows * factors));
         for (T& number : vectors) number = static_cast<T>(value(random));
         std::vector<double> found(static_cast<std::size_t>(factors * factors));
-        gramian<T>(vectors.data(), nullptr, rows, factors, found.data(), Run{3, simd, false, {}});
+        gramian<T>(vectors.data(), nullptr, rows, factors, found.data(), Run{3, simd, {}});
         bool same = true;
         for (std::int64_t i = 0; i < factors; ++i) {
             for (std::int64_t j = 0; j < factors; ++j) {
@@ -331,7 +331,7 @@ void objective_agrees_with_all_pairs(Simd simd) {
     }
     for (const int threads : {1, 2}) {
         const double found = objective<T>(matrix.csr(), users.data(), items.data(), factors, weights, {},
-                                          weights.regularization, nullptr, Run{threads, simd, false, {}});
+                                          weights.regularization, nullptr, Run{threads, simd, {}});
         check(std::abs(found - static_cast<double>(expected)) <
                   (sizeof(T) == 4 ? 1e-5 : 1e-12) * found,
               std::string(simd_name(simd)) + " objective");
@@ -348,7 +348,7 @@ void transpose_turns_around() {
             made->indices.resize(matrix.indices.size());
             made->data.resize(matrix.data.size());
         }
-        const Run run{threads, Simd::baseline, false, {}};
+        const Run run{threads, Simd::baseline, {}};
         transpose(matrix.csr(), turned.indptr.data(), turned.indices.data(), turned.data.data(), run);
         check(!throws<std::invalid_argument>([&] { als::check(turned.csr()); }),
               "transpose is sorted");
