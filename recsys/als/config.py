@@ -61,9 +61,10 @@ class ALSConfig:
         Steps of conjugate gradients for each row in each sweep, >= 1.
     gathered_dtype : str
         How training reads the other side's factors: ``"bfloat16"`` (``"cg"``: 8 significant bits,
-        half the bytes; ``"cholesky"``: as two such numbers, 16 bits, where the processor has a
-        matrix unit; sums in float32; needs `dtype` float32), ``"same"`` as `dtype`, or
-        ``"auto"``: bfloat16 from a million entries on (on a card ``"auto"`` is ``"same"``).
+        half the bytes; where the processor has a matrix unit also ``"cholesky"``: as two such
+        numbers, 16 bits, and ``"subspace"``: 8 bits in the curvature alone; sums in float32;
+        needs `dtype` float32), ``"same"`` as `dtype`, or ``"auto"``: bfloat16 from a million
+        entries on (on a card ``"auto"`` is ``"same"``).
     subspace_dimension : int
         Dimensions of one block of the ``"subspace"`` solver, 1 to 4096; more than there are
         factors means all of them.

@@ -46,7 +46,9 @@ struct Run {
     int threads = 0;
     Simd simd = Simd::baseline;
     std::function<bool()> interrupted;
-    bool split = false;  // `cholesky` may take products of numbers of 16 bits each, where that is faster
+    // Normal matrices may be products of shorter numbers, where that is faster: of 16 bits each in
+    // `cholesky`, of 8 in a step on a block, whose right side is in full.
+    bool split = false;
 };
 
 // A row's solution overflows: the row keeps what it had.

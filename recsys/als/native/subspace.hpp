@@ -10,6 +10,10 @@ namespace alsatian::als {
 // Entries that are added to a block's normal matrix together: few enough for L1.
 constexpr std::int64_t kChunk = 32;
 
+// The same for the matrix unit, a multiple of 32; and what a block's width is then padded to.
+constexpr std::int64_t kTiledBlock = 64;
+constexpr std::int64_t kTileColumns = 32;
+
 // Rows that meet the Gramian together: it is read once for all of them.
 constexpr std::int64_t kTogether = 24;
 
@@ -23,6 +27,7 @@ struct Slice {
     std::int64_t rows_stride;
     bool padded_rows;          // `stride` numbers of each row may be read, zeros after `width`
     const T* gramian;          // (factors, stride): unobserved * other^T other, columns of the block
+    bool tiled;                // take the normal matrix on the matrix unit; `stride` is a multiple of 32
 };
 
 // What one thread works in; each array is aligned to 64 bytes.
@@ -37,10 +42,15 @@ struct SubspaceScratch {
     T* step;      // (stride)
     T* diagonal;  // (stride)
     T* zeros;     // (stride), all 0
+    T* start;     // (stride) the gradient, which the factorization overwrites; from here on for tiles
+    T* dots;      // (entries of the longest row, to a multiple of kGroup) the step times their block
+    std::uint32_t* left;   // (kTiledBlock, stride / 2) packed entries, transposed
+    std::uint32_t* right;  // (kTiledBlock, stride / 2) packed entries
 };
 
 template <class T>
 struct SubspaceKernels {
+    bool tiles;  // whether there is a matrix unit
     // scores[e - first] += x . y over the block, for each entry e of rows [begin, end).
     void (*add_scores)(const Side<T>&, const Slice<T>&, std::int64_t begin, std::int64_t end,
                        std::int64_t first, T* scores, const SubspaceScratch<T>&);

@@ -54,19 +54,24 @@ const SubspaceKernels<T>& subspace_kernels(Simd simd) {
 template <class T>
 class SubspaceWorkspace {
    public:
-    explicit SubspaceWorkspace(std::int64_t stride)
+    // `longest`: entries of the longest row where the matrix unit is used, else 0.
+    SubspaceWorkspace(std::int64_t stride, std::int64_t longest)
         : rows_(kChunk * stride), scaled_(kChunk * stride), matrix_(stride * stride),
-          inverses_(stride * kPad), products_(kTogether * stride), vectors_(4 * stride),
+          inverses_(stride * kPad), products_(kTogether * stride), vectors_(5 * stride),
+          dots_(padded(longest, kGroup)), packed_(longest > 0 ? kTiledBlock * stride : 0),
           stride_(stride) {}
 
     SubspaceScratch<T> scratch() const {
         T* const vectors = vectors_.get();
         return {rows_.get(), scaled_.get(), matrix_.get(), inverses_.get(), products_.get(),
-                vectors, vectors + stride_, vectors + 2 * stride_, vectors + 3 * stride_};
+                vectors, vectors + stride_, vectors + 2 * stride_, vectors + 3 * stride_,
+                vectors + 4 * stride_, dots_.get(), packed_.get(),
+                packed_.get() + kTiledBlock * stride_ / 2};
     }
 
    private:
-    Aligned<T> rows_, scaled_, matrix_, inverses_, products_, vectors_;
+    Aligned<T> rows_, scaled_, matrix_, inverses_, products_, vectors_, dots_;
+    Aligned<std::uint32_t> packed_;
     std::int64_t stride_;
 };
 
@@ -82,9 +87,14 @@ class HalfSweep {
           linear_(linear_of(other, matrix.columns, factors, weights, terms)),
           threads_(resolve_threads(run.threads)),
           dimension_(std::min(dimension, factors)), blocks_((factors + dimension_ - 1) / dimension_),
-          stride_(padded(dimension_, kPad)), gramian_(factors * stride_),
+          tiled_(run.split && table_.tiles && padded(dimension_, kTileColumns) == padded(dimension_, kPad)),
+          unit_(tiled_ ? kTileColumns : kPad),
+          stride_(padded(dimension_, unit_)), gramian_(factors * stride_),
           workspaces_(static_cast<std::size_t>(threads_)) {
         if (!linear_.empty()) side_.linear = linear_.data();
+        for (std::int64_t row = 0; tiled_ && row < matrix.rows; ++row) {
+            longest_ = std::max(longest_, matrix.indptr[row + 1] - matrix.indptr[row]);
+        }
     }
 
     void take() {
@@ -136,7 +146,7 @@ class HalfSweep {
             threads_, static_cast<std::int64_t>(tasks.size()),
             [&](std::int64_t number, int thread) {
                 auto& workspace = workspaces_[static_cast<std::size_t>(thread)];
-                if (!workspace) workspace = std::make_unique<SubspaceWorkspace<T>>(stride_);
+                if (!workspace) workspace = std::make_unique<SubspaceWorkspace<T>>(stride_, longest_);
                 work(tasks[static_cast<std::size_t>(number)], workspace->scratch());
             },
             run_.interrupted);
@@ -148,7 +158,7 @@ class HalfSweep {
         Slice<T> slice{};
         slice.begin = begin;
         slice.width = std::min(dimension_, factors - begin);
-        slice.stride = padded(slice.width, kPad);
+        slice.stride = padded(slice.width, unit_);
         slice.gramian = gramian_.get();
         if (with_gramian) {
             for (std::int64_t i = 0; i < factors; ++i) {
@@ -163,6 +173,7 @@ class HalfSweep {
         slice.rows = side_.other + begin;
         slice.rows_stride = factors;
         slice.padded_rows = slice.width == slice.stride;
+        slice.tiled = tiled_ && (pack_ || slice.padded_rows);
         if (!pack_) return slice;
         if (!panel_) panel_ = std::make_unique<Aligned<T>>(matrix_.columns * stride_);
         if (packed_ != block) pack(slice);
@@ -271,7 +282,11 @@ class HalfSweep {
     Side<T> side_;
     std::vector<T> linear_;
     int threads_;
-    std::int64_t dimension_, blocks_, stride_;
+    std::int64_t dimension_, blocks_;
+    bool tiled_;         // normal matrices on the matrix unit, where that needs no wider padding
+    std::int64_t unit_;  // what a block's width is padded to
+    std::int64_t stride_;
+    std::int64_t longest_ = 0;  // entries of the longest row, where tiles are used
     Aligned<T> gramian_;
     std::unique_ptr<Aligned<T>> panel_;
     std::int64_t packed_ = -1;  // the block in panel_
