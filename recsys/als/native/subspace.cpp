@@ -18,6 +18,7 @@
 #include "lanes.hpp"
 #include "rows.hpp"
 #include "subspace_entries.hpp"
+#include "subspace_products.hpp"
 #include "subspace_tiles.hpp"
 
 namespace alsatian::als {
@@ -79,11 +80,12 @@ void product_rows(const T* x, std::int64_t factors, const T* gramian, std::int64
     }
 }
 
-// products <- rows [begin, begin + count) of the target times the block's columns of the Gramian. A
+// scratch.products <- rows [begin, begin + count) of the target times the block's columns of the Gramian. A
 // row's sums run in one order however many rows are taken together.
 template <class T>
 void multiply_gramian(const Side<T>& side, const Slice<T>& slice, std::int64_t begin, std::int64_t count,
-                      T* products) {
+                      const SubspaceScratch<T>& scratch) {
+    T* const products = scratch.products;
     const T* const x = side.target + begin * side.factors;
     std::int64_t r = 0;
     for (; r + kProductRows <= count; r += kProductRows) {
@@ -182,7 +184,8 @@ void add_chunk(const Side<T>& side, const Slice<T>& slice, const Row<T>& row, st
 template <class T>
 bool block_equations(const Side<T>& side, const Slice<T>& slice, const Row<T>& row, const T* product,
                      const T* scores, const SubspaceScratch<T>& scratch) {
-    start_equations(side, slice, row, product, scratch);
+    start_matrix(slice, row, scratch);
+    start_gradient(side, slice, row, product, scratch);
     for (std::int64_t done = 0; done < row.n; done += kChunk) {
         if (done % kLook == 0 && side.stopping()) return false;
         const std::int64_t count = row.n - done < kChunk ? row.n - done : kChunk;
@@ -215,18 +218,20 @@ Outcome step_row(const Side<T>& side, const Slice<T>& slice, const Row<T>& row, 
     return Outcome::done;
 }
 
-// Takes rows [begin, end), of which `take` takes one.
-template <class T, class Take>
+// Takes rows [begin, end), `together` at a time: `multiply` leaves their products with the Gramian in
+// scratch.products, `take` takes one row.
+template <class T, class Multiply, class Take>
 Progress step_rows(const Side<T>& side, const Slice<T>& slice, std::int64_t begin, std::int64_t end,
-                   std::int64_t first, T* scores, const SubspaceScratch<T>& scratch, const Take& take) {
-    for (std::int64_t next = begin; next < end; next += kTogether) {
+                   std::int64_t first, T* scores, const SubspaceScratch<T>& scratch,
+                   std::int64_t together, const Multiply& multiply, const Take& take) {
+    for (std::int64_t next = begin; next < end; next += together) {
         if (side.stopping()) return {Outcome::stopped, next};
-        const std::int64_t count = end - next < kTogether ? end - next : kTogether;
-        multiply_gramian(side, slice, next, count, scratch.products);
+        const std::int64_t count = end - next < together ? end - next : together;
+        multiply(side, slice, next, count, scratch);
         for (std::int64_t r = 0; r < count; ++r) {
             const Row<T> row = row_of(side, next + r, end);
-            const Outcome outcome =
-                take(row, scratch.products + r * slice.stride, scores + (row.begin - first));
+            const T* const product = scratch.products + r * slice.stride;
+            const Outcome outcome = take(side, slice, row, product, scores + (row.begin - first), scratch);
             if (outcome != Outcome::done) return {outcome, row.index};
         }
     }
@@ -240,27 +245,21 @@ Progress step(const Side<T>& side, const Slice<T>& slice, std::int64_t begin, st
     if constexpr (sizeof(T) == 4) {
         if (slice.tiled) {
             const Tiles tiles;
-            return step_rows(side, slice, begin, end, first, scores, scratch,
-                             [&](const Row<T>& row, const T* product, T* of_row) {
-                                 return step_tiled(side, slice, row, product, of_row, scratch);
-                             });
+            return step_rows(side, slice, begin, end, first, scores, scratch, kTogetherTiled,
+                             multiply_gramian_tiled, step_tiled);
         }
     }
 #endif
-    return step_rows(side, slice, begin, end, first, scores, scratch,
-                     [&](const Row<T>& row, const T* product, T* of_row) {
-                         return step_row(side, slice, row, product, of_row, scratch);
-                     });
+    return step_rows(side, slice, begin, end, first, scores, scratch, kTogether, multiply_gramian<T>,
+                     step_row<T>);
 }
 
-#if defined(ALSATIAN_TILES)
-constexpr bool kTiles = true;
-#else
-constexpr bool kTiles = false;
-#endif
-
 template <class T>
-constexpr SubspaceKernels<T> kTable = {kTiles && sizeof(T) == 4, add_scores<T>, step<T>};
+constexpr SubspaceKernels<T> kTable = {false, add_scores<T>, nullptr, step<T>};
+#if defined(ALSATIAN_TILES)
+template <>
+constexpr SubspaceKernels<float> kTable<float> = {true, add_scores<float>, pack_gramian, step<float>};
+#endif
 
 }  // namespace
 

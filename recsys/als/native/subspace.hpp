@@ -16,6 +16,7 @@ constexpr std::int64_t kTileColumns = 32;
 
 // Rows that meet the Gramian together: it is read once for all of them.
 constexpr std::int64_t kTogether = 24;
+constexpr std::int64_t kTogetherTiled = 32;
 
 // One block of dimensions [begin, begin + width) of everything that a step on it reads.
 template <class T>
@@ -28,6 +29,7 @@ struct Slice {
     bool padded_rows;          // `stride` numbers of each row may be read, zeros after `width`
     const T* gramian;          // (factors, stride): unobserved * other^T other, columns of the block
     bool tiled;                // take the normal matrix on the matrix unit; `stride` is a multiple of 32
+    const std::uint32_t* packed_gramian;  // `gramian` for the matrix unit, where `tiled`
 };
 
 // What one thread works in; each array is aligned to 64 bytes.
@@ -37,7 +39,7 @@ struct SubspaceScratch {
     T* scaled;    // (kChunk, stride) blocks times excess
     T* matrix;    // (stride, stride)
     T* inverses;  // (stride, kPad) of what is on the diagonal; see block_cholesky.hpp
-    T* products;  // (kTogether, stride) rows of the target times the Gramian
+    T* products;  // (kTogether or kTogetherTiled, stride) rows of the target times the Gramian
     T* gradient;  // (stride)
     T* step;      // (stride)
     T* diagonal;  // (stride)
@@ -46,6 +48,7 @@ struct SubspaceScratch {
     T* dots;      // (entries of the longest row, to a multiple of kGroup) the step times their block
     std::uint32_t* left;   // (kTiledBlock, stride / 2) packed entries, transposed
     std::uint32_t* right;  // (kTiledBlock, stride / 2) packed entries
+    std::uint32_t* packed_rows;  // (kTogetherTiled, factors padded to 32) rows of the target
 };
 
 template <class T>
@@ -54,6 +57,8 @@ struct SubspaceKernels {
     // scores[e - first] += x . y over the block, for each entry e of rows [begin, end).
     void (*add_scores)(const Side<T>&, const Slice<T>&, std::int64_t begin, std::int64_t end,
                        std::int64_t first, T* scores, const SubspaceScratch<T>&);
+    // `gramian` (factors, stride) as Slice::packed_gramian: stride x factors padded to 32 (tiles only).
+    void (*pack_gramian)(const T* gramian, std::int64_t factors, std::int64_t stride, std::uint32_t* to);
     // One exact step on the block for each of rows [begin, end), which moves `scores` along.
     Progress (*step)(const Side<T>&, const Slice<T>&, std::int64_t begin, std::int64_t end,
                      std::int64_t first, T* scores, const SubspaceScratch<T>&);

@@ -93,13 +93,10 @@ ALSATIAN_INLINE void weigh(const Side<T>& side, const Row<T>& row, std::int64_t 
     for (std::int64_t i = 0; i < n; ++i) rest[i] -= excess[i] * scores[i];
 }
 
-// What A_BB and the gradient are before any entry: scratch.matrix <- the Gramian's block, with ones on the
-// diagonal of the padding, and lambda; scratch.gradient <- the rest of the right side.
+// scratch.matrix <- what A_BB is before any entry, with ones on the diagonal of the padding.
 template <class T>
-void start_equations(const Side<T>& side, const Slice<T>& slice, const Row<T>& row, const T* product,
-                     const SubspaceScratch<T>& scratch) {
+void start_matrix(const Slice<T>& slice, const Row<T>& row, const SubspaceScratch<T>& scratch) {
     const std::int64_t stride = slice.stride;
-    const T* const x = side.target + row.index * side.factors + slice.begin;
     const T* const gram = slice.gramian + slice.begin * stride;
     const Lanes<T> weight = spread<T>(row.weight);
     for (std::int64_t k = 0; k < slice.width * stride; k += kWidth<T>) {
@@ -107,10 +104,19 @@ void start_equations(const Side<T>& side, const Slice<T>& slice, const Row<T>& r
     }
     for (std::int64_t k = slice.width * stride; k < stride * stride; ++k) scratch.matrix[k] = T(0);
     for (std::int64_t k = 0; k < stride; ++k) {
-        const bool real = k < slice.width;
-        scratch.matrix[k * stride + k] += real ? row.lambda : T(1);
-        scratch.gradient[k] = real ? -row.weight * product[k] - row.lambda * x[k] : T(0);
+        scratch.matrix[k * stride + k] += k < slice.width ? row.lambda : T(1);
     }
+}
+
+// scratch.gradient <- what (b - A x)_B is before any entry; `product`: the Gramian's part of it.
+template <class T>
+void start_gradient(const Side<T>& side, const Slice<T>& slice, const Row<T>& row, const T* product,
+                    const SubspaceScratch<T>& scratch) {
+    const T* const x = side.target + row.index * side.factors + slice.begin;
+    for (std::int64_t k = 0; k < slice.width; ++k) {
+        scratch.gradient[k] = -row.weight * product[k] - row.lambda * x[k];
+    }
+    for (std::int64_t k = slice.width; k < slice.stride; ++k) scratch.gradient[k] = T(0);
     if (side.linear) {
         for (std::int64_t k = 0; k < slice.width; ++k) {
             scratch.gradient[k] += row.weight * side.linear[slice.begin + k];

@@ -54,24 +54,25 @@ const SubspaceKernels<T>& subspace_kernels(Simd simd) {
 template <class T>
 class SubspaceWorkspace {
    public:
-    // `longest`: entries of the longest row where the matrix unit is used, else 0.
-    SubspaceWorkspace(std::int64_t stride, std::int64_t longest)
+    // `longest`: entries of the longest row.
+    SubspaceWorkspace(std::int64_t factors, std::int64_t stride, std::int64_t longest, bool tiled)
         : rows_(kChunk * stride), scaled_(kChunk * stride), matrix_(stride * stride),
-          inverses_(stride * kPad), products_(kTogether * stride), vectors_(5 * stride),
-          dots_(padded(longest, kGroup)), packed_(longest > 0 ? kTiledBlock * stride : 0),
-          stride_(stride) {}
+          inverses_(stride * kPad), products_((tiled ? kTogetherTiled : kTogether) * stride),
+          vectors_(5 * stride), dots_(tiled ? padded(longest, kGroup) : 0),
+          packed_(tiled ? kTiledBlock * stride : 0),
+          packed_rows_(tiled ? kTogetherTiled * padded(factors, kTileColumns) : 0), stride_(stride) {}
 
     SubspaceScratch<T> scratch() const {
         T* const vectors = vectors_.get();
         return {rows_.get(), scaled_.get(), matrix_.get(), inverses_.get(), products_.get(),
                 vectors, vectors + stride_, vectors + 2 * stride_, vectors + 3 * stride_,
                 vectors + 4 * stride_, dots_.get(), packed_.get(),
-                packed_.get() + kTiledBlock * stride_ / 2};
+                packed_.get() + kTiledBlock * stride_ / 2, packed_rows_.get()};
     }
 
    private:
     Aligned<T> rows_, scaled_, matrix_, inverses_, products_, vectors_, dots_;
-    Aligned<std::uint32_t> packed_;
+    Aligned<std::uint32_t> packed_, packed_rows_;
     std::int64_t stride_;
 };
 
@@ -90,6 +91,7 @@ class HalfSweep {
           tiled_(run.split && table_.tiles && padded(dimension_, kTileColumns) == padded(dimension_, kPad)),
           unit_(tiled_ ? kTileColumns : kPad),
           stride_(padded(dimension_, unit_)), gramian_(factors * stride_),
+          packed_gramian_(tiled_ ? padded(factors, kTileColumns) * stride_ : 0),
           workspaces_(static_cast<std::size_t>(threads_)) {
         if (!linear_.empty()) side_.linear = linear_.data();
         for (std::int64_t row = 0; tiled_ && row < matrix.rows; ++row) {
@@ -146,7 +148,10 @@ class HalfSweep {
             threads_, static_cast<std::int64_t>(tasks.size()),
             [&](std::int64_t number, int thread) {
                 auto& workspace = workspaces_[static_cast<std::size_t>(thread)];
-                if (!workspace) workspace = std::make_unique<SubspaceWorkspace<T>>(stride_, longest_);
+                if (!workspace) {
+                    workspace = std::make_unique<SubspaceWorkspace<T>>(side_.factors, stride_, longest_,
+                                                                       tiled_);
+                }
                 work(tasks[static_cast<std::size_t>(number)], workspace->scratch());
             },
             run_.interrupted);
@@ -174,6 +179,10 @@ class HalfSweep {
         slice.rows_stride = factors;
         slice.padded_rows = slice.width == slice.stride;
         slice.tiled = tiled_ && (pack_ || slice.padded_rows);
+        slice.packed_gramian = packed_gramian_.get();
+        if (slice.tiled && with_gramian) {
+            table_.pack_gramian(gramian_.get(), factors, slice.stride, packed_gramian_.get());
+        }
         if (!pack_) return slice;
         if (!panel_) panel_ = std::make_unique<Aligned<T>>(matrix_.columns * stride_);
         if (packed_ != block) pack(slice);
@@ -288,6 +297,7 @@ class HalfSweep {
     std::int64_t stride_;
     std::int64_t longest_ = 0;  // entries of the longest row, where tiles are used
     Aligned<T> gramian_;
+    Aligned<std::uint32_t> packed_gramian_;
     std::unique_ptr<Aligned<T>> panel_;
     std::int64_t packed_ = -1;  // the block in panel_
     bool pack_ = false;

@@ -90,14 +90,19 @@ ALSATIAN_INLINE void weigh_tile(const Side<float>& side, const Row<float>& row, 
 }
 
 // Packs the 32 entries at `places`: right <- their rows times roots, two entries a word, tiles of 16
-// columns; gradient += their rows times rest.
-ALSATIAN_INLINE void lay_out(const float* const* places, const TileWeights& weights, std::int64_t stride,
-                             float* gradient, std::uint32_t* right) {
+// columns; gradient += their rows times rest. What is at `later` is asked for meanwhile.
+ALSATIAN_INLINE void lay_out(const float* const* places, const float* const* later,
+                             const TileWeights& weights, std::int64_t stride, float* gradient,
+                             std::uint32_t* right) {
     for (std::int64_t j = 0; j < stride; j += 32, right += 2 * kTileWords) {
         __m512 low = _mm512_load_ps(gradient + j), high = _mm512_load_ps(gradient + j + 16);
         __m512 low_odd = _mm512_setzero_ps(), high_odd = _mm512_setzero_ps();
         for (std::int64_t k = 0; k < 16; ++k) {
             if (k % 8 == 0) keep_awake();
+            for (std::int64_t i = 2 * k; i < 2 * k + 2; ++i) {
+                __builtin_prefetch(later[i] + j);
+                __builtin_prefetch(later[i] + j + 16);
+            }
             const float* const a = places[2 * k] + j;
             const float* const b = places[2 * k + 1] + j;
             const __m512 low_a = _mm512_loadu_ps(a), high_a = _mm512_loadu_ps(a + 16);
@@ -143,7 +148,11 @@ inline bool tiled_equations(const Side<float>& side, const Slice<float>& slice, 
                             const float* product, const float* scores,
                             const SubspaceScratch<float>& scratch) {
     const std::int64_t stride = slice.stride;
-    start_equations(side, slice, row, product, scratch);
+    start_gradient(side, slice, row, product, scratch);
+    // The first products are added to the Gramian's block where it stands, if it needs no more than lambda.
+    const bool plain = row.weight == 1.0f && slice.width == stride && row.n > 0;
+    const float* start = plain ? slice.gramian + slice.begin * stride : scratch.matrix;
+    if (!plain) start_matrix(slice, row, scratch);
     TileWeights weights;
     for (std::int64_t done = 0; done < row.n;) {
         if (done % kLook == 0 && side.stopping()) return false;
@@ -153,19 +162,21 @@ inline bool tiled_equations(const Side<float>& side, const Slice<float>& slice, 
             const std::int64_t n = left < kTileEntries ? left : kTileEntries;
             const std::int32_t* const indices = side.indices + entry;
             const float* places[kTileEntries];
+            const float* later[kTileEntries];
             for (std::int64_t i = 0; i < kTileEntries; ++i) {
-                if (entry + i + kAheadTiled < row.ahead_end) {
-                    prefetch_block(slice, indices[i + kAheadTiled]);
-                }
+                const std::int64_t ahead = i + kTileEntries;
                 places[i] = block_of(slice, indices[i < n ? i : n - 1]);
+                later[i] = entry + ahead < row.ahead_end ? block_of(slice, indices[ahead]) : places[i];
             }
             weigh_tile(side, row, entry, n, scores + done, weights);
             std::uint32_t* const right = scratch.right + depth * stride * 16;
-            lay_out(places, weights, stride, scratch.gradient, right);
+            lay_out(places, later, weights, stride, scratch.gradient, right);
             lay_left(right, weights, stride, scratch.left + depth * stride * 16);
         }
-        multiply_triangle(scratch.matrix, scratch.matrix, stride, scratch.left, scratch.right, depth);
+        multiply_triangle(start, scratch.matrix, stride, scratch.left, scratch.right, depth);
+        start = scratch.matrix;
     }
+    for (std::int64_t k = 0; plain && k < stride; ++k) scratch.matrix[k * stride + k] += row.lambda;
     return true;
 }
 
@@ -178,8 +189,14 @@ inline float curvature(const Side<float>& side, const Slice<float>& slice, const
     const float* const d = scratch.step;
     const float* const gram = slice.gramian + slice.begin * stride;
     float sum = row.lambda * dot(d, d, stride);
-    for (std::int64_t i = 0; i < slice.width; ++i) {
-        sum += row.weight * d[i] * dot(gram + i * stride, d, stride);
+    for (std::int64_t j = 0; j < stride; j += 32) {
+        FloatLanes low{}, high{};
+        for (std::int64_t i = 0; i < slice.width; ++i) {
+            const FloatLanes part = spread<float>(d[i]);
+            low += part * load(gram + i * stride + j);
+            high += part * load(gram + i * stride + j + 16);
+        }
+        sum += row.weight * sum_lanes<float>(low * load(d + j) + high * load(d + j + 16));
     }
     float of_entries = 0.0f;
     for (std::int64_t done = 0; done < row.n; done += kTileEntries) {
