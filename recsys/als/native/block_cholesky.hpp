@@ -1,5 +1,5 @@
-// Cholesky for matrices of some tens of rows, for subspace.cpp alone: everything here is internal to
-// the object that includes it; see kernels.hpp.
+// Cholesky for matrices of some tens of rows: everything here is internal to the object that includes it;
+// see kernels.hpp.
 //
 // A = U'U goes panel by panel of kPanel rows. A panel's own square is reduced beside the identity, so
 // that it leaves the inverse of its U' as well (below the diagonal, where nothing else is needed). With
@@ -9,19 +9,10 @@
 
 #include "kernels.hpp"
 #include "lanes.hpp"
+#include "panels.hpp"
 
 namespace alsatian::als {
 namespace {
-
-template <class T>
-constexpr T kEpsilon = sizeof(T) == 4 ? T(1.1920929e-07) : T(2.220446049250313e-16);
-
-constexpr std::int64_t kPanel = kPad;
-#if defined(__AVX512F__)
-constexpr int kTileRows = 8;  // 8 x 2 sums of the 32 registers
-#else
-constexpr int kTileRows = 4;  // 4 x 2 sums of the 16 registers
-#endif
 
 template <class T>
 constexpr std::int64_t kPanelLanes = kPanel / kWidth<T>;
@@ -33,12 +24,12 @@ void subtract_tile(T* matrix, const T* left, const T* right, std::int64_t stride
     for (std::int64_t row = 0; row < n; ++row) {
         Lanes<T> part[lanes];
         for (int v = 0; v < lanes; ++v) part[v] = load(right + row * stride + v * kWidth<T>);
-        for (int i = 0; i < kTileRows; ++i) {
+        for (std::int64_t i = 0; i < kTileRows; ++i) {
             const Lanes<T> s = spread<T>(left[row * stride + i]);
             for (int v = 0; v < lanes; ++v) sum[i][v] += s * part[v];
         }
     }
-    for (int i = 0; i < kTileRows; ++i) {
+    for (std::int64_t i = 0; i < kTileRows; ++i) {
         for (int v = 0; v < lanes; ++v) {
             T* const at = matrix + i * stride + v * kWidth<T>;
             store(at, load(at) - sum[i][v]);

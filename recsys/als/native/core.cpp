@@ -303,7 +303,7 @@ void solve(const Csr& matrix, T* target, const T* other, const double* gram, con
     const HalfStore<T> store(matrix, other, factors, basis, weights, solver, run, side);
     if (solver == Solver::cholesky && run.split && table.tiles) {
         side.stride = padded(factors, 2 * kPad);
-        side.split_entries = kTiledBlock / 2;
+        side.split_entries = kMostSplitEntries;
     }
     const std::vector<std::int64_t> split = long_rows(matrix, factors, solver);
     if (!split.empty()) {

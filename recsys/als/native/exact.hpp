@@ -1,11 +1,16 @@
 // Exact solutions by Cholesky: for kernels.cpp alone.
 #pragma once
 
-#include "cg_half.hpp"
+#include "block_cholesky.hpp"
+#include "exact_tiles.hpp"
 #include "together.hpp"
 
 namespace alsatian::als {
 namespace {
+
+// Up to so many factors all rows above a panel stay in the nearest caches, and it pays to go to them once a
+// panel instead of once a row (block_cholesky.hpp).
+constexpr std::int64_t kBlockedFactors = 256;
 
 // A = U'U in the upper triangle of scratch.matrix, a panel of rows at a time. False when a pivot is
 // lost to rounding.
@@ -60,89 +65,6 @@ void substitute(std::int64_t factors, std::int64_t stride, const Scratch<T>& scr
     }
 }
 
-#if defined(ALSATIAN_TILES)
-
-// Lays out the 32 entries of tile `d` of a block of n entries from `entry` on, each number in two parts.
-// Places after the last entry repeat it with weights of zero.
-template <std::int64_t S>
-ALSATIAN_INLINE void lay_out_split(const Side<float>& side, const Row<float>& row,
-                                   const Scratch<float>& scratch, std::int64_t entry, std::int64_t d,
-                                   std::int64_t n, std::int64_t part) {
-    const std::int64_t stride = known<S>(side.stride), factors = known<S>(side.factors);
-    __m512 sums[S > 0 ? S / 16 : 1];
-    for (std::int64_t block = 0; block < S / 16; ++block) sums[block] = _mm512_load_ps(scratch.r + 16 * block);
-    std::uint32_t* const right = scratch.right + d * (stride / 16) * kTileWords;
-    for (std::int64_t k = 0; k < 16; ++k) {
-        const std::int64_t even = d * kTileEntries + 2 * k, odd = even + 1;
-        if (k % 4 == 0) keep_awake();
-        const std::int64_t ahead = entry + even + kAhead;
-        if (ahead + 1 < row.ahead_end) {
-            prefetch_entry<S>(side, ahead);
-            prefetch_entry<S>(side, ahead + 1);
-        }
-        const float* const a = side.other + side.indices[entry + (even < n ? even : n - 1)] * factors;
-        const float* const b = side.other + side.indices[entry + (odd < n ? odd : n - 1)] * factors;
-        const __m512 weight_a = _mm512_set1_ps(scratch.excess[even]);
-        const __m512 weight_b = _mm512_set1_ps(scratch.excess[odd]);
-        const __m512 label_a = _mm512_set1_ps(scratch.labels[even]);
-        const __m512 label_b = _mm512_set1_ps(scratch.labels[odd]);
-        for (std::int64_t block = 0; block < stride / 16; ++block) {
-            const std::int64_t left = factors - 16 * block;
-            const auto mask = static_cast<__mmask16>(left >= 16 ? 0xFFFFu : left > 0 ? (1u << left) - 1u : 0u);
-            const __m512 of_a = _mm512_maskz_loadu_ps(mask, a + 16 * block);
-            const __m512 of_b = _mm512_maskz_loadu_ps(mask, b + 16 * block);
-            if constexpr (S > 0) {
-                sums[block] = _mm512_fmadd_ps(label_b, of_b, _mm512_fmadd_ps(label_a, of_a, sums[block]));
-            } else {
-                float* const sum = scratch.r + 16 * block;
-                const __m512 with_a = _mm512_fmadd_ps(label_a, of_a, _mm512_load_ps(sum));
-                _mm512_store_ps(sum, _mm512_fmadd_ps(label_b, of_b, with_a));
-            }
-            const SplitPairs plain = split_pairs(of_a, of_b);
-            const SplitPairs weighted =
-                split_pairs(_mm512_mul_ps(weight_a, of_a), _mm512_mul_ps(weight_b, of_b));
-            const std::int64_t at = block * kTileWords + 16 * k;
-            _mm512_store_si512(right + at, plain.high);
-            _mm512_store_si512(right + part + at, plain.low);
-            _mm512_store_si512(scratch.staged + at, weighted.high);
-            _mm512_store_si512(scratch.staged + 16 * stride + at, weighted.low);
-        }
-    }
-    for (std::int64_t block = 0; block < S / 16; ++block) _mm512_store_ps(scratch.r + 16 * block, sums[block]);
-}
-
-// scratch.matrix (upper triangle) <- A, scratch.r <- b, by tiles, from numbers in two parts of bfloat16
-// each. False when told to stop.
-template <std::int64_t S>
-bool normal_equations_split(const Side<float>& side, const Row<float>& row, const Scratch<float>& scratch) {
-    const std::int64_t stride = known<S>(side.stride), blocks = stride / 16;
-    const std::int64_t part = side.split_entries * stride / 2;
-    fill(scratch.r, 0.0f, stride);
-    start_right_side(side, row, scratch.r);
-    const float* start = side.gramian;
-    for (std::int64_t done = 0; done < row.n; done += side.split_entries) {
-        if (side.stopping()) return false;
-        const std::int64_t left = row.n - done, n = left < side.split_entries ? left : side.split_entries;
-        const std::int64_t depth = (n + kTileEntries - 1) / kTileEntries;
-        weigh_entries(side, row, scratch, row.begin + done, n, depth * kTileEntries);
-        for (std::int64_t d = 0; d < depth; ++d) {
-            lay_out_split<S>(side, row, scratch, row.begin + done, d, n, part);
-            std::uint32_t* const to = scratch.left + d * blocks * kTileWords;
-            for (std::int64_t block = 0; block < blocks; ++block) {
-                const std::uint32_t* const from = scratch.staged + block * kTileWords;
-                transpose_words(from, 16, to + block * kTileWords, 16);
-                transpose_words(from + 16 * stride, 16, to + part + block * kTileWords, 16);
-            }
-        }
-        multiply_triangle_split(start, scratch.matrix, stride, scratch.left, scratch.right, part, depth);
-        start = scratch.matrix;
-    }
-    for (std::int64_t i = 0; i < side.factors; ++i) scratch.matrix[i * stride + i] += row.lambda;
-    return true;
-}
-
-#endif
-
 // The normal equations of a row by tiles, where the variant has them, else by registers.
 template <class T>
 bool exact_equations(const Side<T>& side, const Row<T>& row, const Scratch<T>& scratch) {
@@ -166,6 +88,22 @@ bool equations(const Side<T>& side, std::int64_t row, const Scratch<T>& scratch)
     return exact_equations(side, row_of(side, row, row + 1), scratch);
 }
 
+// x <- A^-1 r of the equations in scratch; r is overwritten. False when a pivot is lost to rounding.
+template <class T>
+bool solve_equations(const Side<T>& side, const Scratch<T>& scratch) {
+    const std::int64_t factors = side.factors, stride = side.stride;
+    if (stride > kBlockedFactors) {
+        if (!factorize(factors, stride, scratch)) return false;
+        substitute(factors, stride, scratch);
+        return true;
+    }
+    for (std::int64_t i = factors; i < stride; ++i) scratch.matrix[i * stride + i] = T(1);
+    T* const inverses = scratch.scaled;
+    if (!factorize(scratch.matrix, stride, scratch.q, inverses, scratch.r)) return false;
+    substitute(scratch.matrix, stride, inverses, scratch.r, scratch.x);
+    return true;
+}
+
 template <class T>
 Progress solve_one_by_one(const Side<T>& side, std::int64_t begin, std::int64_t end,
                           const Scratch<T>& scratch) {
@@ -174,12 +112,11 @@ Progress solve_one_by_one(const Side<T>& side, std::int64_t begin, std::int64_t 
         const Row<T> row = row_of(side, u, end);
         if (settle_empty(side, row)) continue;
         if (!exact_equations(side, row, scratch)) return {Outcome::stopped, u};
-        if (!factorize(side.factors, side.stride, scratch)) {
+        if (!solve_equations(side, scratch)) {
             scratch.failed[0] = 1;
             scratch.failed[1] = u;
             return {Outcome::not_positive, u + 1};
         }
-        substitute(side.factors, side.stride, scratch);
         if (!write_back(side, u, scratch.x)) return {Outcome::not_finite, u};
     }
     return {Outcome::done, end};

@@ -23,12 +23,15 @@ constexpr std::int64_t kTurned = 16;  // rows that are turned into another basis
 // and 32-bit sums run over no more than this many products before they are added to the total.
 constexpr std::int64_t kBlockRows = 128;
 
+// `cholesky` packs at most so many entries at once for the matrix unit, a multiple of 32.
+constexpr std::int64_t kMostSplitEntries = 128;
+
 static constexpr inline std::int64_t padded(std::int64_t n, std::int64_t unit) {
     return (n + unit - 1) / unit * unit;
 }
 
 // Systems of up to so many factors are solved together, as many as a register has lanes (together.hpp).
-constexpr std::int64_t kTogetherFactors = 160;
+constexpr std::int64_t kTogetherFactors = 96;
 constexpr std::int64_t kMostLanes = 16;
 
 // Such systems of n columns, n a multiple of 4: registers in a row of a group of kPad rows, and before it.

@@ -3,6 +3,7 @@
 
 #include "half.hpp"
 #include "lanes.hpp"
+#include "panels.hpp"
 #include "rows.hpp"
 #include "tiles.hpp"
 
@@ -16,18 +17,8 @@ constexpr std::int64_t kCacheLine = 64;
 constexpr std::int64_t kAheadHalf = 64;  // the same for half-width rows, which are done with sooner
 #endif
 
-template <class T>
-constexpr T kEpsilon = sizeof(T) == 4 ? T(1.1920929e-07) : T(2.220446049250313e-16);
-
 // Squared residual under which a row counts as solved, as in implicit, so that both stop alike.
 constexpr double kSolved = 1e-20;
-
-#if defined(__AVX512F__)
-constexpr std::int64_t kTileRows = 8;  // 8 x 2 sums of the 32 registers
-#else
-constexpr std::int64_t kTileRows = 4;  // 4 x 2 sums of the 16 registers
-#endif
-constexpr std::int64_t kPanel = 16;  // rows that the factorization finishes before it updates the rest
 
 template <class T>
 ALSATIAN_INLINE T dot(const T* a, const T* b, std::int64_t stride) {

@@ -109,12 +109,12 @@ void outer_tile(T* matrix, const T* left, std::int64_t stride, const T* const* r
     for (std::int64_t entry = 0; entry < n; ++entry) {
         Lanes<T> part[lanes];
         for (int v = 0; v < lanes; ++v) part[v] = load(right[entry] + j + v * kWidth<T>);
-        for (int i = 0; i < kTileRows; ++i) {
+        for (std::int64_t i = 0; i < kTileRows; ++i) {
             const Lanes<T> s = spread<T>(left[entry * stride + i]);
             for (int v = 0; v < lanes; ++v) sum[i][v] += s * part[v];
         }
     }
-    for (int i = 0; i < kTileRows; ++i) {
+    for (std::int64_t i = 0; i < kTileRows; ++i) {
         for (int v = 0; v < lanes; ++v) {
             T* const at = matrix + i * stride + v * kWidth<T>;
             store(at, load(at) + sum[i][v]);
