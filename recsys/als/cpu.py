@@ -203,12 +203,11 @@ def solve(
     chosen = solver or config.solver
     if chosen == "auto":
         chosen = fastest(rows.entries, rows.rows, config.factors, config.subspace_dimension)
-    # The eigenvectors of the Gramian cost as long as some 4 f rows take.
-    least = 4 * config.factors if config.gathered_dtype == "auto" else 0
+    split = solver is None and _narrow(rows, config)
     with native_errors(name):
         values = vectors = None
         plain = terms.offsets is None and terms.priors is None
-        if chosen == "cg" and plain and rows.rows >= least and _narrow(rows, config):
+        if plain and _worth_a_basis(rows, config, chosen, split):
             if gramian is None:
                 gramian = _als.gramian(
                     other, row_weights=terms.column_weights, num_threads=config.num_threads
@@ -228,7 +227,7 @@ def solve(
             gramian=gramian,
             eigenvalues=values,
             eigenvectors=vectors,
-            split=solver is None and _narrow(rows, config),
+            split=split,
             row_weights=terms.row_weights,
             column_weights=terms.column_weights,
             offsets=terms.offsets,
@@ -243,6 +242,19 @@ def _narrow(rows: SparseRows, config: ALSConfig) -> bool:
     if config.dtype != "float32" or config.gathered_dtype == "same":
         return False
     return config.gathered_dtype == "bfloat16" or rows.entries >= _NARROW_ENTRIES
+
+
+def _worth_a_basis(rows: SparseRows, config: ALSConfig, solver: str, split: bool) -> bool:
+    """Whether the eigenvectors of the Gramian, which cost as long as some 4 f rows take, pay.
+
+    ``cg`` reads narrow factors in their basis, ``cholesky`` solves rows in it that are shorter than
+    3/4 of the factors: where rows are longer than 2 f in the mean, few are.
+    """
+    if config.gathered_dtype == "auto" and rows.rows < 4 * config.factors:
+        return False
+    if solver == "cholesky":
+        return split and rows.entries <= 2 * config.factors * rows.rows
+    return solver == "cg" and _narrow(rows, config)
 
 
 def _eigen(

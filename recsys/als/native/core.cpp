@@ -13,6 +13,7 @@
 #include "parallel.hpp"
 #include "scratch.hpp"
 #include "semidefinite.hpp"
+#include "turned_store.hpp"
 
 namespace alsatian::als {
 
@@ -305,6 +306,7 @@ void solve(const Csr& matrix, T* target, const T* other, const double* gram, con
         side.stride = padded(factors, 2 * kPad);
         side.split_entries = kMostSplitEntries;
     }
+    const TurnedStore<T> turned(matrix, other, factors, basis, weights, run, side);
     const std::vector<std::int64_t> split = long_rows(matrix, factors, solver);
     if (!split.empty()) {
         whole.cg_steps = cg_steps;
@@ -341,7 +343,7 @@ void solve(const Csr& matrix, T* target, const T* other, const double* gram, con
                       .stride = side.stride,
                       .capacity = side.capacity,
                       .packed_entries = std::max(side.half_entries, 2 * side.split_entries),
-                      .turned = side.half != nullptr,
+                      .turned = side.half != nullptr || side.turned != nullptr,
                       .together = together ? table.lanes : 0,
                       .matrix = needs_matrix};
     // The Gramian is met once in a step whatever a row holds: worth about so many entries.

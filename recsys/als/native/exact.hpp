@@ -1,8 +1,7 @@
 // Exact solutions by Cholesky: for kernels.cpp alone.
 #pragma once
 
-#include "block_cholesky.hpp"
-#include "exact_tiles.hpp"
+#include "exact_short.hpp"
 #include "together.hpp"
 
 namespace alsatian::als {
@@ -104,22 +103,78 @@ bool solve_equations(const Side<T>& side, const Scratch<T>& scratch) {
     return true;
 }
 
+// Rows that were solved in the basis of the Gramian's eigenvectors, to be turned back together.
+template <class T>
+class FoundRows {
+   public:
+    FoundRows(const Side<T>& side, const Scratch<T>& scratch) : side_(side), scratch_(scratch) {}
+
+    // Solves a row if it is short; false where its normal equations are to be solved.
+    bool takes(const Row<T>& row) {
+#if defined(ALSATIAN_TILES)
+        if constexpr (sizeof(T) == 4) {
+            if (row.n == 0 || row.n > side_.short_entries) return false;
+            float* const x = scratch_.turned + count_ * side_.stride;
+            if (!(side_.stride == 64    ? solve_short<64>(side_, row, scratch_, x)
+                  : side_.stride == 128 ? solve_short<128>(side_, row, scratch_, x)
+                                        : solve_short<0>(side_, row, scratch_, x))) {
+                return false;
+            }
+            rows_[count_++] = row.index;
+            return true;
+        }
+#endif
+        static_cast<void>(row);
+        return false;
+    }
+
+    bool full() const { return count_ == kTurned; }
+
+    // False when a row is not finite, which `failed` then names.
+    bool write() {
+        if (count_ == 0) return true;
+        turn(scratch_.turned, count_, side_.stride, side_.factors, side_.basis_back, side_.stride,
+             scratch_.turned_back);
+        for (std::int64_t i = 0; i < count_; ++i) {
+            failed_ = rows_[i];
+            if (!write_back(side_, rows_[i], scratch_.turned_back + i * side_.stride)) return false;
+        }
+        count_ = 0;
+        return true;
+    }
+
+    Progress failed() const { return {Outcome::not_finite, failed_}; }
+
+   private:
+    const Side<T>& side_;
+    const Scratch<T>& scratch_;
+    std::int64_t rows_[kTurned] = {};
+    std::int64_t count_ = 0;
+    std::int64_t failed_ = 0;
+};
+
 template <class T>
 Progress solve_one_by_one(const Side<T>& side, std::int64_t begin, std::int64_t end,
                           const Scratch<T>& scratch) {
+    FoundRows<T> found(side, scratch);
     for (std::int64_t u = begin; u < end; ++u) {
         if (side.stopping()) return {Outcome::stopped, u};
         const Row<T> row = row_of(side, u, end);
         if (settle_empty(side, row)) continue;
+        if (found.takes(row)) {
+            if (found.full() && !found.write()) return found.failed();
+            continue;
+        }
         if (!exact_equations(side, row, scratch)) return {Outcome::stopped, u};
         if (!solve_equations(side, scratch)) {
+            if (!found.write()) return found.failed();
             scratch.failed[0] = 1;
             scratch.failed[1] = u;
             return {Outcome::not_positive, u + 1};
         }
         if (!write_back(side, u, scratch.x)) return {Outcome::not_finite, u};
     }
-    return {Outcome::done, end};
+    return found.write() ? Progress{Outcome::done, end} : found.failed();
 }
 
 // Solves the systems of `count` rows that stand in scratch.matrices and scratch.sides.
@@ -167,10 +222,12 @@ Progress solve_cholesky(const Side<T>& side, std::int64_t begin, std::int64_t en
     std::int64_t rows[kWidth<T>];
     std::int64_t count = 0;
     Scratch<T> of_row = scratch;
+    FoundRows<T> found(side, scratch);
     for (std::int64_t u = begin; u < end; ++u) {
         if (side.stopping()) return {Outcome::stopped, count > 0 ? rows[0] : u};
         const Row<T> row = row_of(side, u, end);
-        if (!settle_empty(side, row)) {
+        if (found.full() && !found.write()) return found.failed();
+        if (!settle_empty(side, row) && !found.takes(row)) {
             of_row.matrix = scratch.matrices + count * side.stride * side.stride;
             of_row.r = scratch.sides + count * side.stride;
             if (!exact_equations(side, row, of_row)) return {Outcome::stopped, count > 0 ? rows[0] : u};
@@ -178,12 +235,15 @@ Progress solve_cholesky(const Side<T>& side, std::int64_t begin, std::int64_t en
         }
         if (count == kWidth<T> || (count > 0 && u + 1 == end)) {
             Progress progress = solve_batch(side, rows, count, scratch);
-            if (progress.outcome == Outcome::not_positive) progress.row = u + 1;
+            if (progress.outcome == Outcome::not_positive) {
+                progress.row = u + 1;
+                if (!found.write()) return found.failed();
+            }
             if (progress.outcome != Outcome::done) return progress;
             count = 0;
         }
     }
-    return {Outcome::done, end};
+    return found.write() ? Progress{Outcome::done, end} : found.failed();
 }
 
 }  // namespace

@@ -33,59 +33,56 @@ inline bool take_roots(float* excess, std::int64_t places, std::uint32_t* signs)
     return negative != 0;
 }
 
-template <std::int64_t S>
-ALSATIAN_INLINE void prefetch_exact(const Side<float>& side, std::int64_t entry) {
+template <std::int64_t S, std::int64_t count>
+ALSATIAN_INLINE void prefetch_blocks(const Side<float>& side, std::int64_t entry, std::int64_t first) {
     const std::int64_t factors = known<S>(side.factors);
-    const float* const from = side.other + side.indices[entry] * factors;
+    const float* const from = side.other + side.indices[entry] * factors + 16 * first;
 #pragma GCC unroll 8
-    for (std::int64_t k = 0; k < factors; k += 16) __builtin_prefetch(from + k, 0, 2);
-    if (factors % 16 != 0) __builtin_prefetch(from + factors - 1, 0, 2);
+    for (std::int64_t block = 0; block < count; ++block) __builtin_prefetch(from + 16 * block, 0, 2);
 }
 
-// Lays out the 32 entries of tile `d` of a block of n entries from `entry` on, for the right side; adds
-// their part of b to scratch.r. Places after the last entry repeat it with weights of zero.
-template <std::int64_t S>
+// Lays out the 32 entries of tile `d` of a block of n entries from `entry` on, for the right side, factors of
+// `count` blocks of 16 from `first` on; adds their part of b to scratch.r. Places after the last entry
+// repeat it with weights of zero.
+template <std::int64_t S, std::int64_t count>
 ALSATIAN_INLINE void lay_out_split(const Side<float>& side, const Row<float>& row,
                                    const Scratch<float>& scratch, std::int64_t entry, std::int64_t d,
-                                   std::int64_t n, std::int64_t part) {
+                                   std::int64_t n, std::int64_t part, std::int64_t first) {
     const std::int64_t stride = known<S>(side.stride), factors = known<S>(side.factors);
-    constexpr std::int64_t kInRegisters = S / 16;
-    __m512 sums[S > 0 ? kInRegisters : 1];
+    __m512 sums[count];
 #pragma GCC unroll 8
-    for (std::int64_t block = 0; block < kInRegisters; ++block) {
-        sums[block] = _mm512_load_ps(scratch.r + 16 * block);
+    for (std::int64_t block = 0; block < count; ++block) {
+        sums[block] = _mm512_load_ps(scratch.r + 16 * (first + block));
     }
-    std::uint32_t* const right = scratch.right + d * (stride / 16) * kTileWords;
+    std::uint32_t* const right = scratch.right + (d * (stride / 16) + first) * kTileWords;
     for (std::int64_t k = 0; k < 16; ++k) {
         const std::int64_t even = d * kTileEntries + 2 * k, odd = even + 1;
-        if (k % 4 == 0) keep_awake();
-        const std::int64_t ahead = entry + even + kAheadExact;
-        if (ahead + 1 < row.ahead_end) {
-            prefetch_exact<S>(side, ahead);
-            prefetch_exact<S>(side, ahead + 1);
-        }
+        if (k % 8 == 0) keep_awake();
         const float* const a = side.other + side.indices[entry + (even < n ? even : n - 1)] * factors;
         const float* const b = side.other + side.indices[entry + (odd < n ? odd : n - 1)] * factors;
+        const std::int64_t ahead = entry + even + kAheadExact;
+        if (ahead + 1 < row.ahead_end) {
+            prefetch_blocks<S, count>(side, ahead, first);
+            prefetch_blocks<S, count>(side, ahead + 1, first);
+        }
         const __m512 root_a = _mm512_set1_ps(scratch.excess[even]);
         const __m512 root_b = _mm512_set1_ps(scratch.excess[odd]);
         const __m512 label_a = _mm512_set1_ps(scratch.labels[even]);
         const __m512 label_b = _mm512_set1_ps(scratch.labels[odd]);
 #pragma GCC unroll 8
-        for (std::int64_t block = 0; block < stride / 16; ++block) {
+        for (std::int64_t block = 0; block < count; ++block) {
+            const std::int64_t at = 16 * (first + block);
             __m512 of_a, of_b;
             if constexpr (S > 0) {
-                of_a = _mm512_loadu_ps(a + 16 * block);
-                of_b = _mm512_loadu_ps(b + 16 * block);
-                sums[block] = _mm512_fmadd_ps(label_b, of_b, _mm512_fmadd_ps(label_a, of_a, sums[block]));
+                of_a = _mm512_loadu_ps(a + at);
+                of_b = _mm512_loadu_ps(b + at);
             } else {
-                const std::int64_t left = factors - 16 * block;
+                const std::int64_t left = factors - at;
                 const auto mask = static_cast<__mmask16>(left >= 16 ? 0xFFFFu : left > 0 ? (1u << left) - 1u : 0u);
-                of_a = _mm512_maskz_loadu_ps(mask, a + 16 * block);
-                of_b = _mm512_maskz_loadu_ps(mask, b + 16 * block);
-                float* const sum = scratch.r + 16 * block;
-                const __m512 with_a = _mm512_fmadd_ps(label_a, of_a, _mm512_load_ps(sum));
-                _mm512_store_ps(sum, _mm512_fmadd_ps(label_b, of_b, with_a));
+                of_a = _mm512_maskz_loadu_ps(mask, a + at);
+                of_b = _mm512_maskz_loadu_ps(mask, b + at);
             }
+            sums[block] = _mm512_fmadd_ps(label_b, of_b, _mm512_fmadd_ps(label_a, of_a, sums[block]));
             const SplitPairs z = split_pairs(_mm512_mul_ps(root_a, of_a), _mm512_mul_ps(root_b, of_b));
             std::uint32_t* const to = right + block * kTileWords + 16 * k;
             _mm512_store_si512(to, z.high);
@@ -93,8 +90,8 @@ ALSATIAN_INLINE void lay_out_split(const Side<float>& side, const Row<float>& ro
         }
     }
 #pragma GCC unroll 8
-    for (std::int64_t block = 0; block < kInRegisters; ++block) {
-        _mm512_store_ps(scratch.r + 16 * block, sums[block]);
+    for (std::int64_t block = 0; block < count; ++block) {
+        _mm512_store_ps(scratch.r + 16 * (first + block), sums[block]);
     }
 }
 
@@ -128,12 +125,16 @@ bool normal_equations_split(const Side<float>& side, const Row<float>& row, cons
         const std::int64_t depth = (n + kTileEntries - 1) / kTileEntries;
         weigh_entries(side, row, scratch, row.begin + done, n, depth * kTileEntries);
         const bool negative = take_roots(scratch.excess, depth * kTileEntries, signs);
+        // Half of 128 factors at once: a tile of entries is turned before it leaves the nearest cache.
+        constexpr std::int64_t kBlocksAtOnce = S > 0 ? 4 : 2;
         for (std::int64_t d = 0; d < depth; ++d) {
-            lay_out_split<S>(side, row, scratch, row.begin + done, d, n, part);
-            std::int64_t at = d * blocks * kTileWords;
-            for (int half = 0; half < 2; ++half, at += part) {
-                turn_tiles(scratch.right + at, blocks, scratch.left + at);
-                if (negative) turn_signs(signs + 16 * d, blocks, scratch.left + at);
+            for (std::int64_t first = 0; first < blocks; first += kBlocksAtOnce) {
+                lay_out_split<S, kBlocksAtOnce>(side, row, scratch, row.begin + done, d, n, part, first);
+                std::int64_t at = (d * blocks + first) * kTileWords;
+                for (int half = 0; half < 2; ++half, at += part) {
+                    turn_tiles(scratch.right + at, kBlocksAtOnce, scratch.left + at);
+                    if (negative) turn_signs(signs + 16 * d, kBlocksAtOnce, scratch.left + at);
+                }
             }
         }
         multiply_triangle_split(start, scratch.matrix, stride, scratch.left, scratch.right, part, depth);

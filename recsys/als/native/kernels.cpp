@@ -43,6 +43,11 @@ double observed_loss(const Side<T>& side, std::int64_t begin, std::int64_t end,
     return loss;
 }
 
+template <class T>
+void turn_all(const T* rows, std::int64_t count, std::int64_t factors, const T* basis, T* to) {
+    turn(rows, count, factors, factors, basis, padded(factors, 2 * kPad), to);
+}
+
 #if defined(ALSATIAN_TILES)
 constexpr bool kHasTiles = true;
 #else
@@ -50,7 +55,7 @@ constexpr bool kHasTiles = false;
 #endif
 
 template <class T>
-constexpr Kernels<T> kTable = {kWidth<T>, kHasTiles && sizeof(T) == 4, solve_cg<T>, solve_cholesky<T>, solve_cg_half<T>, halve<T>,
+constexpr Kernels<T> kTable = {kWidth<T>, kHasTiles && sizeof(T) == 4, solve_cg<T>, solve_cholesky<T>, solve_cg_half<T>, halve<T>, turn_all<T>,
                                   equations<T>, rank_update<T>, observed_loss<T>};
 
 }  // namespace

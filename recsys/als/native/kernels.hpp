@@ -61,10 +61,13 @@ struct Side {
     const T* other;
     const std::uint32_t* half;  // `other` in bfloat16 (half.hpp), `half_words` a row; may be null
     const T* diagonal;     // (stride) the Gramian in the basis of its eigenvectors; null unless `half`
+                           // or `turned`
     const T* basis;        // (factors, stride) eigenvectors in columns, and the same in rows: `target` is
     const T* basis_back;   // turned into the basis of `half` and back
     std::int64_t half_entries;   // entries packed at once for the matrix unit, a multiple of 32
     std::int64_t split_entries;  // the same for `cholesky`, which packs each number twice; 0 for without
+    const T* turned;  // `other` in that basis, `stride` numbers a row, for short rows of `cholesky`; may be null
+    std::int64_t short_entries;  // how long those are at most; 0 without `turned`
     std::int64_t tiled_entries;  // rows of so many are solved with it, where there is one
     const T* gramian;  // (stride, stride): unobserved sum_j b_j y_j y_j', zeros in the padding
     double alpha;
@@ -127,6 +130,8 @@ struct Kernels {
     // Rows of `factors` numbers times `basis`, in bfloat16, (padded(factors, 32) / 2) words a row.
     void (*halve)(const T* rows, std::int64_t count, std::int64_t factors, const T* basis,
                   std::uint32_t* to);
+    // The same in full width, padded(factors, 32) numbers a row.
+    void (*turn)(const T* rows, std::int64_t count, std::int64_t factors, const T* basis, T* to);
     // scratch.matrix (upper triangle) <- A, scratch.r <- b of one row. False when told to stop.
     bool (*equations)(const Side<T>&, std::int64_t row, const Scratch<T>&);
     // Upper triangle of tile [i0, i1) x [j0, j1) of `matrix` += left^T right over n block rows.
