@@ -63,33 +63,11 @@ inline Pivot<T> pivot_of(T value) {
     return {inverse, static_cast<T>(__builtin_sqrt(inverse))};
 }
 
-#if defined(__AVX512F__)
-// An estimate of 14 bits and a step of Newton each: half the latency of dividing.
-template <>
-inline Pivot<float> pivot_of<float>(float value) {
-    const __m128 v = _mm_set_ss(value);
-    const __m128 first = _mm_rcp14_ss(v, v);
-    const __m128 rest = _mm_fnmadd_ss(v, first, _mm_set_ss(1.0f));
-    const __m128 inverse = _mm_fmadd_ss(first, rest, first);
-    const __m128 root = _mm_rsqrt14_ss(v, v);
-    const __m128 half = _mm_mul_ss(_mm_set_ss(0.5f), root);
-    const __m128 off = _mm_fnmadd_ss(_mm_mul_ss(v, root), root, _mm_set_ss(1.0f));
-    return {_mm_cvtss_f32(inverse), _mm_cvtss_f32(_mm_fmadd_ss(half, off, root))};
-}
-#endif
-
 template <class T>
 inline Lanes<T> without(Lanes<T> v, std::int64_t lane) {
     v[lane] = T(0);
     return v;
 }
-
-#if defined(__AVX512F__)
-template <>
-inline FloatLanes without<float>(FloatLanes v, std::int64_t lane) {
-    return (FloatLanes)_mm512_maskz_mov_ps(static_cast<__mmask16>(~(1u << lane)), (__m512)v);
-}
-#endif
 
 // The panel's square on the diagonal: `inverse` (kPanel, kPanel) <- the inverse of its U', zeros above
 // the diagonal. Elimination without scaling first, the scale last, off the chain of pivots. Column k of
@@ -131,6 +109,45 @@ bool reduce_square(const T* square, std::int64_t stride, const T* diagonal, T* i
     return true;
 }
 
+#if defined(__AVX512F__)
+// The same where a row of the square is one register: a pivot goes from it to the next row without memory.
+template <>
+inline bool reduce_square<float>(const float* square, std::int64_t stride, const float* diagonal,
+                                 float* inverse) {
+    const auto lane = [](std::int64_t k) { return static_cast<__mmask16>(1u << k); };
+    const __m512 one = _mm512_set1_ps(1.0f);
+    __m512 row[kPanel], pivots = one;
+    for (std::int64_t i = 0; i < kPanel; ++i) row[i] = _mm512_loadu_ps(square + i * stride);
+    alignas(64) float top[kPanel][kPanel];
+#pragma GCC unroll 16
+    for (std::int64_t k = 0; k < kPanel; ++k) {
+        _mm512_store_ps(top[k], row[k]);
+        const __m512 value = _mm512_permutexvar_ps(_mm512_set1_epi32(static_cast<int>(k)), row[k]);
+        pivots = _mm512_mask_mov_ps(pivots, lane(k), value);
+        const __m512 first = _mm512_rcp14_ps(value);
+        const __m512 pivot_inverse = _mm512_fmadd_ps(first, _mm512_fnmadd_ps(value, first, one), first);
+        row[k] = _mm512_mask_mov_ps(row[k], lane(k), one);  // of the identity, whose row goes along
+        const __m512 scaled = _mm512_mul_ps(pivot_inverse, row[k]);
+#pragma GCC unroll 16
+        for (std::int64_t i = k + 1; i < kPanel; ++i) {
+            const __m512 kept = _mm512_maskz_mov_ps(static_cast<__mmask16>(~lane(k)), row[i]);
+            row[i] = _mm512_fnmadd_ps(_mm512_set1_ps(top[k][i]), scaled, kept);
+        }
+    }
+    const __m512 least = _mm512_mul_ps(_mm512_set1_ps(4.0f * kEpsilon<float>), _mm512_loadu_ps(diagonal));
+    if (_mm512_cmp_ps_mask(pivots, least, _CMP_GT_OQ) != 0xFFFFu) return false;
+    const __m512 root = _mm512_rsqrt14_ps(pivots);
+    const __m512 off = _mm512_fnmadd_ps(_mm512_mul_ps(pivots, root), root, one);
+    _mm512_store_ps(top[0], _mm512_fmadd_ps(_mm512_mul_ps(_mm512_set1_ps(0.5f), root), off, root));
+    for (std::int64_t i = 0; i < kPanel; ++i) {
+        const auto below = static_cast<__mmask16>((2u << i) - 1u);
+        _mm512_storeu_ps(inverse + i * kPanel,
+                         _mm512_maskz_mul_ps(below, _mm512_set1_ps(top[0][i]), row[i]));
+    }
+    return true;
+}
+#endif
+
 // Rows of A right of the panel's square <- rows of U: the inverse times them, one register of columns
 // at a time.
 template <class T>
@@ -168,17 +185,24 @@ void apply_inverse(const T* inverse, T* r) {
     for (std::int64_t i = 0; i < kPanel; ++i) r[i] = found[i];
 }
 
+struct Nothing {
+    void operator()() const {}
+};
+
 // matrix (upper triangle, stride a multiple of kPanel) = U'U, and r <- U'^-1 r. `inverses` (stride,
 // kPanel) keeps the inverse of each panel's square; the squares themselves stay as they were. False
-// when a pivot is lost to rounding.
-template <class T>
-bool factorize(T* matrix, std::int64_t stride, T* diagonal, T* inverses, T* r) {
+// when a pivot is lost to rounding. `between` is called now and then, some hundred cycles apart.
+template <class T, class Between = Nothing>
+bool factorize(T* matrix, std::int64_t stride, T* diagonal, T* inverses, T* r,
+               const Between& between = {}) {
     for (std::int64_t k = 0; k < stride; ++k) diagonal[k] = matrix[k * stride + k];
     for (std::int64_t k0 = 0; k0 < stride; k0 += kPanel) {
         T* const panel = matrix + k0 * stride;
         T* const inverse = inverses + k0 * kPanel;
         if (k0 > 0) {
+            between();
             subtract_above(matrix, stride, k0);
+            between();
             for (std::int64_t v = k0; v < k0 + kPanel; v += kWidth<T>) {
                 Lanes<T> sum[4] = {load(r + v)};
                 for (std::int64_t k = 0; k < k0; k += 4) {
@@ -190,8 +214,10 @@ bool factorize(T* matrix, std::int64_t stride, T* diagonal, T* inverses, T* r) {
             }
         }
         if (!reduce_square(panel + k0, stride, diagonal + k0, inverse)) return false;
+        between();
         apply_inverse(inverse, r + k0);
         finish_panel(panel, stride, k0 + kPanel, inverse);
+        between();
     }
     return true;
 }

@@ -37,7 +37,10 @@ void add_scores(const Side<T>& side, const Slice<T>& slice, std::int64_t begin, 
                 std::int64_t first, T* scores, const SubspaceScratch<T>& scratch) {
 #if defined(ALSATIAN_TILES)
     if constexpr (sizeof(T) == 4) {
-        if (slice.tiled) return add_scores_tiled(side, slice, begin, end, first, scores, scratch);
+        if (slice.tiled) {
+            const auto add = slice.stride == 64 ? add_scores_tiled<64> : add_scores_tiled<0>;
+            return add(side, slice, begin, end, first, scores, scratch);
+        }
     }
 #endif
     const std::int64_t last = side.indptr[end];
@@ -246,7 +249,8 @@ Progress step(const Side<T>& side, const Slice<T>& slice, std::int64_t begin, st
         if (slice.tiled) {
             const Tiles tiles;
             return step_rows(side, slice, begin, end, first, scores, scratch, kTogetherTiled,
-                             multiply_gramian_tiled, step_tiled);
+                             multiply_gramian_tiled,
+                             slice.stride == 64 ? step_tiled<64> : step_tiled<0>);
         }
     }
 #endif

@@ -22,30 +22,41 @@ namespace {
 
 // Entries ahead of the one being read whose block is asked for.
 constexpr std::int64_t kAheadTiled = 32;
+// Entries between two calls that keep the matrix unit awake.
+constexpr std::int64_t kPulse = 64;
+
+// The numbers of a block, known to the compiler where S is not 0.
+template <std::int64_t S>
+ALSATIAN_INLINE std::int64_t stride_of(const Slice<float>& slice) {
+    return S > 0 ? S : slice.stride;
+}
 
 ALSATIAN_INLINE const float* block_of(const Slice<float>& slice, std::int32_t row) {
     return slice.rows + row * slice.rows_stride;
 }
 
+template <std::int64_t S>
 ALSATIAN_INLINE void prefetch_block(const Slice<float>& slice, std::int32_t row) {
     constexpr std::int64_t line = kCacheLine / sizeof(float);
     const float* const from = block_of(slice, row);
-    for (std::int64_t k = 0; k < slice.stride; k += line) __builtin_prefetch(from + k);
+    for (std::int64_t k = 0; k < stride_of<S>(slice); k += line) __builtin_prefetch(from + k);
 }
 
 // out[i] <- v . y for each of n entries, to a multiple of kGroup. `ahead` counts the entries, these and
 // later ones, that are worth a prefetch.
+template <std::int64_t S, bool awake>
 inline void dot_blocks(const Slice<float>& slice, const std::int32_t* indices, std::int64_t n,
                        std::int64_t ahead, const float* v, float* out) {
     for (std::int64_t done = 0; done < n; done += kGroup) {
+        if (awake && done % kPulse == 0) keep_awake();
         const float* places[kGroup];
         for (std::int64_t i = 0; i < kGroup; ++i) {
             const std::int64_t entry = done + i, later = entry + kAheadTiled;
-            if (later < ahead) prefetch_block(slice, indices[later]);
+            if (later < ahead) prefetch_block<S>(slice, indices[later]);
             places[i] = block_of(slice, indices[entry < n ? entry : n - 1]);
         }
         FloatLanes sum[kGroup] = {};
-        for (std::int64_t k = 0; k < slice.stride; k += 16) {
+        for (std::int64_t k = 0; k < stride_of<S>(slice); k += 16) {
             const FloatLanes part = load(v + k);
             for (std::int64_t i = 0; i < kGroup; ++i) sum[i] += part * load(places[i] + k);
         }
@@ -53,7 +64,8 @@ inline void dot_blocks(const Slice<float>& slice, const std::int32_t* indices, s
     }
 }
 
-inline void add_scores_tiled(const Side<float>& side, const Slice<float>& slice, std::int64_t begin,
+template <std::int64_t S>
+void add_scores_tiled(const Side<float>& side, const Slice<float>& slice, std::int64_t begin,
                              std::int64_t end, std::int64_t first, float* scores,
                              const SubspaceScratch<float>& scratch) {
     for (std::int64_t k = 0; k < slice.stride; ++k) scratch.step[k] = 0.0f;
@@ -61,7 +73,7 @@ inline void add_scores_tiled(const Side<float>& side, const Slice<float>& slice,
         const float* const x = side.target + u * side.factors + slice.begin;
         for (std::int64_t k = 0; k < slice.width; ++k) scratch.step[k] = x[k];
         const std::int64_t entry = side.indptr[u], n = side.indptr[u + 1] - entry;
-        dot_blocks(slice, side.indices + entry, n, side.indptr[end] - entry, scratch.step, scratch.dots);
+        dot_blocks<S, false>(slice, side.indices + entry, n, side.indptr[end] - entry, scratch.step, scratch.dots);
         float* const of_row = scores + (entry - first);
         for (std::int64_t e = 0; e < n; ++e) of_row[e] += scratch.dots[e];
     }
@@ -69,24 +81,54 @@ inline void add_scores_tiled(const Side<float>& side, const Slice<float>& slice,
 
 // ---- the block's normal equations ----------------------------------------------------------------
 
+// What 16 entries add to the matrix and, before their scores, to the gradient; see weigh_group in rows.hpp.
+struct Weights16 {
+    __m512 excess, labels;
+};
+
+// Of 16 entries from `entry` on, as far as `mask` goes; the others weigh nothing.
+ALSATIAN_INLINE Weights16 weigh16(const Side<float>& side, const Row<float>& row, std::int64_t entry,
+                                  __mmask16 mask) {
+    const __m512 value = _mm512_mul_ps(_mm512_set1_ps(static_cast<float>(side.alpha)),
+                                       _mm512_maskz_loadu_ps(mask, side.data + entry));
+    __m512 unobserved = _mm512_set1_ps(row.unobserved);
+    const __m512i columns = _mm512_maskz_loadu_epi32(mask, side.indices + entry);
+    if (side.column_weights) [[unlikely]] {
+        unobserved = _mm512_mul_ps(
+            unobserved, _mm512_mask_i32gather_ps(_mm512_setzero_ps(), mask, columns, side.column_weights, 4));
+    }
+    const __m512 excess = _mm512_maskz_sub_ps(mask, _mm512_abs_ps(value), unobserved);
+    __m512 labels = _mm512_max_ps(value, _mm512_setzero_ps());
+    if (side.offsets) [[unlikely]] {
+        labels = _mm512_fnmadd_ps(
+            excess, _mm512_mask_i32gather_ps(_mm512_setzero_ps(), mask, columns, side.offsets, 4), labels);
+    }
+    return {excess, labels};
+}
+
+ALSATIAN_INLINE __mmask16 first(std::int64_t n) {
+    return static_cast<__mmask16>(n >= 16 ? 0xFFFFu : n > 0 ? (1u << n) - 1u : 0u);
+}
+
 // What the 32 entries of one tile weigh; zeros after the last of them.
 struct TileWeights {
-    alignas(64) float excess[kTileEntries];
     alignas(64) float rest[kTileEntries];
     alignas(64) float roots[kTileEntries];
-    bool negative;  // whether any excess is
+    std::uint32_t negative;  // a bit for each entry of negative excess
 };
 
 ALSATIAN_INLINE void weigh_tile(const Side<float>& side, const Row<float>& row, std::int64_t entry,
                                 std::int64_t n, const float* scores, TileWeights& weights) {
-    weigh(side, row, entry, n, scores, weights.excess, weights.rest);
-    for (std::int64_t i = n; i < kTileEntries; ++i) weights.excess[i] = weights.rest[i] = 0.0f;
-    float least = 0.0f;
-    for (std::int64_t i = 0; i < kTileEntries; ++i) {
-        least = weights.excess[i] < least ? weights.excess[i] : least;
-        weights.roots[i] = __builtin_sqrtf(__builtin_fabsf(weights.excess[i]));
+    weights.negative = 0;
+    for (std::int64_t i = 0; i < kTileEntries; i += 16) {
+        const __mmask16 mask = first(n - i);
+        const Weights16 of = weigh16(side, row, entry + i, mask);
+        const __m512 score = _mm512_maskz_loadu_ps(mask, scores + i);
+        _mm512_store_ps(weights.rest + i, _mm512_maskz_fnmadd_ps(mask, of.excess, score, of.labels));
+        _mm512_store_ps(weights.roots + i, _mm512_sqrt_ps(_mm512_abs_ps(of.excess)));
+        const __mmask16 less = _mm512_cmp_ps_mask(of.excess, _mm512_setzero_ps(), _CMP_LT_OQ);
+        weights.negative |= static_cast<std::uint32_t>(less) << i;
     }
-    weights.negative = least < 0.0f;
 }
 
 // Packs the 32 entries at `places`: right <- their rows times roots, two entries a word, tiles of 16
@@ -97,8 +139,8 @@ ALSATIAN_INLINE void lay_out(const float* const* places, const float* const* lat
     for (std::int64_t j = 0; j < stride; j += 32, right += 2 * kTileWords) {
         __m512 low = _mm512_load_ps(gradient + j), high = _mm512_load_ps(gradient + j + 16);
         __m512 low_odd = _mm512_setzero_ps(), high_odd = _mm512_setzero_ps();
+        keep_awake();
         for (std::int64_t k = 0; k < 16; ++k) {
-            if (k % 8 == 0) keep_awake();
             for (std::int64_t i = 2 * k; i < 2 * k + 2; ++i) {
                 __builtin_prefetch(later[i] + j);
                 __builtin_prefetch(later[i] + j + 16);
@@ -127,14 +169,15 @@ ALSATIAN_INLINE void lay_out(const float* const* places, const float* const* lat
 // left <- right, transposed tile by tile, entries of negative excess with their sign turned.
 ALSATIAN_INLINE void lay_left(const std::uint32_t* right, const TileWeights& weights, std::int64_t stride,
                               std::uint32_t* left) {
+    keep_awake();
     for (std::int64_t block = 0; block < stride / 16; ++block) {
         transpose_words(right + block * kTileWords, 16, left + block * kTileWords, 16);
     }
-    if (!weights.negative) [[likely]] return;
+    if (weights.negative == 0) [[likely]] return;
     alignas(64) std::uint32_t signs[16];
     for (std::int64_t k = 0; k < 16; ++k) {
-        signs[k] = (weights.excess[2 * k] < 0.0f ? 0x8000u : 0u) |
-                   (weights.excess[2 * k + 1] < 0.0f ? 0x80000000u : 0u);
+        const std::uint32_t both = weights.negative >> (2 * k);
+        signs[k] = (both & 1u) << 15 | (both & 2u) << 30;
     }
     const __m512i turn = _mm512_load_si512(signs);
     for (std::int64_t word = 0; word < stride * 16; word += 16) {
@@ -144,10 +187,11 @@ ALSATIAN_INLINE void lay_left(const std::uint32_t* right, const TileWeights& wei
 
 // scratch.matrix <- the upper triangle of M, ones on the diagonal of the padding, and scratch.gradient <-
 // (b - A x)_B. False when told to stop.
-inline bool tiled_equations(const Side<float>& side, const Slice<float>& slice, const Row<float>& row,
+template <std::int64_t S>
+bool tiled_equations(const Side<float>& side, const Slice<float>& slice, const Row<float>& row,
                             const float* product, const float* scores,
                             const SubspaceScratch<float>& scratch) {
-    const std::int64_t stride = slice.stride;
+    const std::int64_t stride = stride_of<S>(slice);
     start_gradient(side, slice, row, product, scratch);
     // The first products are added to the Gramian's block where it stands, if it needs no more than lambda.
     const bool plain = row.weight == 1.0f && slice.width == stride && row.n > 0;
@@ -183,12 +227,14 @@ inline bool tiled_equations(const Side<float>& side, const Slice<float>& slice, 
 // ---- one row -------------------------------------------------------------------------------------
 
 // d'A_BB d, scratch.dots being d . y_eB of the row's entries.
-inline float curvature(const Side<float>& side, const Slice<float>& slice, const Row<float>& row,
+template <std::int64_t S>
+float curvature(const Side<float>& side, const Slice<float>& slice, const Row<float>& row,
                        const SubspaceScratch<float>& scratch) {
-    const std::int64_t stride = slice.stride;
+    const std::int64_t stride = stride_of<S>(slice);
     const float* const d = scratch.step;
     const float* const gram = slice.gramian + slice.begin * stride;
     float sum = row.lambda * dot(d, d, stride);
+    keep_awake();
     for (std::int64_t j = 0; j < stride; j += 32) {
         FloatLanes low{}, high{};
         for (std::int64_t i = 0; i < slice.width; ++i) {
@@ -198,34 +244,34 @@ inline float curvature(const Side<float>& side, const Slice<float>& slice, const
         }
         sum += row.weight * sum_lanes<float>(low * load(d + j) + high * load(d + j + 16));
     }
-    float of_entries = 0.0f;
-    for (std::int64_t done = 0; done < row.n; done += kTileEntries) {
-        const std::int64_t left = row.n - done, n = left < kTileEntries ? left : kTileEntries;
-        float excess[kTileEntries], rest[kTileEntries];
-        weigh(side, row, row.begin + done, n, scratch.dots + done, excess, rest);
-        for (std::int64_t i = 0; i < n; ++i) {
-            const float moved = scratch.dots[done + i];
-            of_entries += excess[i] * moved * moved;
-        }
+    __m512 of_entries = _mm512_setzero_ps();
+    for (std::int64_t done = 0; done < row.n; done += 16) {
+        const __mmask16 mask = first(row.n - done);
+        const __m512 moved = _mm512_maskz_loadu_ps(mask, scratch.dots + done);
+        const __m512 excess = weigh16(side, row, row.begin + done, mask).excess;
+        of_entries = _mm512_fmadd_ps(_mm512_mul_ps(excess, moved), moved, of_entries);
     }
-    return sum + of_entries;
+    return sum + _mm512_reduce_add_ps(of_entries);
 }
 
-inline Outcome step_tiled(const Side<float>& side, const Slice<float>& slice, const Row<float>& row,
+template <std::int64_t S>
+Outcome step_tiled(const Side<float>& side, const Slice<float>& slice, const Row<float>& row,
                           const float* product, float* scores, const SubspaceScratch<float>& scratch) {
     if (settle_empty(side, row)) return Outcome::done;
-    if (!tiled_equations(side, slice, row, product, scores, scratch)) return Outcome::stopped;
-    const std::int64_t stride = slice.stride;
+    if (!tiled_equations<S>(side, slice, row, product, scores, scratch)) return Outcome::stopped;
+    const std::int64_t stride = stride_of<S>(slice);
     if (!finite(dot(scratch.gradient, scratch.gradient, stride))) return Outcome::not_finite;
     for (std::int64_t k = 0; k < stride; ++k) scratch.start[k] = scratch.gradient[k];
-    if (!factorize(scratch.matrix, stride, scratch.diagonal, scratch.inverses, scratch.gradient)) {
+    if (!factorize(scratch.matrix, stride, scratch.diagonal, scratch.inverses, scratch.gradient,
+                   [] { keep_awake(); })) {
         return Outcome::not_positive;
     }
+    keep_awake();
     substitute(scratch.matrix, stride, scratch.inverses, scratch.gradient, scratch.step);
     const float gain = dot(scratch.start, scratch.step, stride);
     if (gain == 0.0f) return Outcome::done;
-    dot_blocks(slice, side.indices + row.begin, row.n, row.n, scratch.step, scratch.dots);
-    const float t = gain / curvature(side, slice, row, scratch);
+    dot_blocks<S, true>(slice, side.indices + row.begin, row.n, row.n, scratch.step, scratch.dots);
+    const float t = gain / curvature<S>(side, slice, row, scratch);
     if (!(t > 0.0f && finite(t))) return Outcome::not_positive;
     float* const x = side.target + row.index * side.factors + slice.begin;
     float size = 0.0f;
