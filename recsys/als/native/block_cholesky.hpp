@@ -71,7 +71,8 @@ inline Lanes<T> without(Lanes<T> v, std::int64_t lane) {
 
 // The panel's square on the diagonal: `inverse` (kPanel, kPanel) <- the inverse of its U', zeros above
 // the diagonal. Elimination without scaling first, the scale last, off the chain of pivots. Column k of
-// a row is of no use once it is eliminated; there the identity's column k begins. False when a pivot is lost to rounding.
+// a row is of no use once it is eliminated; there the identity's column k begins. False when a pivot is
+// lost to rounding.
 template <class T>
 bool reduce_square(const T* square, std::int64_t stride, const T* diagonal, T* inverse) {
     constexpr std::int64_t lanes = kPanelLanes<T>;

@@ -43,10 +43,10 @@ ALSATIAN_INLINE void prefetch_block(const Slice<float>& slice, std::int32_t row)
 }
 
 // out[i] <- v . y for each of n entries, to a multiple of kGroup. `ahead` counts the entries, these and
-// later ones, that are worth a prefetch.
+// later ones, that are worth a prefetch. `awake`: in the middle of a row's step.
 template <std::int64_t S, bool awake>
-inline void dot_blocks(const Slice<float>& slice, const std::int32_t* indices, std::int64_t n,
-                       std::int64_t ahead, const float* v, float* out) {
+void dot_blocks(const Slice<float>& slice, const std::int32_t* indices, std::int64_t n,
+                std::int64_t ahead, const float* v, float* out) {
     for (std::int64_t done = 0; done < n; done += kGroup) {
         if (awake && done % kPulse == 0) keep_awake();
         const float* places[kGroup];
@@ -66,14 +66,15 @@ inline void dot_blocks(const Slice<float>& slice, const std::int32_t* indices, s
 
 template <std::int64_t S>
 void add_scores_tiled(const Side<float>& side, const Slice<float>& slice, std::int64_t begin,
-                             std::int64_t end, std::int64_t first, float* scores,
-                             const SubspaceScratch<float>& scratch) {
+                      std::int64_t end, std::int64_t first, float* scores,
+                      const SubspaceScratch<float>& scratch) {
     for (std::int64_t k = 0; k < slice.stride; ++k) scratch.step[k] = 0.0f;
     for (std::int64_t u = begin; u < end; ++u) {
         const float* const x = side.target + u * side.factors + slice.begin;
         for (std::int64_t k = 0; k < slice.width; ++k) scratch.step[k] = x[k];
         const std::int64_t entry = side.indptr[u], n = side.indptr[u + 1] - entry;
-        dot_blocks<S, false>(slice, side.indices + entry, n, side.indptr[end] - entry, scratch.step, scratch.dots);
+        dot_blocks<S, false>(slice, side.indices + entry, n, side.indptr[end] - entry, scratch.step,
+                             scratch.dots);
         float* const of_row = scores + (entry - first);
         for (std::int64_t e = 0; e < n; ++e) of_row[e] += scratch.dots[e];
     }
@@ -189,8 +190,7 @@ ALSATIAN_INLINE void lay_left(const std::uint32_t* right, const TileWeights& wei
 // (b - A x)_B. False when told to stop.
 template <std::int64_t S>
 bool tiled_equations(const Side<float>& side, const Slice<float>& slice, const Row<float>& row,
-                            const float* product, const float* scores,
-                            const SubspaceScratch<float>& scratch) {
+                     const float* product, const float* scores, const SubspaceScratch<float>& scratch) {
     const std::int64_t stride = stride_of<S>(slice);
     start_gradient(side, slice, row, product, scratch);
     // The first products are added to the Gramian's block where it stands, if it needs no more than lambda.
@@ -229,7 +229,7 @@ bool tiled_equations(const Side<float>& side, const Slice<float>& slice, const R
 // d'A_BB d, scratch.dots being d . y_eB of the row's entries.
 template <std::int64_t S>
 float curvature(const Side<float>& side, const Slice<float>& slice, const Row<float>& row,
-                       const SubspaceScratch<float>& scratch) {
+                const SubspaceScratch<float>& scratch) {
     const std::int64_t stride = stride_of<S>(slice);
     const float* const d = scratch.step;
     const float* const gram = slice.gramian + slice.begin * stride;
@@ -256,7 +256,7 @@ float curvature(const Side<float>& side, const Slice<float>& slice, const Row<fl
 
 template <std::int64_t S>
 Outcome step_tiled(const Side<float>& side, const Slice<float>& slice, const Row<float>& row,
-                          const float* product, float* scores, const SubspaceScratch<float>& scratch) {
+                   const float* product, float* scores, const SubspaceScratch<float>& scratch) {
     if (settle_empty(side, row)) return Outcome::done;
     if (!tiled_equations<S>(side, slice, row, product, scores, scratch)) return Outcome::stopped;
     const std::int64_t stride = stride_of<S>(slice);
