@@ -210,7 +210,10 @@ def solve(
         if plain and _worth_a_basis(rows, config, chosen, split):
             if gramian is None:
                 gramian = _als.gramian(
-                    other, row_weights=terms.column_weights, num_threads=config.num_threads
+                    other,
+                    row_weights=terms.column_weights,
+                    split=chosen == "cg",
+                    num_threads=config.num_threads,
                 )
             values, vectors = _eigen(gramian)
         _als.solve(

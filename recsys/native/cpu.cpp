@@ -13,15 +13,15 @@ namespace alsatian {
 
 namespace {
 
-// The matrix unit with bfloat16, and the system's leave to use its large state (Linux hands it out on
+// The matrix unit with bfloat16, arithmetic in float16 beside it, and the system's leave to use its large state (Linux hands it out on
 // request, once for the process and what it starts).
 bool matrix_unit() {
 #if defined(__linux__) && defined(ALSATIAN_X86_VARIANTS)
-    constexpr unsigned kBfloat16 = 1u << 22, kTile = 1u << 24;  // leaf 7, edx
+    constexpr unsigned kFloat16 = 1u << 23, kBfloat16 = 1u << 22, kTile = 1u << 24;  // leaf 7, edx
     constexpr unsigned kVectorBfloat16 = 1u << 5;               // leaf 7.1, eax
     unsigned a = 0, b = 0, c = 0, d = 0;
     if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return false;
-    if ((d & kBfloat16) == 0 || (d & kTile) == 0) return false;
+    if ((d & kFloat16) == 0 || (d & kBfloat16) == 0 || (d & kTile) == 0) return false;
     if (!__get_cpuid_count(7, 1, &a, &b, &c, &d) || (a & kVectorBfloat16) == 0) return false;
     constexpr long kRequest = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
     static const bool granted = syscall(SYS_arch_prctl, kRequest, kTileData) == 0;

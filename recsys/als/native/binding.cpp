@@ -194,14 +194,15 @@ const T* rows_in(const char* name, const MaybeRows<T>& rows, std::int64_t count,
 }
 
 template <class T>
-nb::ndarray<nb::numpy, double> gramian_of(Input<T, 2> rows, Maybe<float> row_weights, int threads,
+nb::ndarray<nb::numpy, double> gramian_of(Input<T, 2> rows, Maybe<float> row_weights, bool split, int threads,
                                           const std::string& variant) {
     const std::int64_t factors = factors_of(rows);
     const auto count = static_cast<std::int64_t>(rows.shape(0));
     const float* const weights = weights_in("row_weights", row_weights, count);
     const auto f = static_cast<std::size_t>(factors);
     std::unique_ptr<double[]> out(new double[f * f]);
-    const Run run = run_of(threads, variant);
+    Run run = run_of(threads, variant);
+    run.split = split;
     released([&] { gramian(rows.data(), weights, count, factors, out.get(), run); });
     return owned(out.release(), {f, f});
 }
@@ -292,7 +293,8 @@ template <class T>
 void bind_for(nb::module_& module) {
     const nb::object none = nb::none();
     module.def("gramian", gramian_of<T>, "rows"_a.noconvert(), nb::kw_only(),
-               "row_weights"_a.noconvert() = none, "num_threads"_a = 0, "variant"_a = "");
+               "row_weights"_a.noconvert() = none, "split"_a = false, "num_threads"_a = 0,
+               "variant"_a = "");
     module.def("weighted_sum", weighted_sum_of<T>, "rows"_a.noconvert(), nb::kw_only(),
                "row_weights"_a.noconvert() = none, "offsets"_a.noconvert() = none);
     module.def("solve", solve_of<T>, "matrix"_a, "target"_a.noconvert(), "other"_a.noconvert(),

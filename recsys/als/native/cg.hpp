@@ -78,9 +78,9 @@ T multiply(const Side<T>& side, const Row<T>& row, const Scratch<T>& scratch, Fo
     return need_product ? dot(scratch.p, scratch.q, stride) : sum;
 }
 
-// Steps of conjugate gradients from scratch.x, whose residual is in scratch.r.
-template <std::int64_t S, class T>
-Outcome descend(const Side<T>& side, const Row<T>& row, const Scratch<T>& scratch, Form form) {
+// Steps of conjugate gradients from scratch.x, whose residual is in scratch.r. `product` is as `multiply`.
+template <std::int64_t S, class T, class Product>
+ALSATIAN_INLINE Outcome descend(const Side<T>& side, const Scratch<T>& scratch, const Product& product) {
     const std::int64_t stride = known<S>(side.stride);
     copy(scratch.r, stride, scratch.p);
     T error = dot(scratch.r, scratch.r, stride), steepest = 0;
@@ -89,11 +89,8 @@ Outcome descend(const Side<T>& side, const Row<T>& row, const Scratch<T>& scratc
     bool stopped = false;
     for (int step = 0; step < side.cg_steps; ++step) {
         if (static_cast<double>(error) < kSolved || error <= rounding) break;
-#if defined(ALSATIAN_TILES)
-        if (form == Form::dense && side.half) keep_awake();
-#endif
         const bool last = step + 1 == side.cg_steps;
-        const T curvature = multiply<S>(side, row, scratch, form, !last, stopped);
+        const T curvature = product(!last, stopped);
         if (stopped) return Outcome::stopped;
         if (!finite(curvature)) return Outcome::not_finite;
         // Where A is singular, a direction without curvature has some by rounding: going along it
@@ -122,7 +119,9 @@ Outcome iterate_cg(const Side<T>& side, const Row<T>& row, const Scratch<T>& scr
                       : side.dense_long_rows ? Form::dense
                                              : Form::streamed;
     if (!residual<S>(side, row, scratch, form)) return Outcome::stopped;
-    return descend<S>(side, row, scratch, form);
+    return descend<S>(side, scratch, [&](bool need_product, bool& stopped) {
+        return multiply<S>(side, row, scratch, form, need_product, stopped);
+    });
 }
 
 // Writes the solution, unless it is not finite.

@@ -1,79 +1,15 @@
 // Conjugate gradients from half-width rows: for kernels.cpp alone.
 #pragma once
 
-#include "cg.hpp"
+#include "cg_narrow.hpp"
+#include "tiles.hpp"
+#include "turn.hpp"
 
 namespace alsatian::als {
 namespace {
 
-//
 // Factors are turned into the eigenvectors of the Gramian, where it is a diagonal: a step then costs what
 // the row's own entries cost. Conjugate gradients take the same steps in any orthogonal basis.
-
-// Sums of R rows x V registers: out[r, ..] = sum_k rows[r, k] basis[k, ..].
-template <class T, int R, int V>
-ALSATIAN_INLINE void turn_tile(const T* rows, std::int64_t row_stride, std::int64_t factors,
-                               const T* basis, std::int64_t stride, T* out, std::int64_t out_stride) {
-    Lanes<T> sum[R][V] = {};
-    for (std::int64_t k = 0; k < factors; ++k) {
-        Lanes<T> part[V];
-        for (int v = 0; v < V; ++v) part[v] = load(basis + k * stride + v * kWidth<T>);
-        for (int r = 0; r < R; ++r) {
-            const Lanes<T> s = spread<T>(rows[r * row_stride + k]);
-            for (int v = 0; v < V; ++v) sum[r][v] += s * part[v];
-        }
-    }
-    for (int r = 0; r < R; ++r) {
-        for (int v = 0; v < V; ++v) store(out + r * out_stride + v * kWidth<T>, sum[r][v]);
-    }
-}
-
-template <class T, int V>
-ALSATIAN_INLINE void turn_columns(const T* rows, std::int64_t count, std::int64_t row_stride,
-                                  std::int64_t factors, const T* basis, std::int64_t stride, T* out,
-                                  std::int64_t out_stride) {
-    constexpr int R = kTileRows / 2;
-    std::int64_t row = 0;
-    for (; row + R <= count; row += R) {
-        turn_tile<T, R, V>(rows + row * row_stride, row_stride, factors, basis, stride,
-                           out + row * out_stride, out_stride);
-    }
-    for (; row < count; ++row) {
-        turn_tile<T, 1, V>(rows + row * row_stride, row_stride, factors, basis, stride,
-                           out + row * out_stride, out_stride);
-    }
-}
-
-// out (count, stride) = rows (count, factors; `row_stride` apart) basis (factors, stride)
-template <class T>
-void turn(const T* rows, std::int64_t count, std::int64_t row_stride, std::int64_t factors,
-          const T* basis, std::int64_t stride, T* out) {
-    std::int64_t j = 0;
-    for (; j + 4 * kWidth<T> <= stride; j += 4 * kWidth<T>) {
-        turn_columns<T, 4>(rows, count, row_stride, factors, basis + j, stride, out + j, stride);
-    }
-    for (; j < stride; j += kWidth<T>) {
-        turn_columns<T, 1>(rows, count, row_stride, factors, basis + j, stride, out + j, stride);
-    }
-}
-
-template <class T>
-void halve(const T* rows, std::int64_t count, std::int64_t factors, const T* basis, std::uint32_t* to) {
-    if constexpr (sizeof(T) == 4) {
-        const std::int64_t stride = padded(factors, kHalfGroup), words = stride / 2;
-        alignas(64) T turned[kTurned * kMostFactors];
-        for (std::int64_t at = 0; at < count; at += kTurned) {
-            const std::int64_t n = count - at < kTurned ? count - at : kTurned;
-            turn(rows + at * factors, n, factors, factors, basis, stride, turned);
-            for (std::int64_t row = 0; row < n; ++row) {
-                to_half(turned + row * stride, stride, to + (at + row) * words);
-            }
-        }
-    } else {
-        static_cast<void>(rows), static_cast<void>(count), static_cast<void>(factors);
-        static_cast<void>(basis), static_cast<void>(to);
-    }
-}
 
 #if defined(ALSATIAN_TILES)
 
@@ -81,7 +17,7 @@ template <std::int64_t S>
 ALSATIAN_INLINE void prefetch_half(const Side<float>& side, std::int64_t entry) {
     const std::int64_t words = S > 0 ? S / 2 : side.stride / 2;
     const std::uint32_t* const from = side.half + side.indices[entry] * words;
-    for (std::int64_t k = 0; k < words; k += 16) __builtin_prefetch(from + k);
+    for (std::int64_t k = 0; k < words; k += 16) __builtin_prefetch(from + k, 0, 2);  // as far as L2
 }
 
 // What one group of 32 factors of two entries becomes: words for the right side, words for the left one
@@ -89,11 +25,10 @@ ALSATIAN_INLINE void prefetch_half(const Side<float>& side, std::int64_t entry) 
 ALSATIAN_INLINE void lay_out_group(__m512i words_a, __m512i words_b, __m512 weight_a, __m512 weight_b,
                                    __m512 label_a, __m512 label_b, std::uint32_t* right,
                                    std::uint32_t* staged, __m512& low_sum, __m512& high_sum) {
-    const Pairs pairs = side_by_side(words_a, words_b);
-    _mm512_store_si512(right, pairs.low);
-    _mm512_store_si512(right + kTileWords, pairs.high);
     const __m512 low_a = low_half(words_a), high_a = high_half(words_a);
     const __m512 low_b = low_half(words_b), high_b = high_half(words_b);
+    _mm512_store_si512(right, round_pairs(low_a, low_b));
+    _mm512_store_si512(right + kTileWords, round_pairs(high_a, high_b));
     low_sum = _mm512_fmadd_ps(label_b, low_b, _mm512_fmadd_ps(label_a, low_a, low_sum));
     high_sum = _mm512_fmadd_ps(label_b, high_b, _mm512_fmadd_ps(label_a, high_a, high_sum));
     _mm512_store_si512(staged, round_pairs(_mm512_mul_ps(weight_a, low_a), _mm512_mul_ps(weight_b, low_b)));
@@ -144,25 +79,6 @@ ALSATIAN_INLINE void lay_out(const Side<float>& side, const Row<float>& row, con
     for (std::int64_t g = 0; g < S / 16; ++g) _mm512_store_ps(scratch.r + 16 * g, sums[g]);
 }
 
-// labels and excess of n entries from `entry` on, and zeros up to `places` of them.
-inline void weigh_entries(const Side<float>& side, const Row<float>& row, const Scratch<float>& scratch,
-                          std::int64_t entry, std::int64_t n, std::int64_t places) {
-    std::int64_t at = 0;
-    for (; at + kGroup <= n; at += kGroup) {
-        weigh_group(side, row, side.data + entry + at, side.indices + entry + at, scratch.labels + at,
-                    scratch.excess + at);
-    }
-    if (at == places) return;
-    float data[kGroup] = {};
-    std::int32_t columns[kGroup] = {};
-    for (std::int64_t i = at; i < n; ++i) {
-        data[i - at] = side.data[entry + i];
-        columns[i - at] = side.indices[entry + i];
-    }
-    weigh_group(side, row, data, columns, scratch.labels + at, scratch.excess + at);
-    for (std::int64_t i = n; i < places; ++i) scratch.labels[i] = scratch.excess[i] = 0;
-}
-
 // Packs up to `side.half_entries` entries from `entry` on; adds their part of b to scratch.r. Returns
 // how many tiles deep they are.
 template <std::int64_t S>
@@ -172,7 +88,7 @@ ALSATIAN_INLINE std::int64_t pack_entries(const Side<float>& side, const Row<flo
     const std::int64_t left = row.begin + row.n - entry;
     const std::int64_t n = left < side.half_entries ? left : side.half_entries;
     const std::int64_t depth = (n + kTileEntries - 1) / kTileEntries;
-    weigh_entries(side, row, scratch, entry, n, depth * kTileEntries);
+    weigh_entries(side, row, entry, n, depth * kTileEntries, scratch.labels, scratch.excess);
     alignas(64) std::uint32_t on_stack[S > 0 ? S / 16 * kTileWords : 1];
     std::uint32_t* const staged = S > 0 ? on_stack : scratch.staged;
     for (std::int64_t d = 0; d < depth; ++d) {
@@ -226,7 +142,22 @@ Outcome iterate_cg_half(const Side<T>& side, const Row<T>& row, const Scratch<T>
             if (!normal_equations_half<S>(side, row, scratch)) return Outcome::stopped;
             multiply_symmetric(scratch.matrix, stride, scratch.x, scratch.q);
             add_scaled(scratch.r, -1.0f, scratch.q, stride);
-            return descend<S>(side, row, scratch, Form::dense);
+            return descend<S>(side, scratch, [&](bool, bool&) {
+                keep_awake();
+                multiply_symmetric(scratch.matrix, stride, scratch.p, scratch.q);
+                return dot(scratch.p, scratch.q, stride);
+            });
+        }
+    }
+#endif
+#if defined(ALSATIAN_NARROW)
+    if constexpr (sizeof(T) == 4) {
+        if (known<S>(side.stride) > kWideFactors) {
+            const Weighed weighed = weigh_row(side, row, scratch);
+            narrow_residual<S>(side, row, scratch, weighed);
+            return descend<S>(side, scratch, [&](bool need_product, bool&) {
+                return narrow_product<S>(side, row, scratch, weighed, need_product);
+            });
         }
     }
 #endif
@@ -240,10 +171,14 @@ Progress solve_cg_half_with(const Side<T>& side, std::int64_t begin, std::int64_
     const Tiles tiles;
 #endif
     const std::int64_t stride = known<S>(side.stride), factors = side.factors;
-    for (std::int64_t first = begin; first < end; first += kTurned) {
-        const std::int64_t count = end - first < kTurned ? end - first : kTurned;
+    for (std::int64_t first = begin; first < end; first += side.batch) {
+        const std::int64_t count = end - first < side.batch ? end - first : side.batch;
         T* const target = side.target + first * factors;
-        turn(target, count, factors, factors, side.basis, stride, scratch.turned);
+        for (std::int64_t i = 0; i < count; i += kTurned) {
+            const std::int64_t n = count - i < kTurned ? count - i : kTurned;
+            turn(target + i * factors, n, factors, factors, side.basis, stride, scratch.turned + i * stride,
+                 scratch.turning);
+        }
         Scratch<T> of_row = scratch;
         for (std::int64_t i = 0; i < count; ++i) {
             if (side.stopping()) return {Outcome::stopped, first};
@@ -257,10 +192,14 @@ Progress solve_cg_half_with(const Side<T>& side, std::int64_t begin, std::int64_
             if (outcome != Outcome::done) return {outcome, first + i};
             if (!finite(dot(of_row.x, of_row.x, stride))) return {Outcome::not_finite, first + i};
         }
-        turn(scratch.turned, count, stride, factors, side.basis_back, stride, scratch.turned_back);
-        for (std::int64_t i = 0; i < count; ++i) {
-            for (std::int64_t k = 0; k < factors; ++k) {
-                target[i * factors + k] = scratch.turned_back[i * stride + k];
+        for (std::int64_t i = 0; i < count; i += kTurned) {
+            const std::int64_t n = count - i < kTurned ? count - i : kTurned;
+            turn(scratch.turned + i * stride, n, stride, factors, side.basis_back, stride, scratch.turned_back,
+                 scratch.turning);
+            for (std::int64_t row = 0; row < n; ++row) {
+                for (std::int64_t k = 0; k < factors; ++k) {
+                    target[(i + row) * factors + k] = scratch.turned_back[row * stride + k];
+                }
             }
         }
     }

@@ -28,6 +28,16 @@ constexpr std::int64_t kDenseFactors = 192;
 // Entries packed at once for the matrix unit, and how long a row has to be for it to be worth while: its
 // matrix of f x f numbers is to be read once a step, against the entries' own f numbers each. Measured
 // (benchmarks/NOTES.md).
+// Rows are turned in batches that stay within L2: on the matrix unit, which wakes slowly, few are too few.
+constexpr std::int64_t kBatchBytes = 1 << 19;
+// Rows of the other side that stay within L2 from one pass over them to the next.
+constexpr std::int64_t kNarrowBytes = 1 << 20;
+// float16 keeps 11 bits of what is no smaller than 2^-14, 8 of what is no smaller than 2^-17. Factors whose
+// rows differ more in length, or lie so far from 1 that the rest of the objective would leave the range of
+// float32, are read in full width.
+constexpr double kNarrowRange = 4096.0;
+constexpr int kNarrowExponent = 30;
+
 constexpr std::int64_t kTiledBlock = 128;
 constexpr std::int64_t kTiledEntries = 96;
 constexpr std::int64_t kTiledPerFactor = 4;
@@ -37,6 +47,12 @@ constexpr std::int64_t kTasksPerThread = 48;
 
 constexpr std::int64_t kTile = 64;         // Gramian tiles, each summed on its own
 constexpr std::int64_t kGramianParts = 32;  // at most so many stretches of rows
+
+// On the matrix unit: rows summed in 32 bits, stretches of rows, and factors up to which a matrix for each
+// stretch is little memory.
+constexpr std::int64_t kGramRows = 1024;
+constexpr std::int64_t kGramParts = 16;
+constexpr std::int64_t kGramFactors = 1024;
 
 bool stopping() { return parallel_stopping(); }
 
@@ -166,10 +182,52 @@ std::vector<Task> cut(const Csr& matrix, std::int64_t row_cost, int threads,
     return tasks;
 }
 
+// The same on the matrix unit: stretches of rows, each summed in 32 bits over kGramRows rows and then in double.
+template <class T>
+void gramian_by_tiles(const T* rows, std::int64_t count, std::int64_t factors, double* out, const Run& run) {
+    const Kernels<T>& table = kernels<T>(run.simd);
+    const std::int64_t stride = padded(factors, 2 * kPad);
+    const std::int64_t parts = std::clamp<std::int64_t>(count / (4 * kGramRows), 1, kGramParts);
+    const auto size = static_cast<std::size_t>(factors * factors);
+    std::vector<std::vector<double>> sums(static_cast<std::size_t>(parts));
+    parallel_for(
+        run.threads, parts,
+        [&](std::int64_t part, int) {
+            const Aligned<T> room(2 * kBlockRows * stride);
+            std::vector<double>& sum = sums[static_cast<std::size_t>(part)];
+            sum.resize(size);
+            const std::int64_t end = count * (part + 1) / parts;
+            for (std::int64_t at = count * part / parts; at < end; at += kGramRows) {
+                if (parallel_stopping()) throw Interrupted{};
+                const Aligned<T> matrix(stride * stride);
+                table.gram_by_tiles(rows + at * factors, std::min(kGramRows, end - at), factors, stride, room.get(),
+                                    matrix.get());
+                for (std::int64_t i = 0; i < factors; ++i) {
+                    for (std::int64_t j = i; j < factors; ++j) {
+                        sum[static_cast<std::size_t>(i * factors + j)] +=
+                            static_cast<double>(matrix.get()[i * stride + j]);
+                    }
+                }
+            }
+        },
+        run.interrupted);
+    for (std::int64_t i = 0; i < factors; ++i) {
+        for (std::int64_t j = i; j < factors; ++j) {
+            double sum = 0.0;
+            for (const auto& part : sums) sum += part[static_cast<std::size_t>(i * factors + j)];
+            out[i * factors + j] = out[j * factors + i] = sum;
+        }
+    }
+}
+
 template <class T>
 void gramian(const T* rows, const float* row_weights, std::int64_t count, std::int64_t factors,
              double* out, const Run& run) {
     const Kernels<T>& table = kernels<T>(run.simd);
+    if (run.split && table.tiles && row_weights == nullptr && factors <= kGramFactors && count >= kGramRows) {
+        gramian_by_tiles(rows, count, factors, out, run);
+        return;
+    }
     const std::int64_t stride = padded(factors, kPad);
     const std::int64_t tiles = (stride + kTile - 1) / kTile;
     const std::int64_t pairs = tiles * (tiles + 1) / 2;
@@ -244,45 +302,107 @@ void weighted_sum(const T* rows, const float* row_weights, const T* offsets, std
     }
 }
 
-// The other side's factors in bfloat16, in the basis of the eigenvectors of their Gramian, and what a
-// Side needs of that basis.
+// The largest and the smallest length of rows that are not 0; the first is not finite if any is not.
+template <class T>
+std::pair<double, double> lengths(const T* rows, std::int64_t count, std::int64_t factors, const Run& run) {
+    constexpr std::int64_t kRows = 1024;
+    const std::int64_t parts = (count + kRows - 1) / kRows;
+    std::vector<std::pair<T, T>> found(static_cast<std::size_t>(parts), {T(0), std::numeric_limits<T>::max()});
+    parallel_for(
+        run.threads, parts,
+        [&](std::int64_t part, int) {
+            auto& [largest, smallest] = found[static_cast<std::size_t>(part)];
+            const std::int64_t from = part * kRows;
+            kernels<T>(run.simd).lengths(rows + from * factors, std::min(kRows, count - from), factors, &largest,
+                                         &smallest);
+        },
+        run.interrupted);
+    std::pair<T, T> both{T(0), std::numeric_limits<T>::max()};
+    for (const auto& [largest, smallest] : found) {
+        if (!std::isfinite(largest)) return {static_cast<double>(largest), 0.0};
+        both = {std::max(both.first, largest), std::min(both.second, smallest)};
+    }
+    return {std::sqrt(static_cast<double>(both.first)), std::sqrt(static_cast<double>(both.second))};
+}
+
+// The other side's factors in 16 bits, in the basis of the eigenvectors of their Gramian, and what a Side
+// needs of that basis. Where they are in float16, everything is scaled by a power of two `s` such that no
+// row of theirs is longer than 1: with y' = s y and x' = x / s, products are what they were, and the rest of
+// the objective takes s^2.
 template <class T>
 class HalfStore {
    public:
     HalfStore(const Csr& matrix, const T* other, std::int64_t factors, const Basis* basis,
               const Weights& weights, Solver solver, const Run& run, Side<T>& side) {
         if (basis == nullptr || sizeof(T) != 4 || solver != Solver::cg || side.linear || side.priors) return;
-        const std::int64_t stride = padded(factors, 2 * kPad);
-        forth_.emplace(factors * stride), back_.emplace(factors * stride), diagonal_.emplace(stride);
-        for (std::int64_t i = 0; i < factors; ++i) {
-            diagonal_->get()[i] = static_cast<T>(weights.unobserved * std::max(0.0, basis->values[i]));
-            for (std::int64_t j = 0; j < factors; ++j) {
-                forth_->get()[i * stride + j] = static_cast<T>(basis->vectors[i * factors + j]);
-                back_->get()[i * stride + j] = static_cast<T>(basis->vectors[j * factors + i]);
-            }
+        const auto& table = kernels<T>(run.simd);
+        double scale = 1.0;
+        if (table.narrow) {
+            const auto [most, least] = lengths(other, matrix.columns, factors, run);
+            int exponent = 0;
+            if (!std::isfinite(most) || most == 0.0 || most > kNarrowRange * least) return;
+            static_cast<void>(std::frexp(most, &exponent));
+            if (std::abs(exponent) > kNarrowExponent) return;
+            scale = std::ldexp(1.0, -exponent);
         }
-        words_.emplace(matrix.columns * stride / 2);
-        constexpr std::int64_t kRows = 1024;
-        parallel_for(
-            run.threads, (matrix.columns + kRows - 1) / kRows,
-            [&](std::int64_t part, int) {
-                const std::int64_t from = part * kRows, n = std::min(kRows, matrix.columns - from);
-                kernels<T>(run.simd).halve(other + from * factors, n, factors, forth_->get(),
-                                           words_->get() + from * stride / 2);
-            },
-            run.interrupted);
-        side.stride = stride;
+        stride_ = padded(factors, 2 * kPad);
+        forth_.emplace(stride_ * stride_), back_.emplace(stride_ * stride_), diagonal_.emplace(stride_);
+        for (std::int64_t i = 0; i < factors; ++i) {
+            const double value = weights.unobserved * std::max(0.0, basis->values[i]);
+            diagonal_->get()[i] = static_cast<T>(scale * scale * value);
+        }
+        side.stride = stride_;
+        side.basis = turn(*basis, factors, scale, false, table, *forth_, forth_tiles_);
+        narrow(matrix.columns, other, factors, table, run, side.basis);
+        side.basis = turn(*basis, factors, 1.0 / scale, false, table, *forth_, forth_tiles_);
+        side.basis_back = turn(*basis, factors, scale, true, table, *back_, back_tiles_);
         side.half = words_->get();
         side.diagonal = diagonal_->get();
-        side.basis = forth_->get();
-        side.basis_back = back_->get();
+        side.regularization *= scale * scale;
         side.half_entries = kTiledBlock;
-        side.tiled_entries = std::max(kTiledEntries, kTiledPerFactor * factors);
+        side.batch = std::max<std::int64_t>(1, kBatchBytes / (stride_ * static_cast<std::int64_t>(sizeof(T))) / kTurned) * kTurned;
+        side.tiled_entries = table.narrow && factors > kWideFactors ? std::numeric_limits<std::int64_t>::max()
+                                                               : std::max(kTiledEntries, kTiledPerFactor * factors);
+        if (table.narrow) side.narrow_entries = kNarrowBytes / (2 * stride_) / 32 * 32;
     }
 
    private:
+    Turn<T> turn(const Basis& basis, std::int64_t factors, double scale, bool back, const Kernels<T>& table,
+                 const Aligned<T>& matrix, std::optional<Aligned<std::uint32_t>>& tiles) {
+        for (std::int64_t i = 0; i < factors; ++i) {
+            for (std::int64_t j = 0; j < factors; ++j) {
+                const double number = back ? basis.vectors[j * factors + i] : basis.vectors[i * factors + j];
+                matrix.get()[i * stride_ + j] = static_cast<T>(scale * number);
+            }
+        }
+        if constexpr (sizeof(T) == 4) {
+            if (table.tiles) {
+                if (!tiles) tiles.emplace(stride_ * stride_);
+                table.lay_out_turn(matrix.get(), factors, stride_, tiles->get());
+                return {matrix.get(), tiles->get()};
+            }
+        }
+        return {matrix.get(), nullptr};
+    }
+
+    void narrow(std::int64_t count, const T* other, std::int64_t factors, const Kernels<T>& table,
+                const Run& run, const Turn<T>& basis) {
+        words_.emplace(count * stride_ / 2, Aligned<std::uint32_t>::Unset{});
+        constexpr std::int64_t kRows = 1024;
+        parallel_for(
+            run.threads, (count + kRows - 1) / kRows,
+            [&](std::int64_t part, int) {
+                const Aligned<T> room(2 * kTurned * stride_);
+                const std::int64_t from = part * kRows, n = std::min(kRows, count - from);
+                table.halve(other + from * factors, n, factors, basis, room.get(),
+                            words_->get() + from * stride_ / 2);
+            },
+            run.interrupted);
+    }
+
+    std::int64_t stride_ = 0;
     std::optional<Aligned<T>> forth_, back_, diagonal_;
-    std::optional<Aligned<std::uint32_t>> words_;
+    std::optional<Aligned<std::uint32_t>> words_, forth_tiles_, back_tiles_;
 };
 
 template <class T>
@@ -343,7 +463,8 @@ void solve(const Csr& matrix, T* target, const T* other, const double* gram, con
                       .stride = side.stride,
                       .capacity = side.capacity,
                       .packed_entries = std::max(side.half_entries, 2 * side.split_entries),
-                      .turned = side.half != nullptr || side.turned != nullptr,
+                      .narrow_entries = side.narrow_entries,
+                      .batch = side.turned != nullptr ? kTurned : side.batch,
                       .together = together ? table.lanes : 0,
                       .matrix = needs_matrix};
     // The Gramian is met once in a step whatever a row holds: worth about so many entries.

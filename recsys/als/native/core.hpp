@@ -67,7 +67,7 @@ void transpose(const Csr& matrix, std::int64_t* indptr, std::int32_t* indices, f
 
 // out (factors, factors) <- sum_j weight_j row_j row_j', both triangles; weights of 1 where they are
 // null. Partial sums of 32-bit products run over a fixed number of rows and are added up in double, in
-// an order that does not depend on the threads.
+// an order that does not depend on the threads. With `run.split` the products may be of 16 bits.
 template <class T>
 void gramian(const T* rows, const float* row_weights, std::int64_t count, std::int64_t factors,
              double* out, const Run& run);

@@ -133,8 +133,8 @@ class FoundRows {
     // False when a row is not finite, which `failed` then names.
     bool write() {
         if (count_ == 0) return true;
-        turn(scratch_.turned, count_, side_.stride, side_.factors, side_.basis_back, side_.stride,
-             scratch_.turned_back);
+        turn_by_lanes(scratch_.turned, count_, side_.stride, side_.factors, side_.basis_back.matrix, side_.stride,
+                      scratch_.turned_back);
         for (std::int64_t i = 0; i < count_; ++i) {
             failed_ = rows_[i];
             if (!write_back(side_, rows_[i], scratch_.turned_back + i * side_.stride)) return false;

@@ -191,7 +191,7 @@ bool solve_short(const Side<float>& side, const Row<float>& row, const Scratch<f
     const std::int64_t part = side.split_entries * stride / 2, places = padded(row.n, 16);
     float* const roots = scratch.q;
     if (!take_inverse_roots(side, row, roots)) return false;
-    weigh_entries(side, row, scratch, row.begin, row.n, padded(row.n, kTileEntries));
+    weigh_entries(side, row, row.begin, row.n, padded(row.n, kTileEntries), scratch.labels, scratch.excess);
     const Range excess = range_of(scratch.excess, row.n);
     if (!(excess.least > 0.0f && excess.least >= kLeastExcess * excess.most)) return false;
     for (std::int64_t at = 0; at < places; at += 16) {

@@ -123,7 +123,7 @@ bool normal_equations_split(const Side<float>& side, const Row<float>& row, cons
         if (side.stopping()) return false;
         const std::int64_t left = row.n - done, n = left < side.split_entries ? left : side.split_entries;
         const std::int64_t depth = (n + kTileEntries - 1) / kTileEntries;
-        weigh_entries(side, row, scratch, row.begin + done, n, depth * kTileEntries);
+        weigh_entries(side, row, row.begin + done, n, depth * kTileEntries, scratch.labels, scratch.excess);
         const bool negative = take_roots(scratch.excess, depth * kTileEntries, signs);
         // Half of 128 factors at once: a tile of entries is turned before it leaves the nearest cache.
         constexpr std::int64_t kBlocksAtOnce = S > 0 ? 4 : 2;

@@ -1,14 +1,20 @@
-// Factors in bfloat16: half the bytes to fetch, for kernels.cpp alone.
+// Factors in 16 bits: half the bytes to fetch, for kernels.cpp alone.
 //
-// A row of f factors is stored as groups of 32: word i of a group (32 bits) holds factor i in its low
-// half and factor 16 + i in its high half. Sixteen words are one register of AVX-512, and both halves
-// become 32-bit numbers with one operation each and stand in their natural order: no shuffles.
+// Where the processor computes in float16 (11 significant bits), that is what is stored, in order. Elsewhere
+// it is bfloat16 (8 bits, the range of float32): a row of f factors is stored as groups of 32, word i of a
+// group (32 bits) holds factor i in its low half and factor 16 + i in its high half. Sixteen words are one
+// register of AVX-512, and both halves become 32-bit numbers with one operation each and stand in their
+// natural order: no shuffles.
 #pragma once
 
 #include <cstdint>
 #include <cstring>
 
 #include "lanes.hpp"
+
+#if defined(__AVX512FP16__) && defined(__AVX512BW__)
+#define ALSATIAN_NARROW 1
+#endif
 
 namespace {
 
@@ -19,6 +25,40 @@ inline std::uint32_t bits_of(float value) {
     std::memcpy(&bits, &value, sizeof bits);
     return bits;
 }
+
+#if defined(ALSATIAN_NARROW)
+
+// `factors` numbers into padded(factors, 32) / 2 words, zeros after the true factors.
+inline void to_half(const float* from, std::int64_t factors, std::uint32_t* to) {
+    for (std::int64_t k = 0; k < factors; k += kHalfGroup, to += 16) {
+        const std::int64_t left = factors - k;
+        const auto mask = [](std::int64_t n) {
+            return static_cast<__mmask16>(n >= 16 ? 0xFFFFu : n > 0 ? (1u << n) - 1u : 0u);
+        };
+        const __m256i low = _mm256_castph_si256(_mm512_cvtxps_ph(_mm512_maskz_loadu_ps(mask(left), from + k)));
+        const __m256i high =
+            _mm256_castph_si256(_mm512_cvtxps_ph(_mm512_maskz_loadu_ps(mask(left - 16), from + k + 16)));
+        _mm512_storeu_si512(to, _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1));
+    }
+}
+
+inline __attribute__((always_inline)) __m512 low_half(__m512i line) {
+    return _mm512_cvtxph_ps(_mm256_castsi256_ph(_mm512_castsi512_si256(line)));
+}
+inline __attribute__((always_inline)) __m512 high_half(__m512i line) {
+    return _mm512_cvtxph_ps(_mm256_castsi256_ph(_mm512_extracti64x4_epi64(line, 1)));
+}
+
+// The same way back, `stride` numbers (a multiple of 32).
+inline __attribute__((always_inline)) void widen(const std::uint32_t* from, std::int64_t stride, float* to) {
+    for (std::int64_t group = 0; group < stride; group += kHalfGroup, from += 16, to += kHalfGroup) {
+        const __m512i line = _mm512_loadu_si512(from);
+        _mm512_storeu_ps(to, low_half(line));
+        _mm512_storeu_ps(to + 16, high_half(line));
+    }
+}
+
+#else
 
 // To the nearest, ties away from zero; a finite number that would round up to infinity stays finite.
 inline std::uint32_t half_bits(float value) {
@@ -55,13 +95,8 @@ inline __attribute__((always_inline)) void widen(const std::uint32_t* from, std:
     }
 }
 
-inline void widen(const std::uint32_t*, std::int64_t, double*) {}
-
-#if defined(__AVX512F__)
-inline __m512 low_half(__m512i words) { return _mm512_castsi512_ps(_mm512_slli_epi32(words, 16)); }
-inline __m512 high_half(__m512i words) {
-    return _mm512_castsi512_ps(_mm512_and_si512(words, _mm512_set1_epi32(static_cast<int>(0xFFFF0000u))));
-}
 #endif
+
+inline void widen(const std::uint32_t*, std::int64_t, double*) {}
 
 }  // namespace

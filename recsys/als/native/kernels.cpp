@@ -7,6 +7,7 @@
 
 #include "cg_half.hpp"
 #include "exact.hpp"
+#include "gram_tiles.hpp"
 
 namespace alsatian::als {
 namespace {
@@ -45,7 +46,7 @@ double observed_loss(const Side<T>& side, std::int64_t begin, std::int64_t end,
 
 template <class T>
 void turn_all(const T* rows, std::int64_t count, std::int64_t factors, const T* basis, T* to) {
-    turn(rows, count, factors, factors, basis, padded(factors, 2 * kPad), to);
+    turn_by_lanes(rows, count, factors, factors, basis, padded(factors, 2 * kPad), to);
 }
 
 #if defined(ALSATIAN_TILES)
@@ -54,8 +55,14 @@ constexpr bool kHasTiles = true;
 constexpr bool kHasTiles = false;
 #endif
 
+#if defined(ALSATIAN_NARROW)
+constexpr bool kNarrow = true;
+#else
+constexpr bool kNarrow = false;
+#endif
+
 template <class T>
-constexpr Kernels<T> kTable = {kWidth<T>, kHasTiles && sizeof(T) == 4, solve_cg<T>, solve_cholesky<T>, solve_cg_half<T>, halve<T>, turn_all<T>,
+constexpr Kernels<T> kTable = {kWidth<T>, kHasTiles && sizeof(T) == 4, kNarrow && sizeof(T) == 4, solve_cg<T>, solve_cholesky<T>, solve_cg_half<T>, halve<T>, turn_all<T>, lengths<T>, lay_out_turn, gram_by_tiles<T>,
                                   equations<T>, rank_update<T>, observed_loss<T>};
 
 }  // namespace

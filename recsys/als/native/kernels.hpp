@@ -17,7 +17,12 @@ constexpr std::int64_t kGroup = 8;
 
 constexpr std::int64_t kMostFactors = 4096;
 
-constexpr std::int64_t kTurned = 16;  // rows that are turned into another basis at once
+constexpr std::int64_t kTurned = 32;  // rows that are turned into another basis together
+
+// Half-width rows of up to so many factors are widened once and passed over in 32 bits even where arithmetic
+// in 16 bits is to be had: sums over so few numbers are mostly sums over lanes, of which it has more. They
+// alone are worth a matrix of their own once they are long.
+constexpr std::int64_t kWideFactors = 64;
 
 // Gathered rows that are worked on at once while a normal matrix is built: a block stays in L1 or L2,
 // and 32-bit sums run over no more than this many products before they are added to the total.
@@ -42,6 +47,14 @@ static constexpr inline std::int64_t together_begin(std::int64_t n, std::int64_t
     return kPad * (group * (n + 5) - kPad * (group * (group - 1) / 2));
 }
 
+// A basis to turn rows into, as `matrix` (factors, stride), and as the matrix unit takes it (turn.hpp);
+// the latter is null where there is no such unit.
+template <class T>
+struct Turn {
+    const T* matrix;
+    const std::uint32_t* tiles;
+};
+
 // One side of the alternation: solve rows of `target` given all rows of `other`. Letters as in rows.hpp.
 template <class T>
 struct Side {
@@ -62,12 +75,14 @@ struct Side {
     const std::uint32_t* half;  // `other` in bfloat16 (half.hpp), `half_words` a row; may be null
     const T* diagonal;     // (stride) the Gramian in the basis of its eigenvectors; null unless `half`
                            // or `turned`
-    const T* basis;        // (factors, stride) eigenvectors in columns, and the same in rows: `target` is
-    const T* basis_back;   // turned into the basis of `half` and back
+    Turn<T> basis;         // eigenvectors in columns, and the same in rows: `target` is
+    Turn<T> basis_back;    // turned into the basis of `half` or `turned`, and back
     std::int64_t half_entries;   // entries packed at once for the matrix unit, a multiple of 32
     std::int64_t split_entries;  // the same for `cholesky`, which packs each number twice; 0 for without
     const T* turned;  // `other` in that basis, `stride` numbers a row, for short rows of `cholesky`; may be null
     std::int64_t short_entries;  // how long those are at most; 0 without `turned`
+    std::int64_t batch;          // rows of the target that are turned at once, a multiple of kTurned
+    std::int64_t narrow_entries;  // of rows of up to so many, weights and other rows are kept near by
     std::int64_t tiled_entries;  // rows of so many are solved with it, where there is one
     const T* gramian;  // (stride, stride): unobserved sum_j b_j y_j y_j', zeros in the padding
     double alpha;
@@ -96,8 +111,10 @@ struct Scratch {
     T* systems;   // together_begin(n, groups of n rows) registers and kPad more, n = padded(factors, 4)
     T* solution;  // (2 * n, lanes)
     std::int64_t* failed;  // (1 + lanes) how many rows of the last batch were not positive, and which
-    T* turned;       // (16, stride) rows of the target in the basis of `half`; null unless that is used
-    T* turned_back;  // (16, stride)
+    std::uint16_t* narrow;  // (stride) a vector in 16 bits
+    T* turning;      // (kTurned, stride) what is turned, as the matrix unit takes it
+    T* turned;       // (batch, stride) rows of the target in the basis of `half`; null unless that is used
+    T* turned_back;  // (kTurned, stride)
     T* x;       // (stride) each, from here on
     T* r;
     T* p;
@@ -121,17 +138,27 @@ template <class T>
 struct Kernels {
     std::int64_t lanes;  // numbers in a register
     bool tiles;          // whether there is a matrix unit
+    bool narrow;         // whether half-width rows are in float16, and are to be below 1
     // Solves rows [begin, end) in place.
     Progress (*solve_cg)(const Side<T>&, std::int64_t begin, std::int64_t end, const Scratch<T>&);
     Progress (*solve_cholesky)(const Side<T>&, std::int64_t begin, std::int64_t end,
                                const Scratch<T>&);
     // The same from `side.half` (32-bit numbers only).
     Progress (*solve_cg_half)(const Side<T>&, std::int64_t begin, std::int64_t end, const Scratch<T>&);
-    // Rows of `factors` numbers times `basis`, in bfloat16, (padded(factors, 32) / 2) words a row.
-    void (*halve)(const T* rows, std::int64_t count, std::int64_t factors, const T* basis,
+    // Rows of `factors` numbers times `basis`, in bfloat16, (padded(factors, 32) / 2) words a row. `room` has
+    // places for 2 kTurned such rows.
+    void (*halve)(const T* rows, std::int64_t count, std::int64_t factors, const Turn<T>& basis, T* room,
                   std::uint32_t* to);
     // The same in full width, padded(factors, 32) numbers a row.
     void (*turn)(const T* rows, std::int64_t count, std::int64_t factors, const T* basis, T* to);
+    // The largest and the smallest square of the lengths of rows that are not 0.
+    void (*lengths)(const T* rows, std::int64_t count, std::int64_t factors, T* largest, T* smallest);
+    // `to` (stride, stride words) <- a basis (factors, stride) as the matrix unit takes it.
+    void (*lay_out_turn)(const float* basis, std::int64_t factors, std::int64_t stride, std::uint32_t* to);
+    // Upper triangle of `matrix` (stride, stride; a multiple of 32) += rows' rows, from numbers in two parts of
+    // 16 bits; `room` has places for (2 kBlockRows, stride) numbers. For variants with `tiles`.
+    void (*gram_by_tiles)(const T* rows, std::int64_t count, std::int64_t factors, std::int64_t stride, T* room,
+                          T* matrix);
     // scratch.matrix (upper triangle) <- A, scratch.r <- b of one row. False when told to stop.
     bool (*equations)(const Side<T>&, std::int64_t row, const Scratch<T>&);
     // Upper triangle of tile [i0, i1) x [j0, j1) of `matrix` += left^T right over n block rows.

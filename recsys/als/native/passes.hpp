@@ -175,6 +175,25 @@ ALSATIAN_INLINE void gather_group(const Side<T>& side, const Row<T>& row, const 
     }
 }
 
+// labels and excess of n entries from `entry` on, and zeros up to `places` of them.
+template <class T>
+void weigh_entries(const Side<T>& side, const Row<T>& row, std::int64_t entry, std::int64_t n,
+                   std::int64_t places, T* labels, T* excess) {
+    std::int64_t at = 0;
+    for (; at + kGroup <= n; at += kGroup) {
+        weigh_group(side, row, side.data + entry + at, side.indices + entry + at, labels + at, excess + at);
+    }
+    if (at == places) return;
+    float data[kGroup] = {};
+    std::int32_t columns[kGroup] = {};
+    for (std::int64_t i = at; i < n; ++i) {
+        data[i - at] = side.data[entry + i];
+        columns[i - at] = side.indices[entry + i];
+    }
+    weigh_group(side, row, data, columns, labels + at, excess + at);
+    for (std::int64_t i = n; i < places; ++i) labels[i] = excess[i] = T(0);
+}
+
 // Gathers up to `limit` entries from `entry` on; returns how many places are filled.
 template <class T>
 std::int64_t gather(const Side<T>& side, const Row<T>& row, const Scratch<T>& scratch,

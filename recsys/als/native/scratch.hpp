@@ -42,14 +42,18 @@ const Kernels<T>& kernels(Simd simd) {
 template <class T>
 class Aligned {
    public:
-    explicit Aligned(std::int64_t count)
+    explicit Aligned(std::int64_t count) : Aligned(count, Unset{}) {
+        for (std::int64_t i = 0; i < count; ++i) data_.get()[i] = T(0);
+    }
+    // Without the zeros: for what is written whole, by several threads.
+    struct Unset {};
+    Aligned(std::int64_t count, Unset)
         : data_(allocate(count), Free{alignment(count)}) {
 #if defined(__linux__)
         if (bytes(count) >= kLargePage) {
             static_cast<void>(madvise(data_.get(), bytes(count) / kLargePage * kLargePage, MADV_HUGEPAGE));
         }
 #endif
-        for (std::int64_t i = 0; i < count; ++i) data_.get()[i] = T(0);
     }
     T* get() const { return data_.get(); }
 
@@ -75,7 +79,8 @@ struct Needs {
     std::int64_t stride = 0;
     std::int64_t capacity = 0;      // gathered rows
     std::int64_t packed_entries = 0;  // entries packed for the matrix unit
-    bool turned = false;              // rows turned into the basis of half-width rows
+    std::int64_t narrow_entries = 0;  // entries of a row whose weights are kept, a multiple of 32
+    std::int64_t batch = 0;           // rows turned into the basis of half-width rows at once
     std::int64_t together = 0;      // systems solved together, 0 for one by one
     bool matrix = false;            // a normal matrix
 };
@@ -102,16 +107,19 @@ class Workspace {
         };
         const std::int64_t places = needs_.capacity > kBlockRows ? needs_.capacity : kBlockRows;
         Scratch<T> made{};
+        const std::int64_t weighed = needs_.narrow_entries > places ? needs_.narrow_entries : places;
         made.rows = take(places * stride);
-        made.labels = take(places);
-        made.excess = take(places);
+        made.labels = take(weighed);
+        made.excess = take(weighed);
         for (T** vector : {&made.x, &made.r, &made.p, &made.q}) *vector = take(stride);
         if (needs_.matrix) {
             made.scaled = take(kBlockRows * stride);
             made.matrix = take(stride * stride);
         }
-        if (needs_.turned) {
-            made.turned = take(kTurned * stride);
+        if (needs_.batch > 0) {
+            made.narrow = reinterpret_cast<std::uint16_t*>(take(stride));
+            made.turning = take(kTurned * stride);
+            made.turned = take(needs_.batch * stride);
             made.turned_back = take(kTurned * stride);
         }
         if (lanes > 0) {

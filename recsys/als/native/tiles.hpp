@@ -6,7 +6,7 @@
 // transposed. Products are exact, sums are in 32 bits; the weighted side is rounded to bfloat16.
 #pragma once
 
-#if defined(__AMX_BF16__) && defined(__AVX512BW__)
+#if defined(__AMX_BF16__) && defined(__AVX512FP16__)
 #define ALSATIAN_TILES 1
 
 #include <cstdint>
@@ -53,16 +53,6 @@ inline __attribute__((always_inline)) __m512i round_pairs(__m512 even, __m512 od
     const __m512i below = _mm512_srli_epi32(_mm512_add_epi32(_mm512_castps_si512(even), half), 16);
     const __m512i above = _mm512_add_epi32(_mm512_castps_si512(odd), half);
     return _mm512_mask_blend_epi16(0xAAAAAAAAu, below, above);
-}
-
-// Two rows of one group of 32 factors, side by side: words of factors 0..15 and of 16..31.
-struct Pairs {
-    __m512i low, high;
-};
-
-inline __attribute__((always_inline)) Pairs side_by_side(__m512i even, __m512i odd) {
-    return {_mm512_mask_blend_epi16(0xAAAAAAAAu, even, _mm512_slli_epi32(odd, 16)),
-            _mm512_mask_blend_epi16(0xAAAAAAAAu, _mm512_srli_epi32(even, 16), odd)};
 }
 
 // matrix[i0.., j0..] (32 x 32, from `start` with the same stride) += left' right over `depth` tiles of
@@ -166,6 +156,14 @@ inline void multiply_triangle_split(const float* start, float* matrix, std::int6
     }
 }
 
+// The numbers of such a pair.
+inline __attribute__((always_inline)) __m512 below(__m512i words) {
+    return _mm512_castsi512_ps(_mm512_slli_epi32(words, 16));
+}
+inline __attribute__((always_inline)) __m512 above(__m512i words) {
+    return _mm512_castsi512_ps(_mm512_and_si512(words, _mm512_set1_epi32(static_cast<int>(0xFFFF0000u))));
+}
+
 // Two numbers a word in bfloat16, and what rounding took from them, likewise.
 struct SplitPairs {
     __m512i high, low;
@@ -173,7 +171,7 @@ struct SplitPairs {
 
 inline __attribute__((always_inline)) SplitPairs split_pairs(__m512 even, __m512 odd) {
     const __m512i high = round_pairs(even, odd);
-    return {high, round_pairs(_mm512_sub_ps(even, low_half(high)), _mm512_sub_ps(odd, high_half(high)))};
+    return {high, round_pairs(_mm512_sub_ps(even, below(high)), _mm512_sub_ps(odd, above(high)))};
 }
 
 // The lower triangle from the upper one, 16 x 16 at a time.

@@ -42,8 +42,8 @@ class TurnedStore {
             },
             run.interrupted);
         side.diagonal = diagonal_->get();
-        side.basis = forth_->get();
-        side.basis_back = back_->get();
+        side.basis.matrix = forth_->get();
+        side.basis_back.matrix = back_->get();
         side.turned = turned_->get();
         side.short_entries = longest;
     }

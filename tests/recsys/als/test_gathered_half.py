@@ -1,4 +1,4 @@
-"""Factors of the other side in bfloat16: what it changes, and what it must not."""
+"""Factors of the other side in 16 bits: what it changes, and what it must not."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def mixed_lengths(columns: int, seed: int) -> csr_matrix:
     return csr_matrix(vstack([every_kind_of_row(columns, seed), long]))
 
 
-@pytest.mark.parametrize("factors", [1, 7, 31, 32, 64, 100, 128])
+@pytest.mark.parametrize("factors", [1, 7, 31, 32, 64, 96, 100, 128, 256, 300])
 def test_agrees_with_the_twin_to_the_precision_of_bfloat16(variant, factors):
     matrix = mixed_lengths(700, seed=factors)
     other = random_factors(700, factors, "float32", seed=1)
@@ -60,7 +60,73 @@ def test_agrees_with_the_twin_to_the_precision_of_bfloat16(variant, factors):
     assert not np.array_equal(found, expected.astype(np.float32))
 
 
-@pytest.mark.parametrize("factors", [33, 64])
+def off_by(found, expected) -> float:
+    """Largest difference of a row, as a part of its largest factor."""
+    size = np.abs(expected).max(axis=1, keepdims=True)
+    return float((np.abs(found - expected) / np.where(size > 0, size, 1.0)).max())
+
+
+def test_rows_longer_than_what_is_kept_near_by(variant):
+    """Weights of rows of more than a MiB of the other side are taken anew in each pass."""
+    matrix = random_matrix(2, 2600, 0.97, seed=31)
+    assert np.diff(matrix.indptr).min() > 2400
+    matrix.data[::3] *= -1  # negative feedback
+    other = random_factors(2600, 256, "float32", seed=32)
+    start = random_factors(2, 256, "float32", seed=33)
+    expected = start.astype(np.float64)
+    reference.solve_cg(matrix, expected, other, OBJECTIVE)
+    found = start.copy()
+    solve_half(matrix, found, other, variant=variant)
+    assert off_by(found, expected) < TOLERANCE
+
+
+@pytest.mark.parametrize("scale", [2.0**-20, 2.0**-6, 2.0**9, 2.0**16])
+def test_the_size_of_factors_does_not_matter(variant, scale):
+    """The same problem in other units: other factors are larger, the solution smaller by as much."""
+    matrix = mixed_lengths(300, seed=34)
+    objective = Objective(alpha=1.5, unobserved=0.3, regularization=0.05 * scale**2, exponent=0.5)
+    other = random_factors(300, 96, "float32", seed=35)
+    start = random_factors(matrix.shape[0], 96, "float32", seed=36)
+    expected = start.astype(np.float64)
+    reference.solve_cg(matrix, expected, other, OBJECTIVE)
+    found = start / np.float32(scale)
+    solve_half(matrix, found, other * np.float32(scale), objective, variant=variant)
+    assert off_by(found * scale, expected) < TOLERANCE
+
+
+@pytest.mark.parametrize("smallest", [2e-2, 1e-3, 1e-5, 1e-9])
+def test_a_row_of_small_factors_counts_where_it_is_all_there_is(variant, smallest):
+    """Arithmetic of little range must not lose a user whose only item has small factors."""
+    other = random_factors(200, 80, "float32", seed=37)
+    other[:5] *= np.float32(smallest)
+    only = csr_matrix((np.ones(5, np.float32), (range(5), range(5))), shape=(5, 200))
+    matrix = csr_matrix(vstack([only, random_matrix(20, 200, 0.5, seed=38)]))
+    start = np.zeros((25, 80), np.float32)
+    expected = start.astype(np.float64)
+    reference.solve_cg(matrix, expected, other, OBJECTIVE)
+    found = start.copy()
+    solve_half(matrix, found, other, variant=variant)
+    assert off_by(found, expected) < TOLERANCE
+
+
+@pytest.mark.parametrize("factors", [1, 33, 100, 256])
+@pytest.mark.parametrize("count", [1023, 1024, 5000])
+def test_gramian_from_parts_of_numbers(variant, count, factors):
+    rows = random_factors(count, factors, "float32", seed=39)
+    rows[:, 0] += np.float32(1.0)  # sums of one sign
+    exact = rows.astype(np.float64).T @ rows.astype(np.float64)
+    results = {
+        _als.gramian(rows, split=True, num_threads=threads, variant=variant).tobytes()
+        for threads in (1, 2, 5)
+    }
+    assert len(results) == 1
+    found = np.frombuffer(results.pop()).reshape(factors, factors)
+    assert np.array_equal(found, found.T)
+    size = np.sqrt(np.outer(np.diag(exact), np.diag(exact)))
+    assert (np.abs(found - exact) / size).max() < 3e-6
+
+
+@pytest.mark.parametrize("factors", [33, 64, 96])
 def test_the_minimum_is_missed_by_less_than_a_ten_thousandth(variant, factors):
     """Errors of the factors enter the objective squared."""
     matrix = mixed_lengths(700, seed=3)
@@ -99,10 +165,11 @@ def test_exact_solver_in_two_parts_keeps_sixteen_bits(variant, factors):
     assert (np.abs(found - expected) / size).max() < 1e-3
 
 
-def test_thread_count_does_not_change_a_bit(variant):
+@pytest.mark.parametrize("factors", [33, 96])
+def test_thread_count_does_not_change_a_bit(variant, factors):
     matrix = random_matrix(300, 200, 0.6, seed=18)
-    other = random_factors(200, 33, "float32", seed=19)
-    start = random_factors(300, 33, "float32", seed=20)
+    other = random_factors(200, factors, "float32", seed=19)
+    start = random_factors(300, factors, "float32", seed=20)
     results = []
     for threads in (1, 2, 3, 8):
         found = start.copy()
@@ -111,11 +178,12 @@ def test_thread_count_does_not_change_a_bit(variant):
     assert len(set(results)) == 1
 
 
-def test_singular_and_huge_systems_stay_finite(variant):
+@pytest.mark.parametrize("factors", [40, 80])
+def test_singular_and_huge_systems_stay_finite(variant, factors):
     matrix = mixed_lengths(300, seed=5)
     nothing = Objective(alpha=1.0, unobserved=0.0, regularization=0.0, exponent=0.0)
-    other = np.repeat(random_factors(300, 1, "float32", seed=6), 40, axis=1)  # rank 1
-    found = random_factors(matrix.shape[0], 40, "float32", seed=7)
+    other = np.repeat(random_factors(300, 1, "float32", seed=6), factors, axis=1)  # rank 1
+    found = random_factors(matrix.shape[0], factors, "float32", seed=7)
     solve_half(matrix, found, other, nothing, steps=20, variant=variant)
     assert np.isfinite(found).all()
     with pytest.raises(OverflowError, match="not finite"):
