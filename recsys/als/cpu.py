@@ -251,7 +251,7 @@ def _worth_a_basis(rows: SparseRows, config: ALSConfig, solver: str, split: bool
     """Whether the eigenvectors of the Gramian, which cost as long as some 4 f rows take, pay.
 
     ``cg`` reads narrow factors in their basis, ``cholesky`` solves rows in it that are shorter than
-    3/4 of the factors: where rows are longer than 2 f in the mean, few are.
+    7/8 of the factors: where rows are longer than 2 f in the mean, few are.
     """
     if config.gathered_dtype == "auto" and rows.rows < 4 * config.factors:
         return False

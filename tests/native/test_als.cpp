@@ -214,7 +214,8 @@ std::pair<std::vector<double>, std::vector<double>> eigen(std::vector<double> a,
 
 // With factors of the other side in bfloat16 (cg: 8 bits) or in two such parts (cholesky: 16 bits).
 void narrow_numbers_come_close(Simd simd, std::int64_t factors, const std::vector<std::int64_t>& lengths,
-                               std::int64_t columns) {
+                               std::int64_t columns,
+                               const std::vector<Solver>& solvers = {Solver::cg, Solver::cholesky}) {
     const Matrix matrix = draw(lengths, columns, 1);
     const auto other = draw_factors<float>(columns, factors, 2);
     const Weights weights{1.5, 0.3, 0.05, 0.5};
@@ -225,7 +226,7 @@ void narrow_numbers_come_close(Simd simd, std::int64_t factors, const std::vecto
             Run{1, simd, {}});
     const auto [values, vectors] = eigen(gram, f);
     const Basis basis{values.data(), vectors.data()};
-    for (const Solver solver : {Solver::cg, Solver::cholesky}) {
+    for (const Solver solver : solvers) {
         std::vector<std::vector<float>> results;
         for (const int threads : {1, 2, 3}) {
             auto target = draw_factors<float>(rows, factors, 3);
@@ -427,6 +428,11 @@ int main() {
         }
         for (const std::int64_t factors : {1, 17, 32, 64, 70}) {
             narrow_numbers_come_close(simd, factors, {0, 1, 33, 64, 0, 300, 700, 2}, 700);
+        }
+        std::vector<std::int64_t> short_rows;  // enough of them to be solved as such
+        for (std::int64_t i = 0; i < 440; ++i) short_rows.push_back(i % 111);
+        for (const std::int64_t factors : {96, 100}) {
+            narrow_numbers_come_close(simd, factors, short_rows, 110, {Solver::cholesky});
         }
         solves_to_the_minimum<double>(simd, 10, {140000, 3, 0}, 140001);  // split over threads
         solves_to_the_minimum<float>(simd, 64, {5000, 4}, 5500);   // built as a matrix

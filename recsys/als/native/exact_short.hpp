@@ -57,6 +57,14 @@ inline bool take_inverse_roots(const Side<float>& side, const Row<float>& row, f
     return true;
 }
 
+// The right side of a block of 16 entries from its left one, while that is in the nearest cache.
+inline void turn_short(const Scratch<float>& scratch, std::int64_t block, std::int64_t groups,
+                       std::int64_t part) {
+    const std::int64_t at = block * groups * kTileWords;
+    turn_tiles(scratch.left + at, groups, scratch.right + at);
+    turn_tiles(scratch.left + at + part, groups, scratch.right + at + part);
+}
+
 // Lays out B, 16 entries and 32 factors a tile: a row of words, two factors a word, is what the unit takes on
 // the left, its transpose on the right. `roots` are D^-1/2, scratch.excess those of C.
 template <std::int64_t S>
@@ -65,6 +73,7 @@ ALSATIAN_INLINE void lay_out_short(const Side<float>& side, const Row<float>& ro
     const std::int64_t stride = known<S>(side.stride), groups = stride / 32;
     for (std::int64_t e = 0; e < padded(row.n, 16); ++e) {
         if (e % 8 == 0) keep_awake();
+        if (e % 16 == 0 && e > 0) turn_short(scratch, e / 16 - 1, groups, part);
         std::uint32_t* const to = scratch.left + e / 16 * groups * kTileWords + e % 16 * 16;
         if (e >= row.n) {
             for (std::int64_t g = 0; g < groups; ++g) {
@@ -91,6 +100,7 @@ ALSATIAN_INLINE void lay_out_short(const Side<float>& side, const Row<float>& ro
             _mm512_store_si512(to + part + g * kTileWords, b.low);
         }
     }
+    turn_short(scratch, padded(row.n, 16) / 16 - 1, groups, part);
 }
 
 // matrix (16 or 32 rows and columns) <- left right' over `groups` of factors, of numbers in two parts.
@@ -203,9 +213,6 @@ bool solve_short(const Side<float>& side, const Row<float>& row, const Scratch<f
         _mm512_store_ps(scratch.labels + at, _mm512_maskz_div_ps(mask, labels, root));
     }
     lay_out_short<S>(side, row, scratch, roots, part);
-    const std::int64_t tiles = places / 16 * groups;
-    turn_tiles(scratch.left, tiles, scratch.right);
-    turn_tiles(scratch.left + part, tiles, scratch.right + part);
     short_matrix(scratch, places, groups, part);
     float* const diagonal = scratch.scaled;
     float* const inverses = diagonal + kMostSplitEntries;

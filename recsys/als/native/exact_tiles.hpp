@@ -39,6 +39,10 @@ ALSATIAN_INLINE void prefetch_blocks(const Side<float>& side, std::int64_t entry
     const float* const from = side.other + side.indices[entry] * factors + 16 * first;
 #pragma GCC unroll 8
     for (std::int64_t block = 0; block < count; ++block) __builtin_prefetch(from + 16 * block, 0, 2);
+    // What does not begin with a line ends in one line more.
+    if (reinterpret_cast<std::uintptr_t>(from) % kCacheLine != 0) {
+        __builtin_prefetch(from + 16 * count - 1, 0, 2);
+    }
 }
 
 // Lays out the 32 entries of tile `d` of a block of n entries from `entry` on, for the right side, factors of
@@ -78,7 +82,8 @@ ALSATIAN_INLINE void lay_out_split(const Side<float>& side, const Row<float>& ro
                 of_b = _mm512_loadu_ps(b + at);
             } else {
                 const std::int64_t left = factors - at;
-                const auto mask = static_cast<__mmask16>(left >= 16 ? 0xFFFFu : left > 0 ? (1u << left) - 1u : 0u);
+                const auto mask =
+                    static_cast<__mmask16>(left >= 16 ? 0xFFFFu : left > 0 ? (1u << left) - 1u : 0u);
                 of_a = _mm512_maskz_loadu_ps(mask, a + at);
                 of_b = _mm512_maskz_loadu_ps(mask, b + at);
             }

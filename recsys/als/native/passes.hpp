@@ -125,7 +125,9 @@ ALSATIAN_INLINE void prefetch_entry(const Side<T>& side, std::int64_t entry) {
     const char* const from = reinterpret_cast<const char*>(side.other) + side.indices[entry] * bytes;
     for (std::int64_t k = 0; k < bytes; k += kCacheLine) __builtin_prefetch(from + k);
     // A row that does not begin with a line ends in one line more.
-    if (bytes % kCacheLine != 0) __builtin_prefetch(from + bytes - 1);
+    if ((reinterpret_cast<std::uintptr_t>(from) | static_cast<std::uintptr_t>(bytes)) % kCacheLine != 0) {
+        __builtin_prefetch(from + bytes - 1);
+    }
 }
 
 // Factors of one entry, `stride` numbers.

@@ -20,7 +20,7 @@ class TurnedStore {
     TurnedStore(const Csr& matrix, const T* other, std::int64_t factors, const Basis* basis,
                 const Weights& weights, const Run& run, Side<T>& side) {
         if (basis == nullptr || side.split_entries == 0 || side.linear || side.priors) return;
-        const std::int64_t longest = std::min(side.split_entries, factors * kShortParts / 4);
+        const std::int64_t longest = std::min(side.split_entries, factors * kShortParts / 8);
         if (factors < kLeastFactors || !pays(matrix, factors, side.stride, longest)) return;
         const std::int64_t stride = side.stride;
         forth_.emplace(factors * stride), back_.emplace(factors * stride), diagonal_.emplace(stride);
@@ -49,9 +49,9 @@ class TurnedStore {
     }
 
    private:
-    // A row is short up to so many quarters of the factors; below so many factors it never is. Measured
+    // A row is short up to so many eighths of the factors; below so many factors it never is. Measured
     // (benchmarks/NOTES.md).
-    static constexpr std::int64_t kShortParts = 3;
+    static constexpr std::int64_t kShortParts = 7;
     static constexpr std::int64_t kLeastFactors = 96;
     // The copy takes at most this part of both orientations and both sides' factors, which leaves most of
     // what a training may take beside them (1.3 times) to others.
