@@ -60,11 +60,12 @@ class ALSConfig:
     cg_steps : int
         Steps of conjugate gradients for each row in each sweep, >= 1.
     gathered_dtype : str
-        How training reads the other side's factors: ``"bfloat16"`` (``"cg"``: 8 significant bits,
-        half the bytes; where the processor has a matrix unit also ``"cholesky"``: as two such
-        numbers, 16 bits, and ``"subspace"``: 8 bits in the curvature alone; sums in float32;
-        needs `dtype` float32), ``"same"`` as `dtype`, or ``"auto"``: bfloat16 from a million
-        entries on (on a card ``"auto"`` is ``"same"``).
+        How training reads the other side's factors: ``"bfloat16"``, 16 bits (``"cg"``: 8 of them
+        significant and sums in float32, or, where the processor computes in float16 and has a
+        matrix unit, 11 and short sums in float16; there also ``"cholesky"``: two numbers of 8
+        significant bits, and ``"subspace"``: 8 bits in the curvature alone; needs `dtype` float32),
+        ``"same"`` as `dtype`, or ``"auto"``: 16 bits from a million entries on (on a card
+        ``"auto"`` is ``"same"``).
     subspace_dimension : int
         Dimensions of one block of the ``"subspace"`` solver, 1 to 4096; more than there are
         factors means all of them.

@@ -241,7 +241,7 @@ def solve(
 
 
 def _narrow(rows: SparseRows, config: ALSConfig) -> bool:
-    """Whether training may read factors in bfloat16: asked for, or enough to be faster."""
+    """Whether training may read factors in 16 bits: asked for, or enough to be faster."""
     if config.dtype != "float32" or config.gathered_dtype == "same":
         return False
     return config.gathered_dtype == "bfloat16" or rows.entries >= _NARROW_ENTRIES

@@ -97,11 +97,11 @@ class AlternatingLeastSquares(TopN):
     cg_steps : int
         Steps of conjugate gradients for each row and sweep, >= 1.
     gathered_dtype : str
-        In which precision training reads the factors of the other side: ``"bfloat16"`` (in
-        ``"cg"`` 8 significant bits, in ``"cholesky"`` 16; in ``"subspace"`` the curvature alone is
-        held to 8), ``"same"`` as `dtype`, or ``"auto"``, which takes bfloat16 from a million
-        entries on. Sums are in float32 either way; the objective reached differs by some
-        millionths. What is solved after training is not touched.
+        In which precision training reads the factors of the other side: ``"bfloat16"`` (16 bits;
+        in ``"cg"`` 8 of them significant, 11 where the processor computes in float16, in
+        ``"cholesky"`` two such numbers; in ``"subspace"`` the curvature alone is held to 8),
+        ``"same"`` as `dtype`, or ``"auto"``, which takes 16 bits from a million entries on. The
+        objective reached differs by some millionths. What is solved after training is not touched.
     subspace_dimension : int
         Dimensions of one block of ``"subspace"``, 1 to 4096; more than there are factors means
         all of them. A sweep takes each block once, for users and then for items.

@@ -360,7 +360,8 @@ class HalfStore {
         side.diagonal = diagonal_->get();
         side.regularization *= scale * scale;
         side.half_entries = kTiledBlock;
-        side.batch = std::max<std::int64_t>(1, kBatchBytes / (stride_ * static_cast<std::int64_t>(sizeof(T))) / kTurned) * kTurned;
+        const std::int64_t turned = kTurned * stride_ * static_cast<std::int64_t>(sizeof(T));
+        side.batch = std::max<std::int64_t>(1, kBatchBytes / turned) * kTurned;
         side.tiled_entries = table.narrow && factors > kWideFactors ? std::numeric_limits<std::int64_t>::max()
                                                                : std::max(kTiledEntries, kTiledPerFactor * factors);
         if (table.narrow) side.narrow_entries = kNarrowBytes / (2 * stride_) / 32 * 32;
@@ -407,7 +408,8 @@ class HalfStore {
 
 template <class T>
 void solve(const Csr& matrix, T* target, const T* other, const double* gram, const Basis* basis,
-           std::int64_t factors, const Weights& weights, const Terms<T>& terms, Solver solver, int cg_steps, const Run& run) {
+           std::int64_t factors, const Weights& weights, const Terms<T>& terms, Solver solver, int cg_steps,
+           const Run& run) {
     const int threads = resolve_threads(run.threads);
     std::vector<double> computed;
     if (gram == nullptr) {

@@ -88,7 +88,7 @@ struct Basis {
 // (matrix.columns, factors). `cg` starts from what `target` holds. Throws Interrupted or NotFinite;
 // rows not reached keep their values, and no row is ever half written. `gram` may hold the gramian of
 // `other` with its weights; where it is null, it is computed. Where `basis` holds its eigenvectors, `cg`
-// with 32-bit numbers and without linear terms fetches the other side's factors in bfloat16, and
+// with 32-bit numbers and without linear terms fetches the other side's factors in 16 bits, and
 // `cholesky` with `Run::split` solves rows in it that are shorter than the factors.
 template <class T>
 void solve(const Csr& matrix, T* target, const T* other, const double* gram, const Basis* basis,

@@ -62,8 +62,20 @@ constexpr bool kNarrow = false;
 #endif
 
 template <class T>
-constexpr Kernels<T> kTable = {kWidth<T>, kHasTiles && sizeof(T) == 4, kNarrow && sizeof(T) == 4, solve_cg<T>, solve_cholesky<T>, solve_cg_half<T>, halve<T>, turn_all<T>, lengths<T>, lay_out_turn, gram_by_tiles<T>,
-                                  equations<T>, rank_update<T>, observed_loss<T>};
+constexpr Kernels<T> kTable = {kWidth<T>,
+                               kHasTiles && sizeof(T) == 4,
+                               kNarrow && sizeof(T) == 4,
+                               solve_cg<T>,
+                               solve_cholesky<T>,
+                               solve_cg_half<T>,
+                               halve<T>,
+                               turn_all<T>,
+                               lengths<T>,
+                               lay_out_turn,
+                               gram_by_tiles<T>,
+                               equations<T>,
+                               rank_update<T>,
+                               observed_loss<T>};
 
 }  // namespace
 

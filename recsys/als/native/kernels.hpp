@@ -72,7 +72,7 @@ struct Side {
     std::int64_t stride;          // factors padded to kPad
     T* target;
     const T* other;
-    const std::uint32_t* half;  // `other` in bfloat16 (half.hpp), `half_words` a row; may be null
+    const std::uint32_t* half;  // `other` in 16 bits (half.hpp), stride / 2 words a row; may be null
     const T* diagonal;     // (stride) the Gramian in the basis of its eigenvectors; null unless `half`
                            // or `turned`
     Turn<T> basis;         // eigenvectors in columns, and the same in rows: `target` is
@@ -145,7 +145,7 @@ struct Kernels {
                                const Scratch<T>&);
     // The same from `side.half` (32-bit numbers only).
     Progress (*solve_cg_half)(const Side<T>&, std::int64_t begin, std::int64_t end, const Scratch<T>&);
-    // Rows of `factors` numbers times `basis`, in bfloat16, (padded(factors, 32) / 2) words a row. `room` has
+    // Rows of `factors` numbers times `basis`, in 16 bits, (padded(factors, 32) / 2) words a row. `room` has
     // places for 2 kTurned such rows.
     void (*halve)(const T* rows, std::int64_t count, std::int64_t factors, const Turn<T>& basis, T* room,
                   std::uint32_t* to);
