@@ -47,19 +47,22 @@ class SparseRows {
             throw std::invalid_argument("indptr, indices and data disagree about how many are stored");
         }
         const nb::gil_scoped_release release;
-        check(csr());
+        largest_ = check(csr());
     }
 
     std::int64_t rows() const { return static_cast<std::int64_t>(indptr_.shape(0)) - 1; }
     std::int64_t columns() const { return columns_; }
     std::int64_t entries() const { return static_cast<std::int64_t>(data_.shape(0)); }
-    Csr csr() const { return {rows(), columns_, indptr_.data(), indices_.data(), data_.data()}; }
+    Csr csr() const {
+        return {rows(), columns_, indptr_.data(), indices_.data(), data_.data(), largest_};
+    }
 
    private:
     Input<std::int64_t, 1> indptr_;
     Input<std::int32_t, 1> indices_;
     Input<float, 1> data_;
     std::int64_t columns_;
+    float largest_ = 0.0f;
 };
 
 bool signalled() {

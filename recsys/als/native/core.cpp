@@ -36,6 +36,10 @@ constexpr std::int64_t kNarrowBytes = 1 << 20;
 // rows differ more in length, or lie so far from 1 that the rest of the objective would leave the range of
 // float32, are read in full width.
 constexpr double kNarrowRange = 4096.0;
+// Up to how strong a pull (see there) factors are read in 16 bits, and in two parts of 16: the objective was
+// then found within a hundred-thousandth of that from full width.
+constexpr double kMostPull = 128.0;
+constexpr double kMostPullSplit = 2048.0;
 constexpr int kNarrowExponent = 30;
 
 constexpr std::int64_t kTiledBlock = 128;
@@ -325,6 +329,18 @@ std::pair<double, double> lengths(const T* rows, std::int64_t count, std::int64_
     return {std::sqrt(static_cast<double>(both.first)), std::sqrt(static_cast<double>(both.second))};
 }
 
+// How much harder the heaviest entry pulls at a row than everything else holds it, in a mean direction.
+// Rounding of the other side's factors moves a solution by as many times itself.
+double pull(const Csr& matrix, const double* gram, std::int64_t factors, const Weights& weights, double mass) {
+    double trace = 0.0;
+    for (std::int64_t i = 0; i < factors; ++i) trace += gram[i * factors + i];
+    const auto columns = static_cast<double>(matrix.columns), f = static_cast<double>(factors);
+    const double entries = static_cast<double>(matrix.indptr[matrix.rows]) / static_cast<double>(matrix.rows);
+    const double held = weights.unobserved * trace / f + lambda_of(weights, entries, mass);
+    const double pulled = weights.alpha * static_cast<double>(matrix.largest) * trace / columns;
+    return pulled == 0.0 ? 0.0 : pulled / held;
+}
+
 // The other side's factors in 16 bits, in the basis of the eigenvectors of their Gramian, and what a Side
 // needs of that basis. Where they are in float16, everything is scaled by a power of two `s` such that no
 // row of theirs is longer than 1: with y' = s y and x' = x / s, products are what they were, and the rest of
@@ -423,8 +439,10 @@ void solve(const Csr& matrix, T* target, const T* other, const double* gram, con
     const std::vector<T> linear = linear_of(other, matrix.columns, factors, weights, terms);
     if (!linear.empty()) side.linear = linear.data();
     Side<T> whole = side;  // of rows that are split over threads: full width, as they are
-    const HalfStore<T> store(matrix, other, factors, basis, weights, solver, run, side);
-    if (solver == Solver::cholesky && run.split && table.tiles) {
+    const double heaviest = pull(matrix, gram, factors, weights, side.mass);
+    const HalfStore<T> store(matrix, other, factors, heaviest <= kMostPull ? basis : nullptr, weights, solver, run,
+                             side);
+    if (solver == Solver::cholesky && run.split && table.tiles && heaviest <= kMostPullSplit) {
         side.stride = padded(factors, 2 * kPad);
         side.split_entries = kMostSplitEntries;
     }

@@ -18,6 +18,7 @@ struct Csr {
     const std::int64_t* indptr;   // (rows + 1)
     const std::int32_t* indices;  // ascending and unique within a row
     const float* data;            // finite
+    float largest = 0.0f;         // magnitude in `data`, where it is known
 };
 
 // Weights of the objective (see rows.hpp); lambda of a row with n entries against rows of the other
@@ -59,7 +60,8 @@ struct NotFinite : std::runtime_error {
 };
 
 // Throws std::invalid_argument with the place of the first entry that breaks what Csr promises.
-void check(const Csr& matrix);
+// Returns the largest magnitude of its values.
+float check(const Csr& matrix);
 
 // The transpose, into arrays of (columns + 1), nnz and nnz. Rows of the result are ascending.
 void transpose(const Csr& matrix, std::int64_t* indptr, std::int32_t* indices, float* data,

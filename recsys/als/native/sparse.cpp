@@ -17,8 +17,9 @@ constexpr std::int64_t kPollEntries = 1 << 20;
     throw std::invalid_argument(what + " in row " + std::to_string(row));
 }
 
-void check_row(const Csr& matrix, std::int64_t row) {
+float check_row(const Csr& matrix, std::int64_t row) {
     std::int64_t last = -1;
+    float largest = 0.0f;
     for (std::int64_t e = matrix.indptr[row]; e < matrix.indptr[row + 1]; ++e) {
         const std::int64_t column = matrix.indices[e];
         if (column < 0 || column >= matrix.columns) {
@@ -28,18 +29,22 @@ void check_row(const Csr& matrix, std::int64_t row) {
         }
         if (column <= last) refuse("columns not ascending and unique", row);
         if (!std::isfinite(matrix.data[e])) refuse("value not finite", row);
+        largest = std::max(largest, std::abs(matrix.data[e]));
         last = column;
     }
+    return largest;
 }
 
 }  // namespace
 
-void check(const Csr& matrix) {
+float check(const Csr& matrix) {
     if (matrix.indptr[0] != 0) throw std::invalid_argument("row pointers do not start at 0");
     for (std::int64_t row = 0; row < matrix.rows; ++row) {
         if (matrix.indptr[row + 1] < matrix.indptr[row]) refuse("row pointers descend", row);
     }
-    for (std::int64_t row = 0; row < matrix.rows; ++row) check_row(matrix, row);
+    float largest = 0.0f;
+    for (std::int64_t row = 0; row < matrix.rows; ++row) largest = std::max(largest, check_row(matrix, row));
+    return largest;
 }
 
 void transpose(const Csr& matrix, std::int64_t* indptr, std::int32_t* indices, float* data,

@@ -82,7 +82,7 @@ def test_rows_longer_than_what_is_kept_near_by(variant):
 
 @pytest.mark.parametrize("scale", [2.0**-20, 2.0**-6, 2.0**9, 2.0**16])
 def test_the_size_of_factors_does_not_matter(variant, scale):
-    """The same problem in other units: other factors are larger, the solution smaller by as much."""
+    """The same problem in other units: other factors larger, the solution as much smaller."""
     matrix = mixed_lengths(300, seed=34)
     objective = Objective(alpha=1.5, unobserved=0.3, regularization=0.05 * scale**2, exponent=0.5)
     other = random_factors(300, 96, "float32", seed=35)
@@ -107,6 +107,43 @@ def test_a_row_of_small_factors_counts_where_it_is_all_there_is(variant, smalles
     found = start.copy()
     solve_half(matrix, found, other, variant=variant)
     assert off_by(found, expected) < TOLERANCE
+
+
+@pytest.mark.parametrize("unobserved", [1.0, 0.01, 0.0])
+@pytest.mark.parametrize("heaviest", [10.0, 1e3, 1e5])
+@pytest.mark.parametrize("solver", ["cg", "cholesky"])
+def test_weights_of_every_size_reach_the_same_objective(variant, solver, heaviest, unobserved):
+    """A heavy entry magnifies what rounding does to it: then factors are read in full."""
+    rng = np.random.default_rng(40)
+    matrix = random_matrix(60, 400, 0.1, seed=41)
+    values = np.where(rng.random(matrix.nnz) < 0.1, heaviest, 1.0 + rng.random(matrix.nnz))
+    matrix.data[:] = values.astype(np.float32)
+    other = random_factors(400, 96, "float32", seed=42)
+    gramian = _als.gramian(other)
+    basis = np.linalg.eigh(gramian)
+    reached = []
+    for narrow in (False, True):
+        found = np.zeros((60, 96), np.float32)
+        for _ in range(4 if solver == "cg" else 1):
+            _als.solve(
+                cpu.sparse_rows(matrix, "matrix"),
+                found,
+                other,
+                solver=solver,
+                cg_steps=60,
+                alpha=1.0,
+                unobserved=unobserved,
+                regularization=0.05,
+                exponent=0.0,
+                gramian=gramian,
+                eigenvalues=basis[0] if narrow else None,
+                eigenvectors=np.ascontiguousarray(basis[1]) if narrow else None,
+                split=narrow,
+                variant=variant,
+            )
+        objective = Objective(1.0, unobserved, 0.05, 0.0)
+        reached.append(reference.objective_value(matrix, found, other, objective))
+    assert reached[1] == pytest.approx(reached[0], rel=1e-4)
 
 
 @pytest.mark.parametrize("factors", [1, 33, 100, 256])
