@@ -99,7 +99,8 @@ def training_bytes(
     Returns
     -------
     int
-        Factors of both sides, the transpose with 64-bit row pointers, Gramians, and scratch.
+        Factors of both sides, the transpose with 64-bit row pointers, Gramians, scratch, and the
+        copy that short factors (4 bytes) are read from: 16 bits each, or an eighth of the rest.
 
     Examples
     --------
@@ -112,7 +113,9 @@ def training_bytes(
     gramians = 3 * stride * stride * 8
     block = 128 * stride * itemsize
     scratch = threads * (max(1 << 20, block) + block + stride * stride * itemsize)
-    return both_factors + transpose + gramians + scratch
+    narrow = max(users, items) * stride * 2
+    copy = max(narrow, (2 * transpose + both_factors) // 8) if itemsize == 4 else 0
+    return both_factors + transpose + gramians + scratch + copy
 
 
 def check_capacity(wanted: int, what: str, mend: str) -> None:
