@@ -22,7 +22,7 @@ ALSATIAN_INLINE void prefetch_half(const Side<float>& side, std::int64_t entry) 
 
 // What one group of 32 factors of two entries becomes: words for the right side, words for the left one
 // before they are transposed, and their part of b.
-ALSATIAN_INLINE void lay_out_group(__m512i words_a, __m512i words_b, __m512 weight_a, __m512 weight_b,
+ALSATIAN_INLINE void lay_out_group(const std::uint32_t* words_a, const std::uint32_t* words_b, __m512 weight_a, __m512 weight_b,
                                    __m512 label_a, __m512 label_b, std::uint32_t* right,
                                    std::uint32_t* staged, __m512& low_sum, __m512& high_sum) {
     const __m512 low_a = low_half(words_a), high_a = high_half(words_a);
@@ -62,8 +62,8 @@ ALSATIAN_INLINE void lay_out(const Side<float>& side, const Row<float>& row, con
         for (std::int64_t g = 0; g < words / 16; ++g) {
             std::uint32_t* const to = right + 2 * g * kTileWords + 16 * k;
             std::uint32_t* const stage = staged + 2 * g * kTileWords + 16 * k;
-            const __m512i words_a = _mm512_loadu_si512(a + 16 * g);
-            const __m512i words_b = _mm512_loadu_si512(b + 16 * g);
+            const std::uint32_t* const words_a = a + 16 * g;
+            const std::uint32_t* const words_b = b + 16 * g;
             if constexpr (S > 0) {
                 lay_out_group(words_a, words_b, weight_a, weight_b, label_a, label_b, to, stage,
                               sums[2 * g], sums[2 * g + 1]);
