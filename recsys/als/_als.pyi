@@ -27,6 +27,7 @@ def gramian(
     rows: Factors,
     *,
     row_weights: NDArray[np.float32] | None = None,
+    split: bool = False,
     num_threads: int = 0,
     variant: str = "",
 ) -> NDArray[np.float64]: ...
