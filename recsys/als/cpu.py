@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, issparse
+from threadpoolctl import ThreadpoolController
 
 from recsys.als import _als
 from recsys.als._als import SparseRows as SparseRows
@@ -260,12 +262,21 @@ def _worth_a_basis(rows: SparseRows, config: ALSConfig, solver: str, split: bool
     return solver == "cg" and _narrow(rows, config)
 
 
+@cache
+def _blas() -> ThreadpoolController:
+    """The libraries of linear algebra in this process; looking for them takes milliseconds."""
+    return ThreadpoolController()
+
+
 def _eigen(
     gramian: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64] | None, NDArray[np.float64] | None]:
     """Eigenvalues and eigenvectors; None where they cannot be had, the factors having overflown."""
     try:
-        values, vectors = np.linalg.eigh(gramian)
+        # Threads of the library behind NumPy go on waiting for work after a call, on the processors
+        # that solve() is about to take: with two, a sweep at 64 factors took 1.7 times as long.
+        with _blas().limit(limits=1, user_api="blas"):
+            values, vectors = np.linalg.eigh(gramian)
     except np.linalg.LinAlgError:
         return None, None
     if not (np.isfinite(values).all() and np.isfinite(vectors).all()):

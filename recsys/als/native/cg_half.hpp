@@ -1,6 +1,7 @@
 // Conjugate gradients from half-width rows: for kernels.cpp alone.
 #pragma once
 
+#include "cg_lying.hpp"
 #include "cg_narrow.hpp"
 #include "tiles.hpp"
 #include "turn.hpp"
@@ -159,6 +160,14 @@ Outcome iterate_cg_half(const Side<T>& side, const Row<T>& row, const Scratch<T>
                 return narrow_product<S>(side, row, scratch, weighed, need_product);
             });
         }
+    }
+#endif
+#if defined(ALSATIAN_LYING)
+    if constexpr (sizeof(T) == 4) {
+        lying_residual<S>(side, row, scratch);
+        return descend<S>(side, scratch, [&](bool need_product, bool&) {
+            return lying_product<S>(side, row, scratch, need_product);
+        });
     }
 #endif
     return iterate_cg<S>(side, row, scratch);

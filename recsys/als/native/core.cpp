@@ -250,30 +250,33 @@ void gramian(const T* rows, const float* row_weights, std::int64_t count, std::i
             const auto [i0, j0] = corners[static_cast<std::size_t>(task % pairs)];
             const std::int64_t part = task / pairs;
             const std::int64_t i1 = std::min(i0 + kTile, stride), j1 = std::min(j0 + kTile, stride);
-            // Only the tile's own columns are copied: `left` and `right` stand side by side.
-            const std::int64_t width = (i1 - i0) + (j1 - j0);
-            const Aligned<T> block(kBlockRows * width), tile(kTile * 2 * kTile);
+            // Only the tile's own columns are copied, side by side: those on the left and, where they are not
+            // the same, on the right. Rows that are all of one tile are read where they lie.
+            const std::int64_t left = i1 - i0, right = j1 - j0;
+            const bool same = i0 == j0 && row_weights == nullptr, lying = same && factors == left;
+            const std::int64_t width = same ? left : left + right, begin = same ? 0 : left;
+            const Aligned<T> block(lying ? 0 : kBlockRows * width), tile(kTile * 2 * kTile);
             double* const sum = &sums[static_cast<std::size_t>(task) * tile_size];
             for (std::int64_t at = count * part / parts; at < count * (part + 1) / parts;
                  at += kBlockRows) {
                 if (parallel_stopping()) throw Interrupted{};
                 const std::int64_t n = std::min(kBlockRows, count * (part + 1) / parts - at);
-                for (std::int64_t row = 0; row < n; ++row) {
+                for (std::int64_t row = 0; row < (lying ? 0 : n); ++row) {
                     const T* const from = rows + (at + row) * factors;
                     T* const to = block.get() + row * width;
                     std::copy(from + i0, from + std::min(i1, factors), to);
-                    std::copy(from + j0, from + std::min(j1, factors), to + (i1 - i0));
+                    if (!same) std::copy(from + j0, from + std::min(j1, factors), to + left);
                     if (row_weights == nullptr) continue;
                     const T weight = static_cast<T>(row_weights[at + row]);
-                    std::for_each(to, to + (i1 - i0), [weight](T& number) { number *= weight; });
+                    std::for_each(to, to + left, [weight](T& number) { number *= weight; });
                 }
-                std::fill_n(tile.get(), kTile * 2 * kTile, T(0));
-                // As one matrix of both halves, the wanted tile is its upper right quarter.
-                table.rank_update(tile.get(), width, block.get(), block.get(), width, n, 0, i1 - i0,
-                                  i1 - i0, width);
-                for (std::int64_t i = 0; i < i1 - i0; ++i) {
-                    for (std::int64_t j = 0; j < j1 - j0; ++j) {
-                        sum[i * kTile + j] += static_cast<double>(tile.get()[i * width + (i1 - i0) + j]);
+                const T* const numbers = lying ? rows + at * factors : block.get();
+                std::fill_n(tile.get(), left * width, T(0));
+                // The wanted tile is the upper triangle, or the upper right quarter where there are two halves.
+                table.rank_update(tile.get(), width, numbers, numbers, width, n, 0, left, begin, width);
+                for (std::int64_t i = 0; i < left; ++i) {
+                    for (std::int64_t j = same ? i : 0; j < right; ++j) {
+                        sum[i * kTile + j] += static_cast<double>(tile.get()[i * width + begin + j]);
                     }
                 }
             }
@@ -380,7 +383,7 @@ class HalfStore {
         side.batch = std::max<std::int64_t>(1, kBatchBytes / turned) * kTurned;
         side.tiled_entries = table.narrow && factors > kWideFactors ? std::numeric_limits<std::int64_t>::max()
                                                                : std::max(kTiledEntries, kTiledPerFactor * factors);
-        if (table.narrow) side.narrow_entries = kNarrowBytes / (2 * stride_) / 32 * 32;
+        side.narrow_entries = kNarrowBytes / (2 * stride_) / 32 * 32;
     }
 
    private:

@@ -3,8 +3,9 @@
 // Where the processor computes in float16 (11 significant bits), that is what is stored, in order. Elsewhere
 // it is bfloat16 (8 bits, the range of float32): a row of f factors is stored as groups of 32, word i of a
 // group (32 bits) holds factor i in its low half and factor 16 + i in its high half. Sixteen words are one
-// register of AVX-512, and both halves become 32-bit numbers with one operation each and stand in their
-// natural order: no shuffles.
+// register of AVX-512; a shift makes the low halves 32-bit numbers, and the high ones are the words as they
+// are: what stands below them is taken into account when they are rounded, which is as exact as if it were
+// zeros. Both stand in their natural order.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +15,8 @@
 
 #if defined(__AVX512FP16__) && defined(__AVX512BW__)
 #define ALSATIAN_NARROW 1
+#elif defined(__AVX512F__)
+#define ALSATIAN_LYING 1
 #endif
 
 namespace {
@@ -65,17 +68,27 @@ inline std::uint32_t half_bits(float value) {
     return ((rounded & 0x7F800000u) == 0x7F800000u ? bits : rounded) >> 16;
 }
 
-// `factors` numbers into padded(factors, 32) / 2 words, zeros after the true factors.
+// The number nearest to `value` among those of 32 bits whose lower half is `low`; finite where that is. What is
+// next to nothing becomes the least normal number or so, for arithmetic with less is slow.
+inline std::uint32_t word_of(float value, std::uint32_t low) {
+    constexpr std::uint32_t kLeast = 0x00800000u, kInfinite = 0x7F800000u;
+    const std::uint32_t bits = bits_of(value), sign = bits & 0x80000000u, magnitude = bits & 0x7FFFFFFFu;
+    if (magnitude >= kInfinite) return bits | low;
+    const std::uint32_t nearest = (magnitude - low + 0x8000u) & 0xFFFF0000u;
+    const std::uint32_t kept = nearest >= kInfinite ? nearest - 0x10000u : nearest;
+    return sign | low | (magnitude < kLeast + 0x10000u ? kLeast : kept);
+}
+
+// `factors` numbers into padded(factors, 32) / 2 words, next to nothing after the true factors.
 inline void to_half(const float* from, std::int64_t factors, std::uint32_t* to) {
     std::int64_t group = 0;
     for (; group + kHalfGroup <= factors; group += kHalfGroup, from += kHalfGroup, to += 16) {
-        for (int i = 0; i < 16; ++i) to[i] = half_bits(from[i]) | half_bits(from[16 + i]) << 16;
+        for (int i = 0; i < 16; ++i) to[i] = word_of(from[16 + i], half_bits(from[i]));
     }
     if (group == factors) return;
     for (int i = 0; i < 16; ++i) {
         const std::uint32_t low = group + i < factors ? half_bits(from[i]) : 0;
-        const std::uint32_t high = group + 16 + i < factors ? half_bits(from[16 + i]) : 0;
-        to[i] = low | high << 16;
+        to[i] = word_of(group + 16 + i < factors ? from[16 + i] : 0.0f, low);
     }
 }
 
@@ -88,7 +101,7 @@ inline __attribute__((always_inline)) void widen(const std::uint32_t* from, std:
         for (std::int64_t i = 0; i < 16; i += width) {
             const WordLanes words = *reinterpret_cast<const WordLanes*>(from + i);
             *reinterpret_cast<WordLanes*>(to + i) = words << 16;
-            *reinterpret_cast<WordLanes*>(to + 16 + i) = words & 0xFFFF0000u;
+            *reinterpret_cast<WordLanes*>(to + 16 + i) = words;
         }
     }
 }

@@ -20,7 +20,15 @@ TOLERANCE = 2e-2
 
 def solve_half(matrix, target, other, objective=OBJECTIVE, *, steps=3, threads=1, variant=""):
     gramian = _als.gramian(other, variant=variant)
-    values, vectors = np.linalg.eigh(gramian)
+    basis = np.linalg.eigh(gramian)
+    solve_in(basis, gramian, matrix, target, other, objective, steps, threads, variant)
+
+
+def solve_in(
+    basis, gramian, matrix, target, other, objective=OBJECTIVE, steps=3, threads=1, variant=""
+):
+    """Rows of `target` from the other side's in 16 bits, or in full width where `basis` is None."""
+    values, vectors = basis or (None, None)
     _als.solve(
         cpu.sparse_rows(matrix, "matrix"),
         target,
@@ -33,7 +41,7 @@ def solve_half(matrix, target, other, objective=OBJECTIVE, *, steps=3, threads=1
         exponent=objective.exponent,
         gramian=gramian,
         eigenvalues=values,
-        eigenvectors=np.ascontiguousarray(vectors),
+        eigenvectors=None if vectors is None else np.ascontiguousarray(vectors),
         num_threads=threads,
         variant=variant,
     )
@@ -92,6 +100,39 @@ def test_the_size_of_factors_does_not_matter(variant, scale):
     found = start / np.float32(scale)
     solve_half(matrix, found, other * np.float32(scale), objective, variant=variant)
     assert off_by(found * scale, expected) < TOLERANCE
+
+
+@pytest.mark.parametrize("factors", [40, 64, 96])
+def test_numbers_of_any_size_stand_side_by_side(variant, factors):
+    """Two numbers share a word: zeros, tiny and large ones must not spoil each other."""
+    matrix = mixed_lengths(300, seed=41)
+    other = random_factors(300, factors, "float32", seed=42)
+    other[:, ::3] *= -1
+    other[::2, 16:32] = 0
+    other[1::2, :16] = 0
+    other[::5, 3:40:7] *= np.float32(2.0**-100)
+    start = random_factors(matrix.shape[0], factors, "float32", seed=43)
+    diagonal = np.square(other, dtype=np.float64).sum(axis=0)
+    solved = []
+    # A basis that leaves the numbers where they are, and none: then they are read in full width.
+    for basis in ((diagonal, np.eye(factors)), None):
+        target = start.copy()
+        solve_in(basis, np.diag(diagonal), matrix, target, other, variant=variant)
+        solved.append(target)
+    assert not np.array_equal(*solved)
+    assert off_by(*solved) < TOLERANCE
+
+
+@pytest.mark.parametrize("bad", [np.inf, -np.inf, np.nan])
+def test_what_is_not_finite_stays_so(variant, bad):
+    other = random_factors(200, 64, "float32", seed=44)
+    gramian = _als.gramian(other, variant=variant)
+    basis = np.linalg.eigh(gramian)
+    other[7, 20] = bad
+    matrix = random_matrix(30, 200, 0.9, seed=45)
+    target = random_factors(30, 64, "float32", seed=46)
+    with pytest.raises(OverflowError, match="not finite"):
+        solve_in(basis, gramian, matrix, target, other, variant=variant)
 
 
 @pytest.mark.parametrize("smallest", [2e-2, 1e-3, 1e-5, 1e-9])
