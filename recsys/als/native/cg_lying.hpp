@@ -13,7 +13,9 @@ namespace {
 #if defined(ALSATIAN_LYING)
 
 constexpr std::int64_t kLyingStretch = 16;  // entries of which dot products fill a register
-constexpr std::int64_t kLyingAhead = 64;    // entries ahead of which rows are asked for
+// Entries ahead of which rows are asked for: no more than the nearest cache has room for beside those at work.
+constexpr std::int64_t kLyingAhead = 64;
+constexpr std::int64_t kLyingAheadNumbers = 4096;
 // Sums over rows of up to so many numbers stay in registers from the first entry of a row to its last.
 constexpr std::int64_t kLyingHeld = 128;
 
@@ -190,7 +192,8 @@ class LyingPass {
     static constexpr bool kHeld = S > 0 && S <= kLyingHeld && pass != Pass::curvature;
 
     ALSATIAN_INLINE void ask_ahead(std::int64_t entry) const {
-        entry += kLyingAhead;
+        const std::int64_t fitting = kLyingAheadNumbers / known<S>(side_.stride);
+        entry += fitting < kLyingAhead ? (fitting > 4 ? fitting : 4) : kLyingAhead;
         const std::int64_t end = entry + kLyingStretch < row_.ahead_end ? entry + kLyingStretch : row_.ahead_end;
 #pragma GCC unroll 4
         for (; entry < end; ++entry) ask<S>(side_, entry);

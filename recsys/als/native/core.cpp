@@ -50,6 +50,7 @@ constexpr std::int64_t kTiledPerFactor = 4;
 constexpr std::int64_t kTasksPerThread = 48;
 
 constexpr std::int64_t kTile = 64;         // Gramian tiles, each summed on its own
+constexpr std::int64_t kGramianBlocks = 8;  // blocks of rows that are added up before they go to the total
 constexpr std::int64_t kGramianParts = 32;  // at most so many stretches of rows
 
 // On the matrix unit: rows summed in 32 bits, stretches of rows, and factors up to which a matrix for each
@@ -257,6 +258,7 @@ void gramian(const T* rows, const float* row_weights, std::int64_t count, std::i
             const std::int64_t width = same ? left : left + right, begin = same ? 0 : left;
             const Aligned<T> block(lying ? 0 : kBlockRows * width), tile(kTile * 2 * kTile);
             double* const sum = &sums[static_cast<std::size_t>(task) * tile_size];
+            std::int64_t summed = 0;
             for (std::int64_t at = count * part / parts; at < count * (part + 1) / parts;
                  at += kBlockRows) {
                 if (parallel_stopping()) throw Interrupted{};
@@ -271,14 +273,15 @@ void gramian(const T* rows, const float* row_weights, std::int64_t count, std::i
                     std::for_each(to, to + left, [weight](T& number) { number *= weight; });
                 }
                 const T* const numbers = lying ? rows + at * factors : block.get();
-                std::fill_n(tile.get(), left * width, T(0));
                 // The wanted tile is the upper triangle, or the upper right quarter where there are two halves.
                 table.rank_update(tile.get(), width, numbers, numbers, width, n, 0, left, begin, width);
+                if (++summed % kGramianBlocks != 0 && at + n < count * (part + 1) / parts) continue;
                 for (std::int64_t i = 0; i < left; ++i) {
                     for (std::int64_t j = same ? i : 0; j < right; ++j) {
                         sum[i * kTile + j] += static_cast<double>(tile.get()[i * width + begin + j]);
                     }
                 }
+                std::fill_n(tile.get(), left * width, T(0));
             }
         },
         run.interrupted);
