@@ -8,6 +8,7 @@
 #include <optional>
 #include <vector>
 
+#include "fixed_store.hpp"
 #include "kernels.hpp"
 #include "long_rows.hpp"
 #include "parallel.hpp"
@@ -452,11 +453,13 @@ void solve(const Csr& matrix, T* target, const T* other, const double* gram, con
         side.stride = padded(factors, 2 * kPad);
         side.split_entries = kMostSplitEntries;
     }
+    std::optional<FixedStore<T>> fixed;
+    if (solver == Solver::cholesky && !table.tiles) fixed.emplace(matrix, other, factors, gram, basis, weights, run, side);
     const TurnedStore<T> turned(matrix, other, factors, basis, weights, run, side);
     const std::vector<std::int64_t> split = long_rows(matrix, factors, solver);
     if (!split.empty()) {
         whole.cg_steps = cg_steps;
-        if (solver == Solver::cholesky) whole.stride = side.stride, whole.split_entries = side.split_entries;
+        if (side.split_entries > 0) whole.stride = side.stride, whole.split_entries = side.split_entries;
         solve_long_rows(split, whole, gram, weights, solver, run);
     }
     const Aligned<T> scaled(side.stride * side.stride);
@@ -488,7 +491,7 @@ void solve(const Csr& matrix, T* target, const T* other, const double* gram, con
     const Needs needs{.factors = factors,
                       .stride = side.stride,
                       .capacity = side.capacity,
-                      .packed_entries = std::max(side.half_entries, 2 * side.split_entries),
+                      .packed_entries = std::max({side.half_entries, 2 * side.split_entries, side.fixed_entries}),
                       .narrow_entries = side.narrow_entries,
                       .batch = side.turned != nullptr ? kTurned : side.batch,
                       .together = together ? table.lanes : 0,

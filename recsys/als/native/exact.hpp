@@ -1,6 +1,7 @@
 // Exact solutions by Cholesky: for kernels.cpp alone.
 #pragma once
 
+#include "exact_fixed.hpp"
 #include "exact_short.hpp"
 #include "together.hpp"
 
@@ -64,7 +65,7 @@ void substitute(std::int64_t factors, std::int64_t stride, const Scratch<T>& scr
     }
 }
 
-// The normal equations of a row by tiles, where the variant has them, else by registers.
+// The normal equations of a row by tiles or whole numbers, where the variant has them, else by registers.
 template <class T>
 bool exact_equations(const Side<T>& side, const Row<T>& row, const Scratch<T>& scratch) {
 #if defined(ALSATIAN_TILES)
@@ -73,6 +74,16 @@ bool exact_equations(const Side<T>& side, const Row<T>& row, const Scratch<T>& s
             if (side.factors == 64) return normal_equations_split<64>(side, row, scratch);
             if (side.factors == 128) return normal_equations_split<128>(side, row, scratch);
             return normal_equations_split<0>(side, row, scratch);
+        }
+    }
+#endif
+#if defined(ALSATIAN_FIXED)
+    if constexpr (sizeof(T) == 4) {
+        if (side.fixed != nullptr && row.n > 0) {
+            const Fixed made = side.stride == 64    ? fixed_equations<64>(side, row, scratch)
+                               : side.stride == 128 ? fixed_equations<128>(side, row, scratch)
+                                                    : fixed_equations<0>(side, row, scratch);
+            if (made != Fixed::refused) return made == Fixed::done;
         }
     }
 #endif

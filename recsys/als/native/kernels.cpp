@@ -55,6 +55,14 @@ constexpr bool kHasTiles = true;
 constexpr bool kHasTiles = false;
 #endif
 
+template <class T>
+constexpr auto fix_of() -> decltype(Kernels<T>::fix) {
+#if defined(ALSATIAN_FIXED)
+    if constexpr (sizeof(T) == 4) return fix_rows;
+#endif
+    return nullptr;
+}
+
 #if defined(ALSATIAN_NARROW)
 constexpr bool kNarrow = true;
 #else
@@ -70,6 +78,7 @@ constexpr Kernels<T> kTable = {kWidth<T>,
                                solve_cg_half<T>,
                                halve<T>,
                                turn_all<T>,
+                               fix_of<T>(),
                                lengths<T>,
                                lay_out_turn,
                                gram_by_tiles<T>,

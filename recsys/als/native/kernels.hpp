@@ -81,6 +81,11 @@ struct Side {
     std::int64_t split_entries;  // the same for `cholesky`, which packs each number twice; 0 for without
     const T* turned;  // `other` in that basis, `stride` numbers a row, for short rows of `cholesky`; may be null
     std::int64_t short_entries;  // how long those are at most; 0 without `turned`
+    const std::int16_t* fixed;    // `other` in whole numbers, `stride` a row (fixed.hpp), for `cholesky`; may be null
+    const float* fixed_scales;    // (others) what a row's numbers are to be multiplied by,
+    const T* fixed_columns;       // (stride) and a column's
+    T fixed_least;                // no eigenvalue of `gramian` is known to be less
+    std::int64_t fixed_entries;   // packed at once, an even number up to kBlockRows
     std::int64_t batch;          // rows of the target that are turned at once, a multiple of kTurned
     std::int64_t narrow_entries;  // of rows of up to so many, weights and other rows are kept near by
     std::int64_t tiled_entries;  // rows of so many are solved with it, where there is one
@@ -151,6 +156,11 @@ struct Kernels {
                   std::uint32_t* to);
     // The same in full width, padded(factors, 32) numbers a row.
     void (*turn)(const T* rows, std::int64_t count, std::int64_t factors, const T* basis, T* to);
+    // The same in whole numbers of 16 bits (fixed.hpp), `stride` a row, after columns are multiplied by `inverse`;
+    // their rows are to be multiplied by `scales`. `room` has places for a row. False where a number is not finite.
+    // Null for variants that do not multiply such numbers.
+    bool (*fix)(const T* rows, std::int64_t count, std::int64_t factors, std::int64_t stride, const T* inverse,
+                T* room, std::int16_t* to, float* scales);
     // The largest and the smallest square of the lengths of rows that are not 0.
     void (*lengths)(const T* rows, std::int64_t count, std::int64_t factors, T* largest, T* smallest);
     // `to` (stride, stride words) <- a basis (factors, stride) as the matrix unit takes it.

@@ -1,0 +1,233 @@
+// Normal equations of exact solves from rows in 16 bits (fixed.hpp): for kernels.cpp alone.
+//
+// With z = sqrt|c| y, what a row's entries add to its matrix is sum_e sign(c_e) z_e z_e'. The columns of y are
+// scaled to about equal size and each row to its largest number, so that both keep 15 bits; z is rounded once
+// more, to a unit u such that sums of a block of entries fit 32 bits. What that does to the solution is known
+// beforehand. The error of A is D'Z + Z'D with D the rounding of Z, and Z'Z <= A: relative to A it is at most
+//
+//     2 |D| / sqrt(least eigenvalue of A),  |D| about u (sqrt n + sqrt f) / 3
+//
+// and that eigenvalue is at least that of a G + lambda I. Rows for which this is not small are left to full
+// width.
+#pragma once
+
+#include "fixed.hpp"
+#include "normal.hpp"
+
+namespace alsatian::als {
+namespace {
+
+#if defined(ALSATIAN_FIXED)
+
+// Entries ahead of the one being packed whose factors are asked for.
+constexpr std::int64_t kAheadFixed = 32;
+// Squared: how far, relative to itself, rounding may move a row's matrix. The error of the solution is of that
+// order, that of the objective its square.
+constexpr float kMostRounding = 1e-4f;
+
+// What `factors` numbers of each of `count` rows become; false where one is not finite.
+inline bool fix_rows(const float* rows, std::int64_t count, std::int64_t factors, std::int64_t stride,
+                     const float* inverse_columns, float* room, std::int16_t* to, float* scales) {
+    for (std::int64_t row = 0; row < count; ++row, rows += factors, to += stride) {
+        copy_row(rows, factors, stride, room);
+        FloatLanes sizes{}, wrong{};
+        for (std::int64_t k = 0; k < stride; k += kWords) {
+            const FloatLanes number = load(room + k) * load(inverse_columns + k);
+            const FloatLanes size = number > 0.0f ? number : -number;
+            sizes = size > sizes ? size : sizes;
+            wrong += number - number;
+        }
+        if (!finite(sum_lanes<float>(wrong))) return false;
+        float most = 0.0f;
+        for (std::int64_t k = 0; k < kWords; ++k) most = sizes[k] > most ? sizes[k] : most;
+        const float scale = most / kFixedMost;
+        const bool some = scale > 1e-30f;
+        scales[row] = some ? scale : 0.0f;
+        to_fixed(room, inverse_columns, some ? kFixedMost / most : 0.0f, stride, to);
+    }
+    return true;
+}
+
+// Weights of a block of n entries: scratch.labels <- labels times the scales of their rows, scratch.excess <- the
+// numbers by which rows are multiplied, `numbers` the same in 16 bits (a place more, 0, where n is odd). Bits of
+// `turned` tell of entries with a negative weight. Returns the unit of what comes out, 0 where all weights are,
+// and something not finite where they cannot be told apart.
+inline float weigh_fixed(const Side<float>& side, const Row<float>& row, const Scratch<float>& scratch,
+                         std::int64_t entry, std::int64_t n, std::int16_t* numbers, bool& negative) {
+    weigh_entries(side, row, entry, n, padded(n, kGroup), scratch.labels, scratch.excess);
+    float sizes[kBlockRows];
+    float most = 0.0f, square = 0.0f;
+    negative = false;
+    for (std::int64_t e = 0; e < n; ++e) {
+        const float scale = side.fixed_scales[side.indices[entry + e]];
+        scratch.labels[e] *= scale;
+        sizes[e] = scale;
+    }
+    for (std::int64_t e = 0; e < n; ++e) {
+        const float c = scratch.excess[e];
+        negative |= c < 0.0f;
+        sizes[e] *= __builtin_sqrtf(__builtin_fabsf(c));
+    }
+    for (std::int64_t e = 0; e < n; ++e) {
+        most = sizes[e] > most ? sizes[e] : most;
+        square += sizes[e] * sizes[e];
+    }
+    if (most == 0.0f) return 0.0f;
+    const float length = __builtin_sqrtf(square);
+    const float by_length = kFixedLength / length, by_most = kFixedMost / most;
+    const float scale = by_length < by_most ? by_length : by_most;
+    for (std::int64_t e = 0; e < n; ++e) numbers[e] = static_cast<std::int16_t>(sizes[e] * scale + 0.5f);
+    numbers[n] = 0;
+    return length > 1e-15f ? 32768.0f / scale : __builtin_inff();
+}
+
+ALSATIAN_INLINE void ask_fixed(const Side<float>& side, std::int64_t entry, std::int64_t stride) {
+    const std::int16_t* const from = side.fixed + side.indices[entry] * stride;
+    for (std::int64_t k = 0; k < stride; k += 32) __builtin_prefetch(from + k);
+}
+
+// scratch.right <- pairs of entries side by side, times `numbers`; scratch.r += labels times rows.
+template <std::int64_t S>
+ALSATIAN_INLINE void pack_fixed(const Side<float>& side, const Row<float>& row, const Scratch<float>& scratch,
+                                std::int64_t entry, std::int64_t n, const std::int16_t* numbers) {
+    const std::int64_t stride = known<S>(side.stride);
+    constexpr std::int64_t kHeld = S > 0 && S <= 8 * kWords ? S / kWords : 0;  // sums that stay in registers
+    FloatLanes sums[kHeld > 0 ? kHeld : 1];
+    for (std::int64_t k = 0; k < kHeld; ++k) sums[k] = load(scratch.r + k * kWords);
+    const Words none = no_words();
+    std::uint32_t* to = scratch.right;
+    for (std::int64_t e = 0; e < n; e += 2, to += stride) {
+        const std::int64_t ahead = entry + e + kAheadFixed, odd = e + 1 < n ? e + 1 : e;
+        if (ahead + 1 < row.ahead_end) {
+            ask_fixed(side, ahead, stride);
+            ask_fixed(side, ahead + 1, stride);
+        }
+        const std::int16_t* const a = side.fixed + side.indices[entry + e] * stride;
+        const std::int16_t* const b = side.fixed + side.indices[entry + odd] * stride;
+        const Words number_a = spread_number(numbers[e]), number_b = spread_number(numbers[e + 1]);
+        // Below, a number of 16 bits becomes the upper half of one of 32.
+        const FloatLanes label_a = spread<float>(scratch.labels[e] * 0x1p-16f);
+        const FloatLanes label_b = spread<float>(odd > e ? scratch.labels[odd] * 0x1p-16f : 0.0f);
+#pragma GCC unroll 8
+        for (std::int64_t k = 0; k < stride; k += 2 * kWords) {
+            const Words row_a = load_words(a + k), row_b = load_words(b + k);
+            const Words part_a = scale_numbers(row_a, number_a), part_b = scale_numbers(row_b, number_b);
+            store_words(to + k, below_pairs(part_a, part_b));
+            store_words(to + k + kWords, above_pairs(part_a, part_b));
+            const auto add = [&](FloatLanes sum, Words half_a, Words half_b) {
+                return sum + label_a * to_lanes(half_a) + label_b * to_lanes(half_b);
+            };
+            if constexpr (kHeld > 0) {
+                FloatLanes* const sum = sums + k / kWords;
+                sum[0] = add(sum[0], below_pairs(none, row_a), below_pairs(none, row_b));
+                sum[1] = add(sum[1], above_pairs(none, row_a), above_pairs(none, row_b));
+            } else {
+                float* const sum = scratch.r + k;
+                store(sum, add(load(sum), below_pairs(none, row_a), below_pairs(none, row_b)));
+                store(sum + kWords, add(load(sum + kWords), above_pairs(none, row_a), above_pairs(none, row_b)));
+            }
+        }
+    }
+    for (std::int64_t k = 0; k < kHeld; ++k) store(scratch.r + k * kWords, sums[k]);
+}
+
+// scratch.left <- the same with entries of a negative weight turned over.
+inline void turn_over(const Scratch<float>& scratch, std::int64_t n, std::int64_t stride) {
+    for (std::int64_t e = 0; e < n; e += 2) {
+        const auto sign = [&](std::int64_t i) { return i < n && scratch.excess[i] < 0.0f ? -1 : 1; };
+        const std::int32_t a = sign(e), b = sign(e + 1);
+        const auto from = reinterpret_cast<const std::int16_t*>(scratch.right + e / 2 * stride);
+        auto* const to = reinterpret_cast<std::int16_t*>(scratch.left + e / 2 * stride);
+        for (std::int64_t k = 0; k < 2 * stride; k += 2) {
+            to[k] = static_cast<std::int16_t>(a * from[k]);
+            to[k + 1] = static_cast<std::int16_t>(b * from[k + 1]);
+        }
+    }
+}
+
+// matrix[i.., j..] <- start + what `pairs` pairs of entries add, for kTileRows rows and `vectors` registers.
+template <int vectors>
+ALSATIAN_INLINE void fixed_tile(const float* start, float* matrix, std::int64_t stride, const std::uint32_t* left,
+                                const std::uint32_t* right, std::int64_t pairs, const float* rows,
+                                const float* columns) {
+    Words sum[kTileRows][vectors];
+    for (std::int64_t i = 0; i < kTileRows; ++i) {
+        for (int v = 0; v < vectors; ++v) sum[i][v] = no_words();
+    }
+    for (std::int64_t p = 0; p < pairs; ++p, left += stride, right += stride) {
+        Words part[vectors];
+        for (int v = 0; v < vectors; ++v) part[v] = load_words(right + v * kWords);
+        for (std::int64_t i = 0; i < kTileRows; ++i) {
+            const Words s = spread_word(left[i]);
+            for (int v = 0; v < vectors; ++v) sum[i][v] = add_pairs(sum[i][v], s, part[v]);
+        }
+    }
+    for (std::int64_t i = 0; i < kTileRows; ++i) {
+        const FloatLanes scale = spread<float>(rows[i]);
+        for (int v = 0; v < vectors; ++v) {
+            const std::int64_t at = i * stride + v * kWords;
+            store(matrix + at, load(start + at) + (scale * load(columns + v * kWords)) * to_lanes(sum[i][v]));
+        }
+    }
+}
+
+// Upper triangle of matrix <- start + left' right; `rows` and `columns` (stride) hold the units.
+inline void fixed_triangle(const float* start, float* matrix, std::int64_t stride, const std::uint32_t* left,
+                           const std::uint32_t* right, std::int64_t pairs, const float* rows, const float* columns) {
+    for (std::int64_t i = 0; i < stride; i += kTileRows) {
+        std::int64_t j = i / kWords * kWords;
+        for (; j + 2 * kWords <= stride; j += 2 * kWords) {
+            const std::int64_t at = i * stride + j;
+            fixed_tile<2>(start + at, matrix + at, stride, left + i, right + j, pairs, rows + i, columns + j);
+        }
+        for (; j < stride; j += kWords) {
+            const std::int64_t at = i * stride + j;
+            fixed_tile<1>(start + at, matrix + at, stride, left + i, right + j, pairs, rows + i, columns + j);
+        }
+    }
+}
+
+enum class Fixed { done, stopped, refused };
+
+// scratch.matrix (upper triangle) <- A, scratch.r <- b. `refused` where rounding would be felt.
+template <std::int64_t S>
+Fixed fixed_equations(const Side<float>& side, const Row<float>& row, const Scratch<float>& scratch) {
+    const std::int64_t stride = known<S>(side.stride);
+    const float* start = side.gramian;
+    if (row.weight != 1.0f) [[unlikely]] {
+        const FloatLanes weight = spread<float>(row.weight);
+        for (std::int64_t k = 0; k < stride * stride; k += kWords) {
+            store(scratch.matrix + k, weight * load(side.gramian + k));
+        }
+        start = scratch.matrix;
+    }
+    fill(scratch.r, 0.0f, stride);
+    const float size = 1.0f + __builtin_sqrtf(static_cast<float>(side.factors) / static_cast<float>(row.n));
+    const float most = kMostRounding * (row.lambda + row.weight * side.fixed_least) / (size * size);
+    float rounding = 0.0f;
+    for (std::int64_t done = 0; done < row.n; done += side.fixed_entries) {
+        if (side.stopping()) return Fixed::stopped;
+        const std::int64_t n = row.n - done < side.fixed_entries ? row.n - done : side.fixed_entries;
+        std::int16_t numbers[kBlockRows + 1];
+        bool negative = false;
+        const float unit = weigh_fixed(side, row, scratch, row.begin + done, n, numbers, negative);
+        rounding += static_cast<float>(n) * unit * unit * (4.0f / 9.0f);
+        if (!(rounding <= most)) return Fixed::refused;
+        pack_fixed<S>(side, row, scratch, row.begin + done, n, numbers);
+        if (negative) turn_over(scratch, n, stride);
+        float* const units = scratch.p;
+        for (std::int64_t k = 0; k < stride; ++k) units[k] = unit * unit * side.fixed_columns[k];
+        fixed_triangle(start, scratch.matrix, stride, negative ? scratch.left : scratch.right, scratch.right,
+                       (n + 1) / 2, units, side.fixed_columns);
+        start = scratch.matrix;
+    }
+    for (std::int64_t k = 0; k < stride; ++k) scratch.r[k] *= side.fixed_columns[k];
+    start_right_side(side, row, scratch.r);
+    for (std::int64_t i = 0; i < side.factors; ++i) scratch.matrix[i * stride + i] += row.lambda;
+    return Fixed::done;
+}
+
+#endif
+
+}  // namespace
+}  // namespace alsatian::als
