@@ -190,7 +190,7 @@ Progress solve_one_by_one(const Side<T>& side, std::int64_t begin, std::int64_t 
 
 // Solves the systems of `count` rows that stand in scratch.matrices and scratch.sides.
 template <class T>
-Progress solve_batch(const Side<T>& side, const std::int64_t* rows, std::int64_t count,
+__attribute__((noinline)) Progress solve_batch(const Side<T>& side, const std::int64_t* rows, std::int64_t count,
                      const Scratch<T>& scratch) {
     const std::int64_t n = padded(side.factors, 4), stride = side.stride;
     const Systems<T> systems(scratch.systems, n);
@@ -198,7 +198,7 @@ Progress solve_batch(const Side<T>& side, const std::int64_t* rows, std::int64_t
     for (std::int64_t i = 0; i < n; ++i) {
         if (i >= side.factors) store(systems.at(i, i), spread<T>(T(1)));
         T* const to = systems.at(i, n);
-        fill(to, T(0), kSquare * kWidth<T>);
+        fill(to, T(0), kAcross * kWidth<T>);
         for (std::int64_t lane = 0; lane < count; ++lane) to[lane] = scratch.sides[lane * stride + i];
     }
     T* const inverses = scratch.solution;

@@ -19,8 +19,8 @@ namespace {
 
 #if defined(ALSATIAN_FIXED)
 
-// Entries ahead of the one being packed whose factors are asked for.
-constexpr std::int64_t kAheadFixed = 32;
+// Entries after the first of a block from which on factors are asked for while the block is multiplied.
+constexpr std::int64_t kAheadFixed = 128;
 // Squared: how far, relative to itself, rounding may move a row's matrix. The error of the solution is of that
 // order, that of the objective its square.
 constexpr float kMostRounding = 1e-4f;
@@ -54,24 +54,33 @@ inline bool fix_rows(const float* rows, std::int64_t count, std::int64_t factors
 // and something not finite where they cannot be told apart.
 inline float weigh_fixed(const Side<float>& side, const Row<float>& row, const Scratch<float>& scratch,
                          std::int64_t entry, std::int64_t n, std::int16_t* numbers, bool& negative) {
-    weigh_entries(side, row, entry, n, padded(n, kGroup), scratch.labels, scratch.excess);
+    weigh_entries(side, row, entry, n, padded(n, kPad), scratch.labels, scratch.excess);
     float sizes[kBlockRows];
-    float most = 0.0f, square = 0.0f;
     negative = false;
     for (std::int64_t e = 0; e < n; ++e) {
         const float scale = side.fixed_scales[side.indices[entry + e]];
         scratch.labels[e] *= scale;
         sizes[e] = scale;
     }
-    for (std::int64_t e = 0; e < n; ++e) {
-        const float c = scratch.excess[e];
-        negative |= c < 0.0f;
-        sizes[e] *= __builtin_sqrtf(__builtin_fabsf(c));
+    for (std::int64_t e = n; e < padded(n, kPad); ++e) sizes[e] = 0.0f;
+    FloatLanes squares{}, largest{}, least{};
+    for (std::int64_t e = 0; e < n; e += kWords) {
+        const FloatLanes c = load(scratch.excess + e), positive = c > 0.0f ? c : -c;
+        float roots[kWords];
+        store(roots, positive);
+        for (std::int64_t k = 0; k < kWords; ++k) roots[k] = __builtin_sqrtf(roots[k]);
+        const FloatLanes size = load(sizes + e) * load(roots);
+        store(sizes + e, size);
+        squares += size * size;
+        largest = size > largest ? size : largest;
+        least = c < least ? c : least;
     }
-    for (std::int64_t e = 0; e < n; ++e) {
-        most = sizes[e] > most ? sizes[e] : most;
-        square += sizes[e] * sizes[e];
+    float most = 0.0f;
+    for (std::int64_t k = 0; k < kWords; ++k) {
+        most = largest[k] > most ? largest[k] : most;
+        negative |= least[k] < 0.0f;
     }
+    const float square = sum_lanes<float>(squares);
     if (most == 0.0f) return 0.0f;
     const float length = __builtin_sqrtf(square);
     const float by_length = kFixedLength / length, by_most = kFixedMost / most;
@@ -81,15 +90,24 @@ inline float weigh_fixed(const Side<float>& side, const Row<float>& row, const S
     return length > 1e-15f ? 32768.0f / scale : __builtin_inff();
 }
 
-ALSATIAN_INLINE void ask_fixed(const Side<float>& side, std::int64_t entry, std::int64_t stride) {
-    const std::int16_t* const from = side.fixed + side.indices[entry] * stride;
-    for (std::int64_t k = 0; k < stride; k += 32) __builtin_prefetch(from + k);
-}
+// Entries [next, end) whose factors are to be asked for.
+struct Asking {
+    const Side<float>& side;
+    std::int64_t next, end;
+
+    ALSATIAN_INLINE void ask(std::int64_t count) {
+        const std::int64_t stop = end - next < count ? end : next + count;
+        for (; next < stop; ++next) {
+            const std::int16_t* const from = side.fixed + side.indices[next] * side.stride;
+            for (std::int64_t k = 0; k < side.stride; k += 32) __builtin_prefetch(from + k, 0, 2);
+        }
+    }
+};
 
 // scratch.right <- pairs of entries side by side, times `numbers`; scratch.r += labels times rows.
 template <std::int64_t S>
-ALSATIAN_INLINE void pack_fixed(const Side<float>& side, const Row<float>& row, const Scratch<float>& scratch,
-                                std::int64_t entry, std::int64_t n, const std::int16_t* numbers) {
+__attribute__((noinline)) void pack_fixed(const Side<float>& side, const Scratch<float>& scratch, std::int64_t entry,
+                                          std::int64_t n, const std::int16_t* numbers) {
     const std::int64_t stride = known<S>(side.stride);
     constexpr std::int64_t kHeld = S > 0 && S <= 8 * kWords ? S / kWords : 0;  // sums that stay in registers
     FloatLanes sums[kHeld > 0 ? kHeld : 1];
@@ -97,11 +115,7 @@ ALSATIAN_INLINE void pack_fixed(const Side<float>& side, const Row<float>& row, 
     const Words none = no_words();
     std::uint32_t* to = scratch.right;
     for (std::int64_t e = 0; e < n; e += 2, to += stride) {
-        const std::int64_t ahead = entry + e + kAheadFixed, odd = e + 1 < n ? e + 1 : e;
-        if (ahead + 1 < row.ahead_end) {
-            ask_fixed(side, ahead, stride);
-            ask_fixed(side, ahead + 1, stride);
-        }
+        const std::int64_t odd = e + 1 < n ? e + 1 : e;
         const std::int16_t* const a = side.fixed + side.indices[entry + e] * stride;
         const std::int16_t* const b = side.fixed + side.indices[entry + odd] * stride;
         const Words number_a = spread_number(numbers[e]), number_b = spread_number(numbers[e + 1]);
@@ -145,46 +159,62 @@ inline void turn_over(const Scratch<float>& scratch, std::int64_t n, std::int64_
     }
 }
 
-// matrix[i.., j..] <- start + what `pairs` pairs of entries add, for kTileRows rows and `vectors` registers.
-template <int vectors>
+// matrix[i.., j..] <- start + what `pairs` pairs of entries add, for `rows` rows and `vectors` registers. The
+// units are those of its rows times those of its columns.
+template <int rows, int vectors>
 ALSATIAN_INLINE void fixed_tile(const float* start, float* matrix, std::int64_t stride, const std::uint32_t* left,
-                                const std::uint32_t* right, std::int64_t pairs, const float* rows,
-                                const float* columns) {
-    Words sum[kTileRows][vectors];
-    for (std::int64_t i = 0; i < kTileRows; ++i) {
+                                const std::uint32_t* right, std::int64_t pairs, const float* row_units,
+                                const float* column_units) {
+    Words sum[rows][vectors];
+    for (int i = 0; i < rows; ++i) {
         for (int v = 0; v < vectors; ++v) sum[i][v] = no_words();
     }
     for (std::int64_t p = 0; p < pairs; ++p, left += stride, right += stride) {
         Words part[vectors];
         for (int v = 0; v < vectors; ++v) part[v] = load_words(right + v * kWords);
-        for (std::int64_t i = 0; i < kTileRows; ++i) {
-            const Words s = spread_word(left[i]);
-            for (int v = 0; v < vectors; ++v) sum[i][v] = add_pairs(sum[i][v], s, part[v]);
-        }
+        for (int i = 0; i < rows; ++i) add_pairs<vectors>(sum[i], left + i, part);
     }
-    for (std::int64_t i = 0; i < kTileRows; ++i) {
-        const FloatLanes scale = spread<float>(rows[i]);
+    for (int i = 0; i < rows; ++i) {
+        const FloatLanes unit = spread<float>(row_units[i]);
         for (int v = 0; v < vectors; ++v) {
             const std::int64_t at = i * stride + v * kWords;
-            store(matrix + at, load(start + at) + (scale * load(columns + v * kWords)) * to_lanes(sum[i][v]));
+            store(matrix + at, load(start + at) + (unit * load(column_units + v * kWords)) * to_lanes(sum[i][v]));
         }
     }
 }
 
-// Upper triangle of matrix <- start + left' right; `rows` and `columns` (stride) hold the units.
-inline void fixed_triangle(const float* start, float* matrix, std::int64_t stride, const std::uint32_t* left,
-                           const std::uint32_t* right, std::int64_t pairs, const float* rows, const float* columns) {
-    for (std::int64_t i = 0; i < stride; i += kTileRows) {
-        std::int64_t j = i / kWords * kWords;
-        for (; j + 2 * kWords <= stride; j += 2 * kWords) {
-            const std::int64_t at = i * stride + j;
-            fixed_tile<2>(start + at, matrix + at, stride, left + i, right + j, pairs, rows + i, columns + j);
-        }
-        for (; j < stride; j += kWords) {
-            const std::int64_t at = i * stride + j;
-            fixed_tile<1>(start + at, matrix + at, stride, left + i, right + j, pairs, rows + i, columns + j);
-        }
+// What a block of packed entries adds to a row's matrix: numbers from `start`, units by row and by column.
+struct FixedBlock {
+    const float* start;
+    const std::uint32_t* left;
+    const std::uint32_t* right;
+    std::int64_t pairs;
+    const float* row_units;
+    const float* column_units;
+};
+
+// Rows [i, i + rows) of the upper triangle of matrix <- start + left' right; what it writes left of the diagonal is
+// of no account.
+template <int rows>
+ALSATIAN_INLINE void fixed_rows(const FixedBlock& block, float* matrix, std::int64_t stride, std::int64_t i) {
+    const auto tile = [&](auto multiply, std::int64_t j) {
+        multiply(block.start + i * stride + j, matrix + i * stride + j, stride, block.left + i, block.right + j,
+                 block.pairs, block.row_units + i, block.column_units + j);
+    };
+    std::int64_t j = i / kWords * kWords;
+    for (; j + 2 * kWords <= stride; j += 2 * kWords) tile(fixed_tile<rows, 2>, j);
+    if (j < stride) tile(fixed_tile<rows, 1>, j);
+}
+
+__attribute__((noinline)) inline void fixed_triangle(const FixedBlock& block, float* matrix, std::int64_t stride,
+                                                     Asking asking) {
+    const std::int64_t share = (asking.end - asking.next) * kFixedRows / stride + 1;
+    std::int64_t i = 0;
+    for (; i + kFixedRows <= stride; i += kFixedRows) {
+        asking.ask(share);
+        fixed_rows<kFixedRows>(block, matrix, stride, i);
     }
+    for (; i < stride; i += 2) fixed_rows<2>(block, matrix, stride, i);
 }
 
 enum class Fixed { done, stopped, refused };
@@ -213,12 +243,15 @@ Fixed fixed_equations(const Side<float>& side, const Row<float>& row, const Scra
         const float unit = weigh_fixed(side, row, scratch, row.begin + done, n, numbers, negative);
         rounding += static_cast<float>(n) * unit * unit * (4.0f / 9.0f);
         if (!(rounding <= most)) return Fixed::refused;
-        pack_fixed<S>(side, row, scratch, row.begin + done, n, numbers);
+        pack_fixed<S>(side, scratch, row.begin + done, n, numbers);
         if (negative) turn_over(scratch, n, stride);
+        const std::int64_t ahead = row.begin + done + kAheadFixed, end = row.ahead_end;
+        const Asking asking{side, ahead < end ? ahead : end, ahead + n < end ? ahead + n : end};
         float* const units = scratch.p;
         for (std::int64_t k = 0; k < stride; ++k) units[k] = unit * unit * side.fixed_columns[k];
-        fixed_triangle(start, scratch.matrix, stride, negative ? scratch.left : scratch.right, scratch.right,
-                       (n + 1) / 2, units, side.fixed_columns);
+        fixed_triangle({start, negative ? scratch.left : scratch.right, scratch.right, (n + 1) / 2, units,
+                        side.fixed_columns},
+                       scratch.matrix, stride, asking);
         start = scratch.matrix;
     }
     for (std::int64_t k = 0; k < stride; ++k) scratch.r[k] *= side.fixed_columns[k];

@@ -23,17 +23,18 @@ constexpr float kFixedLength = 46300.0f;
 
 using Words = __m512i;
 constexpr std::int64_t kWords = 16;  // of 32 bits, in a register
+constexpr int kFixedRows = 8;        // 8 x 2 sums of the 32 registers
 
 inline __attribute__((always_inline)) Words load_words(const void* from) { return _mm512_loadu_si512(from); }
 inline __attribute__((always_inline)) void store_words(void* to, Words v) { _mm512_storeu_si512(to, v); }
 inline __attribute__((always_inline)) Words no_words() { return _mm512_setzero_si512(); }
-inline __attribute__((always_inline)) Words spread_word(std::uint32_t word) {
-    return _mm512_set1_epi32(static_cast<int>(word));
-}
 inline __attribute__((always_inline)) Words spread_number(std::int16_t number) { return _mm512_set1_epi16(number); }
-// sum + the products of each two numbers of 16 bits
-inline __attribute__((always_inline)) Words add_pairs(Words sum, Words a, Words b) {
-    return _mm512_add_epi32(sum, _mm512_madd_epi16(a, b));
+// sum[v] += the products of each two numbers of 16 bits of a word, the same for all, and of part[v]
+template <int vectors>
+inline __attribute__((always_inline)) void add_pairs(Words (&sum)[vectors], const std::uint32_t* word,
+                                                     const Words (&part)[vectors]) {
+    const Words s = _mm512_set1_epi32(static_cast<int>(*word));
+    for (int v = 0; v < vectors; ++v) sum[v] = _mm512_add_epi32(sum[v], _mm512_madd_epi16(s, part[v]));
 }
 // a b / 2^15, rounded
 inline __attribute__((always_inline)) Words scale_numbers(Words a, Words b) { return _mm512_mulhrs_epi16(a, b); }
@@ -47,6 +48,7 @@ inline __attribute__((always_inline)) Words packed(Words a, Words b) { return _m
 
 using Words = __m256i;
 constexpr std::int64_t kWords = 8;
+constexpr int kFixedRows = 6;  // 6 x 2 sums of the 16 registers
 
 inline __attribute__((always_inline)) Words load_words(const void* from) {
     return _mm256_loadu_si256(static_cast<const __m256i*>(from));
@@ -55,12 +57,17 @@ inline __attribute__((always_inline)) void store_words(void* to, Words v) {
     _mm256_storeu_si256(static_cast<__m256i*>(to), v);
 }
 inline __attribute__((always_inline)) Words no_words() { return _mm256_setzero_si256(); }
-inline __attribute__((always_inline)) Words spread_word(std::uint32_t word) {
-    return _mm256_set1_epi32(static_cast<int>(word));
-}
 inline __attribute__((always_inline)) Words spread_number(std::int16_t number) { return _mm256_set1_epi16(number); }
-inline __attribute__((always_inline)) Words add_pairs(Words sum, Words a, Words b) {
-    return _mm256_add_epi32(sum, _mm256_madd_epi16(a, b));
+// In this order, for in the one that the compiler finds a loop of these may take twice as long.
+template <int vectors>
+inline __attribute__((always_inline)) void add_pairs(Words (&sum)[vectors], const std::uint32_t* word,
+                                                     const Words (&part)[vectors]) {
+    Words s, product;
+    asm volatile("vpbroadcastd %1, %0" : "=x"(s) : "m"(*word));
+    for (int v = 0; v < vectors; ++v) {
+        asm volatile("vpmaddwd %1, %2, %0" : "=x"(product) : "x"(s), "x"(part[v]));
+        asm volatile("vpaddd %1, %0, %0" : "+x"(sum[v]) : "x"(product));
+    }
 }
 inline __attribute__((always_inline)) Words scale_numbers(Words a, Words b) { return _mm256_mulhrs_epi16(a, b); }
 inline __attribute__((always_inline)) Words below_pairs(Words a, Words b) { return _mm256_unpacklo_epi16(a, b); }

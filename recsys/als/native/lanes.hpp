@@ -134,6 +134,25 @@ inline void sum_lanes8<float>(const FloatLanes* v, float* sums) {
     _mm256_storeu_ps(sums, _mm256_add_ps(_mm256_permute2f128_ps(a, b, 0x20),
                                          _mm256_permute2f128_ps(a, b, 0x31)));
 }
+
+// 8 x 8 numbers, rows `from_stride` apart, transposed; halves of rows are put in place by loads.
+inline __attribute__((always_inline)) void transpose8(const float* from, std::int64_t from_stride, float* to) {
+    for (int half = 0; half < 2; ++half) {
+        __m256 part[4];
+        for (int i = 0; i < 4; ++i) {
+            const float* const at = from + i * from_stride + 4 * half;
+            part[i] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(at)), _mm_loadu_ps(at + 4 * from_stride),
+                                           1);
+        }
+        const __m256 low01 = _mm256_unpacklo_ps(part[0], part[1]), high01 = _mm256_unpackhi_ps(part[0], part[1]);
+        const __m256 low23 = _mm256_unpacklo_ps(part[2], part[3]), high23 = _mm256_unpackhi_ps(part[2], part[3]);
+        float* const out = to + 32 * half;
+        _mm256_storeu_ps(out, _mm256_shuffle_ps(low01, low23, 0x44));
+        _mm256_storeu_ps(out + 8, _mm256_shuffle_ps(low01, low23, 0xEE));
+        _mm256_storeu_ps(out + 16, _mm256_shuffle_ps(high01, high23, 0x44));
+        _mm256_storeu_ps(out + 24, _mm256_shuffle_ps(high01, high23, 0xEE));
+    }
+}
 #endif
 
 }  // namespace

@@ -13,10 +13,13 @@
 namespace alsatian::als {
 namespace {
 
+// Sums of kSquare rows and as many columns, on the diagonal, or kAcross, right of it: as many as registers hold,
+// and enough for none to wait for the last. More rows than columns: what is read again for each rows is columns.
+constexpr std::int64_t kSquare = 4;
 #if defined(__AVX512F__)
-constexpr std::int64_t kSquare = 4;  // 4 x 4 sums of the 32 registers
+constexpr std::int64_t kAcross = 4;
 #else
-constexpr std::int64_t kSquare = 2;
+constexpr std::int64_t kAcross = 2;
 #endif
 
 // Where number (i, j), i <= j, of the systems stands, in registers. Only the upper triangle has a place, in
@@ -43,7 +46,7 @@ class Systems {
 
 // Lays rows i of kWidth matrices (`stride` x `stride`, upper triangles) side by side.
 template <class T>
-void interleave(const T* matrices, std::int64_t stride, std::int64_t n, const Systems<T>& systems) {
+__attribute__((noinline)) void interleave(const T* matrices, std::int64_t stride, std::int64_t n, const Systems<T>& systems) {
     for (std::int64_t i = 0; i < n; ++i) {
         for (std::int64_t j = i / kPad * kPad; j < n; j += kPad) {
             const T* const from = matrices + i * stride + j;
@@ -51,6 +54,13 @@ void interleave(const T* matrices, std::int64_t stride, std::int64_t n, const Sy
             if constexpr (sizeof(T) == 4) {
                 transpose_words(reinterpret_cast<const std::uint32_t*>(from), stride * stride,
                                 reinterpret_cast<std::uint32_t*>(systems.at(i, j)), kWidth<T>);
+                continue;
+            }
+#endif
+#if defined(__AVX2__) && !defined(__AVX512F__)
+            if constexpr (sizeof(T) == 4) {
+                transpose8(from, stride * stride, systems.at(i, j));
+                transpose8(from + 8, stride * stride, systems.at(i, j + 8));
                 continue;
             }
 #endif
@@ -72,22 +82,52 @@ inline Lanes<T> inverse_root(Lanes<T> v) {
 }
 
 // sum[a][b] -= sum over k < rows of U(k, i + a) U(k, j + b)
-template <class T>
+template <std::int64_t across, class T>
 inline __attribute__((always_inline)) void subtract_products(const Systems<T>& u, std::int64_t rows,
                                                              std::int64_t i, std::int64_t j,
-                                                             Lanes<T> (&sum)[kSquare][kSquare]) {
-    const std::int64_t across = (j - i) * kWidth<T>;
+                                                             Lanes<T> (&sum)[kSquare][across]) {
+    const std::int64_t away = (j - i) * kWidth<T>;
     for (std::int64_t first = 0; first < rows; first += kPad) {
         const std::int64_t count = rows - first < kPad ? rows - first : kPad;
         const std::int64_t pitch = u.row(first / kPad);
         const T* from = u.at(first, i);
         for (const T* const end = from + count * pitch; from != end; from += pitch) {
-            Lanes<T> right[kSquare];
-            for (std::int64_t b = 0; b < kSquare; ++b) right[b] = load(from + across + b * kWidth<T>);
+            Lanes<T> right[across];
+#pragma GCC unroll 4
+            for (std::int64_t b = 0; b < across; ++b) right[b] = load(from + away + b * kWidth<T>);
+#pragma GCC unroll 4
             for (std::int64_t a = 0; a < kSquare; ++a) {
                 const Lanes<T> left = load(from + a * kWidth<T>);
-                for (std::int64_t b = 0; b < kSquare; ++b) sum[a][b] -= left * right[b];
+#pragma GCC unroll 4
+                for (std::int64_t b = 0; b < across; ++b) sum[a][b] -= left * right[b];
             }
+        }
+    }
+}
+
+// Rows [i, i + kSquare) of U from column j on, once their square on the diagonal is done.
+template <std::int64_t across, class T>
+inline __attribute__((always_inline)) void finish_rows(const Systems<T>& u, std::int64_t i, std::int64_t j,
+                                                       const Lanes<T> (&corner)[kSquare][kSquare],
+                                                       const T* inverses) {
+    T* const first = u.at(i, j);
+    const std::int64_t pitch = u.row(i / kPad);
+    Lanes<T> sum[kSquare][across];
+#pragma GCC unroll 4
+    for (std::int64_t a = 0; a < kSquare; ++a) {
+#pragma GCC unroll 4
+        for (std::int64_t b = 0; b < across; ++b) sum[a][b] = load(first + a * pitch + b * kWidth<T>);
+    }
+    subtract_products<across>(u, i, i, j, sum);
+#pragma GCC unroll 4
+    for (std::int64_t a = 0; a < kSquare; ++a) {
+        const Lanes<T> inverse = load(inverses + (i + a) * kWidth<T>);
+#pragma GCC unroll 4
+        for (std::int64_t b = 0; b < across; ++b) {
+            sum[a][b] *= inverse;
+#pragma GCC unroll 4
+            for (std::int64_t c = a + 1; c < kSquare; ++c) sum[c][b] -= corner[a][c] * sum[a][b];
+            store(first + a * pitch + b * kWidth<T>, sum[a][b]);
         }
     }
 }
@@ -95,51 +135,45 @@ inline __attribute__((always_inline)) void subtract_products(const Systems<T>& u
 // A = U'U in place, and U'^-1 b in the column after it; `inverses` (n registers) <- 1 / U(i, i).
 // lost[lane] is set where a pivot is lost to rounding: what else comes out in that lane means nothing.
 template <class T>
-void factorize_together(const Systems<T>& u, std::int64_t n, T epsilon, T* inverses, T* lost) {
+__attribute__((noinline)) void factorize_together(const Systems<T>& u, std::int64_t n, T epsilon, T* inverses,
+                                                  T* lost) {
+    const Lanes<T> one = spread<T>(T(1));
+    Lanes<T> gone{};
     for (std::int64_t i = 0; i < n; i += kSquare) {
-        Lanes<T> sum[kSquare][kSquare], corner[kSquare][kSquare], least[kSquare];
+        T* const first = u.at(i, i);
+        const std::int64_t pitch = u.row(i / kPad);
+        Lanes<T> corner[kSquare][kSquare], least[kSquare];
+#pragma GCC unroll 4
         for (std::int64_t a = 0; a < kSquare; ++a) {
-            for (std::int64_t b = 0; b < kSquare; ++b) corner[a][b] = load(u.at(i + a, i + b));
+#pragma GCC unroll 4
+            for (std::int64_t b = 0; b < kSquare; ++b) corner[a][b] = load(first + a * pitch + b * kWidth<T>);
             least[a] = spread<T>(T(4) * epsilon) * corner[a][a];
         }
-        subtract_products(u, i, i, i, corner);
+        subtract_products<kSquare>(u, i, i, i, corner);
+#pragma GCC unroll 4
         for (std::int64_t a = 0; a < kSquare; ++a) {
-            T pivot[kWidth<T>], bound[kWidth<T>];
-            store(pivot, corner[a][a]);
-            store(bound, least[a]);
-            for (std::int64_t lane = 0; lane < kWidth<T>; ++lane) {
-                if (!(pivot[lane] > bound[lane])) {
-                    lost[lane] = pivot[lane] = T(1);
-                }
-            }
-            const Lanes<T> inverse = inverse_root<T>(load(pivot));
+            const auto kept = corner[a][a] > least[a];
+            gone = kept ? gone : one;
+            const Lanes<T> inverse = inverse_root<T>(kept ? corner[a][a] : one);
             store(inverses + (i + a) * kWidth<T>, inverse);
+#pragma GCC unroll 4
             for (std::int64_t b = a; b < kSquare; ++b) corner[a][b] *= inverse;
+#pragma GCC unroll 4
             for (std::int64_t c = a + 1; c < kSquare; ++c) {
+#pragma GCC unroll 4
                 for (std::int64_t b = c; b < kSquare; ++b) corner[c][b] -= corner[a][c] * corner[a][b];
             }
-            for (std::int64_t b = a; b < kSquare; ++b) store(u.at(i + a, i + b), corner[a][b]);
+#pragma GCC unroll 4
+            for (std::int64_t b = a; b < kSquare; ++b) store(first + a * pitch + b * kWidth<T>, corner[a][b]);
         }
-        for (std::int64_t j = i + kSquare; j <= n; j += kSquare) {
-            for (std::int64_t a = 0; a < kSquare; ++a) {
-                for (std::int64_t b = 0; b < kSquare; ++b) sum[a][b] = load(u.at(i + a, j + b));
-            }
-            subtract_products(u, i, i, j, sum);
-            for (std::int64_t a = 0; a < kSquare; ++a) {
-                const Lanes<T> inverse = load(inverses + (i + a) * kWidth<T>);
-                for (std::int64_t b = 0; b < kSquare; ++b) {
-                    sum[a][b] *= inverse;
-                    for (std::int64_t c = a + 1; c < kSquare; ++c) sum[c][b] -= corner[a][c] * sum[a][b];
-                    store(u.at(i + a, j + b), sum[a][b]);
-                }
-            }
-        }
+        for (std::int64_t j = i + kSquare; j <= n; j += kAcross) finish_rows<kAcross>(u, i, j, corner, inverses);
     }
+    store(lost, gone);
 }
 
 // x (n registers) <- U^-1 of the column after U.
 template <class T>
-void substitute_together(const Systems<T>& u, std::int64_t n, const T* inverses, T* x) {
+__attribute__((noinline)) void substitute_together(const Systems<T>& u, std::int64_t n, const T* inverses, T* x) {
     for (std::int64_t i = n; i-- > 0;) {
         Lanes<T> sum[4] = {load(u.at(i, n))};
         std::int64_t j = i + 1;
