@@ -22,8 +22,8 @@ namespace {
 // Entries after the first of a block from which on factors are asked for while the block is multiplied.
 constexpr std::int64_t kAheadFixed = 128;
 // Squared: how far, relative to itself, rounding may move a row's matrix. The error of the solution is of that
-// order, that of the objective its square.
-constexpr float kMostRounding = 1e-4f;
+// order, that of the objective its square. In training it is a tenth of that and less (benchmarks/NOTES.md).
+constexpr float kMostRounding = 1e-6f;
 
 // What `factors` numbers of each of `count` rows become; false where one is not finite.
 inline bool fix_rows(const float* rows, std::int64_t count, std::int64_t factors, std::int64_t stride,
@@ -84,7 +84,8 @@ inline float weigh_fixed(const Side<float>& side, const Row<float>& row, const S
     if (most == 0.0f) return 0.0f;
     const float length = __builtin_sqrtf(square);
     const float by_length = kFixedLength / length, by_most = kFixedMost / most;
-    const float scale = by_length < by_most ? by_length : by_most;
+    // The largest is a whole number: else rows of one weight would all be off by the same.
+    const float scale = __builtin_floorf((by_length < by_most ? by_length : by_most) * most) / most;
     for (std::int64_t e = 0; e < n; ++e) numbers[e] = static_cast<std::int16_t>(sizes[e] * scale + 0.5f);
     numbers[n] = 0;
     return length > 1e-15f ? 32768.0f / scale : __builtin_inff();

@@ -13,6 +13,7 @@ from .conftest import every_kind_of_row, random_factors, random_matrix
 
 OBJECTIVE = Objective(alpha=1.5, unobserved=0.3, regularization=0.05, exponent=0.5)
 COLUMNS = 110
+WHOLE_NUMBERS = ("avx2", "avx512")
 
 
 def solve_half(
@@ -65,6 +66,11 @@ def worst(found: np.ndarray, expected: np.ndarray) -> float:
     return float((np.abs(found - expected) / size).max())
 
 
+def tolerance(variant: str) -> float:
+    """Two parts of 8 bits keep 16; whole numbers are rounded by a thousandth of the row's matrix at most."""
+    return 3e-3 if variant in WHOLE_NUMBERS else 1e-3
+
+
 @pytest.mark.parametrize("factors", [96, 100, 128, 160])
 @pytest.mark.parametrize("exponent", [0.0, 0.5])
 def test_agrees_with_the_twin(variant, factors, exponent):
@@ -75,7 +81,9 @@ def test_agrees_with_the_twin(variant, factors, exponent):
     reference.solve_cholesky(matrix, expected, other, objective)
     found = np.zeros((matrix.shape[0], factors), np.float32)
     solve_half(matrix, found, other, objective, variant=variant)
-    assert worst(found, expected) < 1e-3
+    assert worst(found, expected) < tolerance(variant)
+    if variant in WHOLE_NUMBERS:  # which read eigenvalues for another reason: test_whole_numbers.py
+        return
     plain = np.zeros_like(found)
     solve_half(matrix, plain, other, objective, turned=False, variant=variant)
     differ = (found != plain).any(axis=1)
@@ -99,7 +107,7 @@ def test_weights_of_rows_and_columns(variant):
     reference.solve_cholesky(matrix, expected, other, OBJECTIVE, terms)
     found = np.zeros((matrix.shape[0], factors), np.float32)
     solve_half(matrix, found, other, variant=variant, terms=terms)
-    assert worst(found, expected) < 1e-3
+    assert worst(found, expected) < tolerance(variant)
 
 
 def test_thread_count_does_not_change_a_bit(variant):
@@ -134,7 +142,7 @@ def test_without_unobserved_pairs(variant):
     reference.solve_cholesky(matrix, expected, other, objective)
     found = np.zeros((matrix.shape[0], 128), np.float32)
     solve_half(matrix, found, other, objective, variant=variant)
-    assert worst(found, expected) < 1e-3
+    assert worst(found, expected) < tolerance(variant)
 
 
 def test_confidence_that_hardly_exceeds_the_unobserved_weight(variant):
