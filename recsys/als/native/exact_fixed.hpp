@@ -160,30 +160,6 @@ inline void turn_over(const Scratch<float>& scratch, std::int64_t n, std::int64_
     }
 }
 
-// matrix[i.., j..] <- start + what `pairs` pairs of entries add, for `rows` rows and `vectors` registers. The
-// units are those of its rows times those of its columns.
-template <int rows, int vectors>
-ALSATIAN_INLINE void fixed_tile(const float* start, float* matrix, std::int64_t stride, const std::uint32_t* left,
-                                const std::uint32_t* right, std::int64_t pairs, const float* row_units,
-                                const float* column_units) {
-    Words sum[rows][vectors];
-    for (int i = 0; i < rows; ++i) {
-        for (int v = 0; v < vectors; ++v) sum[i][v] = no_words();
-    }
-    for (std::int64_t p = 0; p < pairs; ++p, left += stride, right += stride) {
-        Words part[vectors];
-        for (int v = 0; v < vectors; ++v) part[v] = load_words(right + v * kWords);
-        for (int i = 0; i < rows; ++i) add_pairs<vectors>(sum[i], left + i, part);
-    }
-    for (int i = 0; i < rows; ++i) {
-        const FloatLanes unit = spread<float>(row_units[i]);
-        for (int v = 0; v < vectors; ++v) {
-            const std::int64_t at = i * stride + v * kWords;
-            store(matrix + at, load(start + at) + (unit * load(column_units + v * kWords)) * to_lanes(sum[i][v]));
-        }
-    }
-}
-
 // What a block of packed entries adds to a row's matrix: numbers from `start`, units by row and by column.
 struct FixedBlock {
     const float* start;
@@ -194,17 +170,45 @@ struct FixedBlock {
     const float* column_units;
 };
 
+// matrix[i.., j..] <- start + left' right, for `rows` rows and `vectors` registers.
+template <int rows, int vectors>
+void fixed_tile(const FixedBlock& block, float* matrix, std::int64_t stride, std::int64_t i, std::int64_t j) {
+    Words sum[rows][vectors];  // in registers only where every loop over them is unrolled
+#pragma GCC unroll 8
+    for (int r = 0; r < rows; ++r) {
+#pragma GCC unroll 2
+        for (int v = 0; v < vectors; ++v) sum[r][v] = no_words();
+    }
+    const std::uint32_t *left = block.left + i, *right = block.right + j;
+    for (std::int64_t p = 0; p < block.pairs; ++p, left += stride, right += stride) {
+        Words part[vectors];
+        for (int v = 0; v < vectors; ++v) part[v] = load_words(right + v * kWords);
+#pragma GCC unroll 8
+        for (int r = 0; r < rows; ++r) {
+            const Words s = spread_word(left + r);
+#pragma GCC unroll 2
+            for (int v = 0; v < vectors; ++v) sum[r][v] = add_pairs(sum[r][v], s, part[v]);
+        }
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < rows; ++r) {
+        const FloatLanes unit = spread<float>(block.row_units[i + r]);
+#pragma GCC unroll 2
+        for (int v = 0; v < vectors; ++v) {
+            const std::int64_t at = (i + r) * stride + j + v * kWords;
+            store(matrix + at,
+                  load(block.start + at) + (unit * load(block.column_units + j + v * kWords)) * to_lanes(sum[r][v]));
+        }
+    }
+}
+
 // Rows [i, i + rows) of the upper triangle of matrix <- start + left' right; what it writes left of the diagonal is
 // of no account.
 template <int rows>
-ALSATIAN_INLINE void fixed_rows(const FixedBlock& block, float* matrix, std::int64_t stride, std::int64_t i) {
-    const auto tile = [&](auto multiply, std::int64_t j) {
-        multiply(block.start + i * stride + j, matrix + i * stride + j, stride, block.left + i, block.right + j,
-                 block.pairs, block.row_units + i, block.column_units + j);
-    };
+void fixed_rows(const FixedBlock& block, float* matrix, std::int64_t stride, std::int64_t i) {
     std::int64_t j = i / kWords * kWords;
-    for (; j + 2 * kWords <= stride; j += 2 * kWords) tile(fixed_tile<rows, 2>, j);
-    if (j < stride) tile(fixed_tile<rows, 1>, j);
+    for (; j + 2 * kWords <= stride; j += 2 * kWords) fixed_tile<rows, 2>(block, matrix, stride, i, j);
+    if (j < stride) fixed_tile<rows, 1>(block, matrix, stride, i, j);
 }
 
 __attribute__((noinline)) inline void fixed_triangle(const FixedBlock& block, float* matrix, std::int64_t stride,

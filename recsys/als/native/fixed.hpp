@@ -29,12 +29,12 @@ inline __attribute__((always_inline)) Words load_words(const void* from) { retur
 inline __attribute__((always_inline)) void store_words(void* to, Words v) { _mm512_storeu_si512(to, v); }
 inline __attribute__((always_inline)) Words no_words() { return _mm512_setzero_si512(); }
 inline __attribute__((always_inline)) Words spread_number(std::int16_t number) { return _mm512_set1_epi16(number); }
-// sum[v] += the products of each two numbers of 16 bits of a word, the same for all, and of part[v]
-template <int vectors>
-inline __attribute__((always_inline)) void add_pairs(Words (&sum)[vectors], const std::uint32_t* word,
-                                                     const Words (&part)[vectors]) {
-    const Words s = _mm512_set1_epi32(static_cast<int>(*word));
-    for (int v = 0; v < vectors; ++v) sum[v] = _mm512_add_epi32(sum[v], _mm512_madd_epi16(s, part[v]));
+inline __attribute__((always_inline)) Words spread_word(const std::uint32_t* word) {
+    return _mm512_set1_epi32(static_cast<int>(*word));
+}
+// sum + the products of each two numbers of 16 bits
+inline __attribute__((always_inline)) Words add_pairs(Words sum, Words a, Words b) {
+    return _mm512_add_epi32(sum, _mm512_madd_epi16(a, b));
 }
 // a b / 2^15, rounded
 inline __attribute__((always_inline)) Words scale_numbers(Words a, Words b) { return _mm512_mulhrs_epi16(a, b); }
@@ -58,16 +58,18 @@ inline __attribute__((always_inline)) void store_words(void* to, Words v) {
 }
 inline __attribute__((always_inline)) Words no_words() { return _mm256_setzero_si256(); }
 inline __attribute__((always_inline)) Words spread_number(std::int16_t number) { return _mm256_set1_epi16(number); }
-// In this order, for in the one that the compiler finds a loop of these may take twice as long.
-template <int vectors>
-inline __attribute__((always_inline)) void add_pairs(Words (&sum)[vectors], const std::uint32_t* word,
-                                                     const Words (&part)[vectors]) {
-    Words s, product;
-    asm volatile("vpbroadcastd %1, %0" : "=x"(s) : "m"(*word));
-    for (int v = 0; v < vectors; ++v) {
-        asm volatile("vpmaddwd %1, %2, %0" : "=x"(product) : "x"(s), "x"(part[v]));
-        asm volatile("vpaddd %1, %0, %0" : "+x"(sum[v]) : "x"(product));
-    }
+// In the order in which they are written, for in the one that the compiler finds a loop of these may take twice as
+// long.
+inline __attribute__((always_inline)) Words spread_word(const std::uint32_t* word) {
+    Words spread;
+    asm volatile("vpbroadcastd %1, %0" : "=x"(spread) : "m"(*word));
+    return spread;
+}
+inline __attribute__((always_inline)) Words add_pairs(Words sum, Words a, Words b) {
+    Words product;
+    asm volatile("vpmaddwd %1, %2, %0" : "=x"(product) : "x"(a), "x"(b));
+    asm volatile("vpaddd %1, %0, %0" : "+x"(sum) : "x"(product));
+    return sum;
 }
 inline __attribute__((always_inline)) Words scale_numbers(Words a, Words b) { return _mm256_mulhrs_epi16(a, b); }
 inline __attribute__((always_inline)) Words below_pairs(Words a, Words b) { return _mm256_unpacklo_epi16(a, b); }

@@ -67,7 +67,7 @@ def worst(found: np.ndarray, expected: np.ndarray) -> float:
 
 
 def tolerance(variant: str) -> float:
-    """Two parts of 8 bits keep 16; whole numbers are rounded by a thousandth of the row's matrix at most."""
+    """Two parts of 8 bits keep 16; whole numbers move a matrix by a thousandth at most."""
     return 3e-3 if variant in WHOLE_NUMBERS else 1e-3
 
 
