@@ -27,8 +27,6 @@ Weights = NDArray[np.float32]
 
 _MAX_ROWS = np.iinfo(np.int32).max
 _NARROW_ENTRIES = 1_000_000
-#: Variants whose exact solves multiply whole numbers of 16 bits.
-_WHOLE_NUMBERS = ("avx2", "avx512")
 
 
 def simd_variants() -> list[str]:
@@ -255,14 +253,12 @@ def _worth_a_basis(rows: SparseRows, config: ALSConfig, solver: str, split: bool
     """Whether the eigenvectors of the Gramian, which cost as long as some 4 f rows take, pay.
 
     ``cg`` reads narrow factors in their basis, ``cholesky`` solves rows in it that are shorter than
-    7/8 of the factors: where rows are longer than 2 f in the mean, few are. Where it multiplies
-    whole numbers instead, the least eigenvalue says how far rounding could be felt.
+    7/8 of the factors: where rows are longer than 2 f in the mean, few are.
     """
     if config.gathered_dtype == "auto" and rows.rows < 4 * config.factors:
         return False
     if solver == "cholesky":
-        whole_numbers = _als.simd_variant() in _WHOLE_NUMBERS
-        return split and (whole_numbers or rows.entries <= 2 * config.factors * rows.rows)
+        return split and rows.entries <= 2 * config.factors * rows.rows
     return solver == "cg" and _narrow(rows, config)
 
 

@@ -453,8 +453,18 @@ void solve(const Csr& matrix, T* target, const T* other, const double* gram, con
         side.stride = padded(factors, 2 * kPad);
         side.split_entries = kMostSplitEntries;
     }
-    std::optional<FixedStore<T>> fixed;
-    if (solver == Solver::cholesky && !table.tiles) fixed.emplace(matrix, other, factors, gram, basis, weights, run, side);
+    FixedStore<T> fixed;
+    if (solver == Solver::cholesky && run.split && table.fix && !table.tiles) {
+        const std::int64_t stride = padded(factors, 2 * table.lanes);
+        if (fixed.fill(other, matrix.columns, factors, factors, stride, gram, factors, table.fix, run)) {
+            side.stride = stride;
+            side.fixed = fixed.numbers();
+            side.fixed_scales = fixed.scales();
+            side.fixed_columns = fixed.columns();
+            side.fixed_least = static_cast<T>(weights.unobserved * fixed.least(gram, factors, factors));
+            side.fixed_entries = fixed.entries(stride);
+        }
+    }
     const TurnedStore<T> turned(matrix, other, factors, basis, weights, run, side);
     const std::vector<std::int64_t> split = long_rows(matrix, factors, solver);
     if (!split.empty()) {

@@ -156,11 +156,11 @@ struct Kernels {
                   std::uint32_t* to);
     // The same in full width, padded(factors, 32) numbers a row.
     void (*turn)(const T* rows, std::int64_t count, std::int64_t factors, const T* basis, T* to);
-    // The same in whole numbers of 16 bits (fixed.hpp), `stride` a row, after columns are multiplied by `inverse`;
-    // their rows are to be multiplied by `scales`. `room` has places for a row. False where a number is not finite.
-    // Null for variants that do not multiply such numbers.
-    bool (*fix)(const T* rows, std::int64_t count, std::int64_t factors, std::int64_t stride, const T* inverse,
-                T* room, std::int16_t* to, float* scales);
+    // Rows of `factors` numbers, `row_stride` apart, in whole numbers of 16 bits (fixed.hpp), `stride` a row, after
+    // columns are multiplied by `inverse`; their rows are to be multiplied by `scales`. `room` has places for a row.
+    // False where a number is not finite. Null for variants that do not multiply such numbers.
+    bool (*fix)(const T* rows, std::int64_t count, std::int64_t factors, std::int64_t row_stride,
+                std::int64_t stride, const T* inverse, T* room, std::int16_t* to, float* scales);
     // The largest and the smallest square of the lengths of rows that are not 0.
     void (*lengths)(const T* rows, std::int64_t count, std::int64_t factors, T* largest, T* smallest);
     // `to` (stride, stride words) <- a basis (factors, stride) as the matrix unit takes it.

@@ -37,4 +37,44 @@ void minimize_semidefinite(std::vector<double>& a, std::vector<double>& b, doubl
     }
 }
 
+double least_eigenvalue(const double* a, std::int64_t size, std::int64_t stride) {
+    const auto n = static_cast<std::size_t>(size);
+    std::vector<double> u(n * n), x(n, 1.0);
+    for (std::size_t i = 0; i < n; ++i) {
+        std::copy_n(a + static_cast<std::int64_t>(i) * stride + static_cast<std::int64_t>(i), n - i, &u[i * n + i]);
+    }
+    for (std::size_t k = 0; k < n; ++k) {
+        double* const pivot_row = &u[k * n];
+        if (!(pivot_row[k] > 1e-14 * a[static_cast<std::int64_t>(k) * (stride + 1)])) return 0.0;
+        const double root = std::sqrt(pivot_row[k]);
+        for (std::size_t j = k; j < n; ++j) pivot_row[j] /= root;
+        for (std::size_t i = k + 1; i < n; ++i) {
+            const double s = pivot_row[i];
+            for (std::size_t j = i; j < n; ++j) u[i * n + j] -= s * pivot_row[j];
+        }
+    }
+    // Inverse iteration comes to the least eigenvalue from above, and soon is within a factor of two.
+    constexpr int kSteps = 12;
+    double found = 0.0;
+    for (std::size_t k = 0; k < n; ++k) x[k] = k % 3 == 0 ? 1.0 : k % 3 == 1 ? -0.7 : 0.4;  // in no plain direction
+    for (int step = 0; step < kSteps; ++step) {
+        double length = 0.0;
+        for (const double value : x) length += value * value;
+        length = std::sqrt(length);
+        if (!(length > 0.0) || !std::isfinite(length)) return 0.0;
+        if (step > 0) found = 1.0 / length;
+        for (double& value : x) value /= length;
+        for (std::size_t k = 0; k < n; ++k) {
+            x[k] /= u[k * n + k];
+            for (std::size_t j = k + 1; j < n; ++j) x[j] -= x[k] * u[k * n + j];
+        }
+        for (std::size_t k = n; k-- > 0;) {
+            double sum = x[k];
+            for (std::size_t j = k + 1; j < n; ++j) sum -= u[k * n + j] * x[j];
+            x[k] = sum / u[k * n + k];
+        }
+    }
+    return found / 2.0;
+}
+
 }  // namespace alsatian::als

@@ -14,4 +14,8 @@ namespace alsatian::als {
 void minimize_semidefinite(std::vector<double>& a, std::vector<double>& b, double lambda,
                            double epsilon, std::vector<double>& x);
 
+// A number that no eigenvalue of a symmetric matrix (size, size; upper triangle, rows `stride` apart) is less than,
+// and half of the least one or so; 0 where it is not positive definite in double.
+double least_eigenvalue(const double* a, std::int64_t size, std::int64_t stride);
+
 }  // namespace alsatian::als

@@ -18,6 +18,7 @@
 #include "lanes.hpp"
 #include "rows.hpp"
 #include "subspace_entries.hpp"
+#include "subspace_fixed.hpp"
 #include "subspace_products.hpp"
 #include "subspace_tiles.hpp"
 
@@ -39,6 +40,14 @@ void add_scores(const Side<T>& side, const Slice<T>& slice, std::int64_t begin, 
     if constexpr (sizeof(T) == 4) {
         if (slice.tiled) {
             const auto add = slice.stride == 64 ? add_scores_tiled<64> : add_scores_tiled<0>;
+            return add(side, slice, begin, end, first, scores, scratch);
+        }
+    }
+#endif
+#if defined(ALSATIAN_FIXED)
+    if constexpr (sizeof(T) == 4) {
+        if (slice.fixed != nullptr) {
+            const auto add = slice.stride == 64 ? add_scores_fixed<64> : add_scores_fixed<0>;
             return add(side, slice, begin, end, first, scores, scratch);
         }
     }
@@ -199,17 +208,21 @@ bool block_equations(const Side<T>& side, const Slice<T>& slice, const Row<T>& r
 
 // ---- one block, row after row --------------------------------------------------------------------
 
+// scratch.step <- what the equations in scratch give.
 template <class T>
-Outcome step_row(const Side<T>& side, const Slice<T>& slice, const Row<T>& row, const T* product,
-                 T* scores, const SubspaceScratch<T>& scratch) {
-    if (settle_empty(side, row)) return Outcome::done;
-    T* const x = side.target + row.index * side.factors + slice.begin;
-    if (!block_equations(side, slice, row, product, scores, scratch)) return Outcome::stopped;
+Outcome solve_step(const Slice<T>& slice, const SubspaceScratch<T>& scratch) {
     if (!finite(dot(scratch.gradient, scratch.gradient, slice.stride))) return Outcome::not_finite;
     if (!factorize(scratch.matrix, slice.stride, scratch.diagonal, scratch.inverses, scratch.gradient)) {
         return Outcome::not_positive;
     }
     substitute(scratch.matrix, slice.stride, scratch.inverses, scratch.gradient, scratch.step);
+    return Outcome::done;
+}
+
+// Takes scratch.step, unless what comes of it is not finite.
+template <class T>
+Outcome take_step(const Side<T>& side, const Slice<T>& slice, const Row<T>& row, const SubspaceScratch<T>& scratch) {
+    T* const x = side.target + row.index * side.factors + slice.begin;
     T size = 0;
     for (std::int64_t k = 0; k < slice.width; ++k) {
         const T moved = x[k] + scratch.step[k];
@@ -217,9 +230,38 @@ Outcome step_row(const Side<T>& side, const Slice<T>& slice, const Row<T>& row, 
     }
     if (!finite(size)) return Outcome::not_finite;
     for (std::int64_t k = 0; k < slice.width; ++k) x[k] += scratch.step[k];
+    return Outcome::done;
+}
+
+template <class T>
+Outcome step_row(const Side<T>& side, const Slice<T>& slice, const Row<T>& row, const T* product,
+                 T* scores, const SubspaceScratch<T>& scratch) {
+    if (settle_empty(side, row)) return Outcome::done;
+    if (!block_equations(side, slice, row, product, scores, scratch)) return Outcome::stopped;
+    Outcome outcome = solve_step(slice, scratch);
+    if (outcome == Outcome::done) outcome = take_step(side, slice, row, scratch);
+    if (outcome != Outcome::done) return outcome;
     move_scores(side, slice, row.begin, row.n, row.begin + row.n, scratch.step, scores, scratch);
     return Outcome::done;
 }
+
+#if defined(ALSATIAN_FIXED)
+template <std::int64_t S>
+Outcome step_fixed(const Side<float>& side, const Slice<float>& slice, const Row<float>& row, const float* product,
+                   float* scores, const SubspaceScratch<float>& scratch) {
+    if (row.n == 0) return step_row(side, slice, row, product, scores, scratch);
+    const Fixed made = fixed_equations<S>(side, slice, row, product, scores, scratch);
+    if (made == Fixed::stopped) return Outcome::stopped;
+    if (made == Fixed::refused) return step_row(side, slice, row, product, scores, scratch);
+    Outcome outcome = solve_step(slice, scratch);
+    if (outcome == Outcome::done) outcome = take_step(side, slice, row, scratch);
+    if (outcome != Outcome::done) return outcome;
+    for (std::int64_t k = 0; k < slice.width; ++k) scratch.step[k] *= slice.fixed_columns[k];
+    for (std::int64_t k = slice.width; k < slice.stride; ++k) scratch.step[k] = 0.0f;
+    add_fixed_dots<S>(rows_of(slice), side.indices + row.begin, row.n, row.n, scratch.step, scores);
+    return Outcome::done;
+}
+#endif
 
 // Takes rows [begin, end), `together` at a time: `multiply` leaves their products with the Gramian in
 // scratch.products, `take` takes one row.
@@ -254,15 +296,26 @@ Progress step(const Side<T>& side, const Slice<T>& slice, std::int64_t begin, st
         }
     }
 #endif
+#if defined(ALSATIAN_FIXED)
+    if constexpr (sizeof(T) == 4) {
+        if (slice.fixed != nullptr) {
+            return step_rows(side, slice, begin, end, first, scores, scratch, kTogether, multiply_gramian<float>,
+                             slice.stride == 64 ? step_fixed<64> : step_fixed<0>);
+        }
+    }
+#endif
     return step_rows(side, slice, begin, end, first, scores, scratch, kTogether, multiply_gramian<T>,
                      step_row<T>);
 }
 
 template <class T>
-constexpr SubspaceKernels<T> kTable = {false, add_scores<T>, nullptr, step<T>};
+constexpr SubspaceKernels<T> kTable = {false, add_scores<T>, nullptr, nullptr, step<T>};
 #if defined(ALSATIAN_TILES)
 template <>
-constexpr SubspaceKernels<float> kTable<float> = {true, add_scores<float>, pack_gramian, step<float>};
+constexpr SubspaceKernels<float> kTable<float> = {true, add_scores<float>, pack_gramian, nullptr, step<float>};
+#elif defined(ALSATIAN_FIXED)
+template <>
+constexpr SubspaceKernels<float> kTable<float> = {false, add_scores<float>, nullptr, fix_rows, step<float>};
 #endif
 
 }  // namespace

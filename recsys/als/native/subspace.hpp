@@ -30,6 +30,11 @@ struct Slice {
     const T* gramian;          // (factors, stride): unobserved * other^T other, columns of the block
     bool tiled;                // take the normal matrix on the matrix unit; `stride` is a multiple of 32
     const std::uint32_t* packed_gramian;  // `gramian` for the matrix unit, where `tiled`
+    const std::int16_t* fixed;    // the block of the other side in whole numbers, `stride` a row; may be null
+    const float* fixed_scales;    // what a row's numbers are to be multiplied by,
+    const T* fixed_columns;       // (stride) and a column's
+    T fixed_least;                // no eigenvalue of the block of `gramian` is known to be less
+    std::int64_t fixed_entries;   // packed at once, an even number up to kBlockRows
 };
 
 // What one thread works in; each array is aligned to 64 bytes.
@@ -44,10 +49,10 @@ struct SubspaceScratch {
     T* step;      // (stride)
     T* diagonal;  // (stride)
     T* zeros;     // (stride), all 0
-    T* start;     // (stride) the gradient, which the factorization overwrites; from here on for tiles
-    T* dots;      // (entries of the longest row, to a multiple of kGroup) the step times their block
-    std::uint32_t* left;   // (kTiledBlock, stride / 2) packed entries, transposed
-    std::uint32_t* right;  // (kTiledBlock, stride / 2) packed entries
+    T* start;     // (stride) for tiles: the gradient, which the factorization overwrites
+    T* dots;      // (entries of the longest row, to a multiple of kGroup) the step times their block, for tiles
+    std::uint32_t* left;   // (kTiledBlock or kBlockRows, stride / 2) packed entries, transposed for tiles
+    std::uint32_t* right;  // (the same) packed entries
     std::uint32_t* packed_rows;  // (kTogetherTiled, factors padded to 32) rows of the target
 };
 
@@ -59,6 +64,8 @@ struct SubspaceKernels {
                        std::int64_t first, T* scores, const SubspaceScratch<T>&);
     // `gramian` (factors, stride) as Slice::packed_gramian: stride x factors padded to 32 (tiles only).
     void (*pack_gramian)(const T* gramian, std::int64_t factors, std::int64_t stride, std::uint32_t* to);
+    // See Kernels::fix.
+    decltype(Kernels<T>::fix) fix;
     // One exact step on the block for each of rows [begin, end), which moves `scores` along.
     Progress (*step)(const Side<T>&, const Slice<T>&, std::int64_t begin, std::int64_t end,
                      std::int64_t first, T* scores, const SubspaceScratch<T>&);

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "core.hpp"
+#include "fixed_store.hpp"
 #include "kernels.hpp"
 #include "parallel.hpp"
 #include "scratch.hpp"
@@ -28,6 +29,7 @@ namespace {
 constexpr std::int64_t kBatches = 3;
 constexpr std::int64_t kLeastBatch = 1 << 20;
 constexpr std::int64_t kPackRows = 4096;  // rows of the other side copied by one task
+constexpr std::int64_t kMostFixed = 512;  // dimensions of a block up to which whole numbers are multiplied
 
 template <class T>
 const SubspaceKernels<T>& subspace_kernels(Simd simd) {
@@ -55,25 +57,26 @@ template <class T>
 class SubspaceWorkspace {
    public:
     // `longest`: entries of the longest row.
-    SubspaceWorkspace(std::int64_t factors, std::int64_t stride, std::int64_t longest, bool tiled)
+    SubspaceWorkspace(std::int64_t factors, std::int64_t stride, std::int64_t longest, bool tiled, bool fixed)
         : rows_(kChunk * stride), scaled_(kChunk * stride), matrix_(stride * stride),
           inverses_(stride * kPad), products_((tiled ? kTogetherTiled : kTogether) * stride),
           vectors_(5 * stride), dots_(tiled ? padded(longest, kGroup) : 0),
-          packed_(tiled ? kTiledBlock * stride : 0),
-          packed_rows_(tiled ? kTogetherTiled * padded(factors, kTileColumns) : 0), stride_(stride) {}
+          packed_((tiled ? kTiledBlock : fixed ? kBlockRows : 0) * stride),
+          packed_rows_(tiled ? kTogetherTiled * padded(factors, kTileColumns) : 0), stride_(stride),
+          half_((tiled ? kTiledBlock : kBlockRows) * stride / 2) {}
 
     SubspaceScratch<T> scratch() const {
         T* const vectors = vectors_.get();
         return {rows_.get(), scaled_.get(), matrix_.get(), inverses_.get(), products_.get(),
                 vectors, vectors + stride_, vectors + 2 * stride_, vectors + 3 * stride_,
                 vectors + 4 * stride_, dots_.get(), packed_.get(),
-                packed_.get() + kTiledBlock * stride_ / 2, packed_rows_.get()};
+                packed_.get() + (packed_.get() == nullptr ? 0 : half_), packed_rows_.get()};
     }
 
    private:
     Aligned<T> rows_, scaled_, matrix_, inverses_, products_, vectors_, dots_;
     Aligned<std::uint32_t> packed_, packed_rows_;
-    std::int64_t stride_;
+    std::int64_t stride_, half_;
 };
 
 // A half-sweep in progress.
@@ -89,7 +92,8 @@ class HalfSweep {
           threads_(resolve_threads(run.threads)),
           dimension_(std::min(dimension, factors)), blocks_((factors + dimension_ - 1) / dimension_),
           tiled_(run.split && table_.tiles && padded(dimension_, kTileColumns) == padded(dimension_, kPad)),
-          unit_(tiled_ ? kTileColumns : kPad),
+          fixed_(run.split && table_.fix != nullptr && dimension_ <= kMostFixed),
+          unit_(tiled_ ? kTileColumns : fixed_ ? 2 * kernels<T>(run.simd).lanes : kPad),
           stride_(padded(dimension_, unit_)), gramian_(factors * stride_),
           packed_gramian_(tiled_ ? padded(factors, kTileColumns) * stride_ : 0),
           workspaces_(static_cast<std::size_t>(threads_)) {
@@ -150,7 +154,7 @@ class HalfSweep {
                 auto& workspace = workspaces_[static_cast<std::size_t>(thread)];
                 if (!workspace) {
                     workspace = std::make_unique<SubspaceWorkspace<T>>(side_.factors, stride_, longest_,
-                                                                       tiled_);
+                                                                       tiled_, fixed_);
                 }
                 work(tasks[static_cast<std::size_t>(number)], workspace->scratch());
             },
@@ -184,6 +188,18 @@ class HalfSweep {
             table_.pack_gramian(gramian_.get(), factors, slice.stride, packed_gramian_.get());
         }
         if (!pack_) return slice;
+        if (fixed_) {
+            if (packed_ != block) whole_numbers_ = take_whole_numbers(slice);
+            packed_ = block;
+            if (whole_numbers_) {
+                slice.fixed = store_.numbers();
+                slice.fixed_scales = store_.scales();
+                slice.fixed_columns = store_.columns();
+                slice.fixed_least = least_;
+                slice.fixed_entries = store_.entries(slice.stride);
+            }
+            return slice;
+        }
         if (!panel_) panel_ = std::make_unique<Aligned<T>>(matrix_.columns * stride_);
         if (packed_ != block) pack(slice);
         packed_ = block;
@@ -191,6 +207,13 @@ class HalfSweep {
         slice.rows_stride = slice.stride;
         slice.padded_rows = true;
         return slice;
+    }
+
+    bool take_whole_numbers(const Slice<T>& slice) {
+        const double* const gram = gram_ + slice.begin * (side_.factors + 1);
+        least_ = static_cast<T>(weights_.unobserved * store_.least(gram, slice.width, side_.factors));
+        return store_.fill(slice.rows, matrix_.columns, slice.width, slice.rows_stride, slice.stride, gram,
+                           side_.factors, table_.fix, run_);
     }
 
     void pack(const Slice<T>& slice) {
@@ -293,13 +316,17 @@ class HalfSweep {
     int threads_;
     std::int64_t dimension_, blocks_;
     bool tiled_;         // normal matrices on the matrix unit, where that needs no wider padding
+    bool fixed_;         // the same from whole numbers
     std::int64_t unit_;  // what a block's width is padded to
     std::int64_t stride_;
     std::int64_t longest_ = 0;  // entries of the longest row, where tiles are used
     Aligned<T> gramian_;
     Aligned<std::uint32_t> packed_gramian_;
     std::unique_ptr<Aligned<T>> panel_;
-    std::int64_t packed_ = -1;  // the block in panel_
+    std::int64_t packed_ = -1;  // the block in panel_, or in store_
+    FixedStore<T> store_;
+    bool whole_numbers_ = false;  // whether store_ has it
+    T least_ = T(0);
     bool pack_ = false;
     std::int64_t first_ = 0;  // the entry of the batch's first score
     std::vector<T> scores_;
