@@ -204,7 +204,7 @@ def solve(
     weights = Weighting.of(config)
     chosen = solver or config.solver
     if chosen == "auto":
-        chosen = fastest(rows.entries, rows.rows, config.factors, config.subspace_dimension)
+        chosen = named_by_auto(rows, config)
     split = solver is None and _narrow(rows, config)
     with native_errors(name):
         values = vectors = None
@@ -240,6 +240,13 @@ def solve(
             linear=linear,
             num_threads=config.num_threads,
         )
+
+
+def named_by_auto(rows: SparseRows, config: ALSConfig) -> str:
+    """The solver that ``"auto"`` means for these rows on this processor."""
+    wide = simd_variant() in ("avx512", "amx")
+    dimension = config.subspace_dimension
+    return fastest(rows.entries, rows.rows, config.factors, dimension, wide=wide)
 
 
 def _narrow(rows: SparseRows, config: ALSConfig) -> bool:

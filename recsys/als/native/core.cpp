@@ -37,10 +37,9 @@ constexpr std::int64_t kNarrowBytes = 1 << 20;
 // rows differ more in length, or lie so far from 1 that the rest of the objective would leave the range of
 // float32, are read in full width.
 constexpr double kNarrowRange = 4096.0;
-// Up to how strong a pull (see there) factors are read in 16 bits, and in two parts of 16: the objective was
-// then found within a hundred-thousandth of that from full width.
+// Up to how strong a pull (scratch.hpp) factors are read in 16 bits: the objective was then found within a
+// hundred-thousandth of that from full width.
 constexpr double kMostPull = 128.0;
-constexpr double kMostPullSplit = 2048.0;
 constexpr int kNarrowExponent = 30;
 
 constexpr std::int64_t kTiledBlock = 128;
@@ -152,6 +151,16 @@ std::vector<T> linear_of(const T* other, std::int64_t others, std::int64_t facto
 double mass(const float* weights, std::int64_t count) {
     if (weights == nullptr) return static_cast<double>(count);
     return std::accumulate(weights, weights + count, 0.0);
+}
+
+double pull(const Csr& matrix, const double* gram, std::int64_t factors, const Weights& weights, double mass) {
+    double trace = 0.0;
+    for (std::int64_t i = 0; i < factors; ++i) trace += gram[i * factors + i];
+    const auto columns = static_cast<double>(matrix.columns), f = static_cast<double>(factors);
+    const double entries = static_cast<double>(matrix.indptr[matrix.rows]) / static_cast<double>(matrix.rows);
+    const double held = weights.unobserved * trace / f + lambda_of(weights, entries, mass);
+    const double pulled = weights.alpha * static_cast<double>(matrix.largest) * trace / columns;
+    return pulled == 0.0 ? 0.0 : pulled / held;
 }
 
 double lambda_of(const Weights& weights, double entries, double mass) {
@@ -336,18 +345,6 @@ std::pair<double, double> lengths(const T* rows, std::int64_t count, std::int64_
     return {std::sqrt(static_cast<double>(both.first)), std::sqrt(static_cast<double>(both.second))};
 }
 
-// How much harder the heaviest entry pulls at a row than everything else holds it, in a mean direction.
-// Rounding of the other side's factors moves a solution by as many times itself.
-double pull(const Csr& matrix, const double* gram, std::int64_t factors, const Weights& weights, double mass) {
-    double trace = 0.0;
-    for (std::int64_t i = 0; i < factors; ++i) trace += gram[i * factors + i];
-    const auto columns = static_cast<double>(matrix.columns), f = static_cast<double>(factors);
-    const double entries = static_cast<double>(matrix.indptr[matrix.rows]) / static_cast<double>(matrix.rows);
-    const double held = weights.unobserved * trace / f + lambda_of(weights, entries, mass);
-    const double pulled = weights.alpha * static_cast<double>(matrix.largest) * trace / columns;
-    return pulled == 0.0 ? 0.0 : pulled / held;
-}
-
 // The other side's factors in 16 bits, in the basis of the eigenvectors of their Gramian, and what a Side
 // needs of that basis. Where they are in float16, everything is scaled by a power of two `s` such that no
 // row of theirs is longer than 1: with y' = s y and x' = x / s, products are what they were, and the rest of
@@ -454,7 +451,7 @@ void solve(const Csr& matrix, T* target, const T* other, const double* gram, con
         side.split_entries = kMostSplitEntries;
     }
     FixedStore<T> fixed;
-    if (solver == Solver::cholesky && run.split && table.fix && !table.tiles) {
+    if (solver == Solver::cholesky && run.split && table.fix && !table.tiles && heaviest <= kMostPullSplit) {
         const std::int64_t stride = padded(factors, 2 * table.lanes);
         if (fixed.fill(other, matrix.columns, factors, factors, stride, gram, factors, table.fix, run)) {
             side.stride = stride;

@@ -150,6 +150,13 @@ double mass(const float* weights, std::int64_t count);
 // Regularization of a row with so many entries; `mass` is a times the sum of b (see rows.hpp).
 double lambda_of(const Weights& weights, double entries, double mass);
 
+// How much harder the heaviest entry pulls at a row than everything else holds it, in a mean direction.
+// Rounding of the other side's factors moves a solution by as many times itself.
+double pull(const Csr& matrix, const double* gram, std::int64_t factors, const Weights& weights, double mass);
+// Up to how strong a pull factors are read in two parts of 16 bits, or in whole numbers: the objective was then
+// found within a hundred-thousandth of that from full width.
+constexpr double kMostPullSplit = 2048.0;
+
 // What kernels are told of one half-sweep; `linear` and `gramian` are left to the caller.
 template <class T>
 Side<T> side_of(const Csr& matrix, T* target, const T* other, std::int64_t factors,

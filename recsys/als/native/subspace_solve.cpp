@@ -92,7 +92,8 @@ class HalfSweep {
           threads_(resolve_threads(run.threads)),
           dimension_(std::min(dimension, factors)), blocks_((factors + dimension_ - 1) / dimension_),
           tiled_(run.split && table_.tiles && padded(dimension_, kTileColumns) == padded(dimension_, kPad)),
-          fixed_(run.split && table_.fix != nullptr && dimension_ <= kMostFixed),
+          fixed_(run.split && table_.fix != nullptr && dimension_ <= kMostFixed &&
+                 pull(matrix, gram, factors, weights, side_.mass) <= kMostPullSplit),
           unit_(tiled_ ? kTileColumns : fixed_ ? 2 * kernels<T>(run.simd).lanes : kPad),
           stride_(padded(dimension_, unit_)), gramian_(factors * stride_),
           packed_gramian_(tiled_ ? padded(factors, kTileColumns) * stride_ : 0),
@@ -131,7 +132,7 @@ class HalfSweep {
             task.end += begin;
         }
         // Copying the other side's columns pays only where each row is met about once.
-        pack_ = entries >= matrix_.columns && (blocks_ > 1 || dimension_ != stride_);
+        pack_ = entries >= matrix_.columns && (fixed_ || blocks_ > 1 || dimension_ != stride_);
         for (std::int64_t block = blocks_; block-- > 0;) {
             const Slice<T> slice = prepare(block, false);
             each(tasks, [&](const Task& task, const SubspaceScratch<T>& scratch) {

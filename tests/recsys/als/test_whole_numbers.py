@@ -225,3 +225,72 @@ def test_training_reaches_the_same_objective(factors):
         model.fit(matrix, show_progress=False)
         reached[gathered] = model.objective(matrix)
     assert reached["bfloat16"] == pytest.approx(reached["same"], rel=1e-5)
+
+
+def stepped(matrix, other, start, objective=OBJECTIVE, *, split=True, dimension=32, variant=""):
+    """Rows after a half-sweep of iALS++."""
+    found = start.copy()
+    _als.solve(
+        cpu.sparse_rows(csr_matrix(matrix), "matrix"),
+        found,
+        other,
+        solver="subspace",
+        cg_steps=1,
+        subspace_dimension=dimension,
+        alpha=objective.alpha,
+        unobserved=objective.unobserved,
+        regularization=objective.regularization,
+        exponent=objective.exponent,
+        split=split,
+        num_threads=2,
+        variant=variant,
+    )
+    return found
+
+
+@pytest.mark.parametrize(("factors", "dimension"), [(16, 16), (40, 17), (64, 32), (150, 128)])
+def test_steps_on_blocks_agree_with_the_twin(variant, factors, dimension):
+    matrix = rows_of(300, seed=22)
+    other = random_factors(300, factors, "float32", seed=23)
+    start = random_factors(matrix.shape[0], factors, "float32", seed=24)
+    expected = start.astype(np.float64)
+    reference.solve_subspace(matrix, expected, other, OBJECTIVE, dimension)
+    found = stepped(matrix, other, start, dimension=dimension, variant=variant)
+    assert worst(found, expected) < (1e-2 if variant == "amx" else TOLERANCE)
+    full = stepped(matrix, other, start, dimension=dimension, split=False, variant=variant)
+    if variant in WHOLE_NUMBERS:
+        assert not np.array_equal(found, full)
+
+
+def test_steps_on_blocks_of_unlike_columns(variant):
+    """Columns of a block that differ by 2^12, and one of zeros."""
+    matrix = rows_of(300, seed=25)
+    other = random_factors(300, 64, "float32", seed=26)
+    other *= np.float32(2.0) ** -np.linspace(0, 12, 64, dtype=np.float32)
+    other[:, 11] = 0
+    start = random_factors(matrix.shape[0], 64, "float32", seed=27)
+    expected = start.astype(np.float64)
+    reference.solve_subspace(matrix, expected, other, OBJECTIVE, 32)
+    found = stepped(matrix, other, start, variant=variant)
+    before, least, reached = (
+        reference.objective_value(matrix, users, other, OBJECTIVE)
+        for users in (start, expected, found)
+    )
+    assert abs(reached - least) < 1e-4 * (before - least)
+
+
+@pytest.mark.parametrize("alpha", [1e4, 1e7])
+def test_heavy_confidences_on_blocks_come_to_the_minimum(variant, alpha):
+    """Where rounding would be felt a block is solved in full width, from scores of rounded rows."""
+    matrix = abs(rows_of(300, seed=28))
+    other = random_factors(300, 48, "float32", seed=29)
+    objective = Objective(alpha, 0.1, 0.01, 0.0)
+    found = np.zeros((matrix.shape[0], 48), np.float32)
+    full = found.copy()
+    for _ in range(6):
+        found = stepped(matrix, other, found, objective, variant=variant)
+        full = stepped(matrix, other, full, objective, split=False, variant=variant)
+    of_full, reached = (
+        reference.objective_value(matrix, users, other, objective) for users in (full, found)
+    )
+    assert reached < of_full * (1 + 1e-3)
