@@ -56,14 +56,15 @@ class ALSConfig:
         ``"cg"`` (conjugate gradients, warm-started), ``"cholesky"`` (exact) or ``"subspace"``
         (iALS++: exact for one block of dimensions at a time; the choice for many factors), or
         ``"auto"``: for each side what is expected to get furthest soonest
-        (:mod:`recsys.als.choice`); ``"cg"`` on a card.
+        on this processor (:mod:`recsys.als.choice`); ``"cg"`` on a card.
     cg_steps : int
         Steps of conjugate gradients for each row in each sweep, >= 1.
     gathered_dtype : str
         How training reads the other side's factors: ``"bfloat16"``, 16 bits (``"cg"``: 8 of them
         significant and sums in float32, or, where the processor computes in float16 and has a
         matrix unit, 11 and short sums in float16; there also ``"cholesky"``: two numbers of 8
-        significant bits, and ``"subspace"``: 8 bits in the curvature alone; needs `dtype` float32),
+        significant bits, and ``"subspace"``: 8 bits in the curvature alone; without one, on x86-64,
+        both: whole numbers of 15 bits and a sign, scaled by row and column; needs `dtype` float32),
         ``"same"`` as `dtype`, or ``"auto"``: 16 bits from a million entries on (on a card
         ``"auto"`` is ``"same"``).
     subspace_dimension : int

@@ -99,7 +99,8 @@ class AlternatingLeastSquares(TopN):
     gathered_dtype : str
         In which precision training reads the factors of the other side: ``"bfloat16"`` (16 bits;
         in ``"cg"`` 8 of them significant, 11 where the processor computes in float16, in
-        ``"cholesky"`` two such numbers; in ``"subspace"`` the curvature alone is held to 8),
+        ``"cholesky"`` two such numbers; in ``"subspace"`` the curvature alone is held to 8;
+        in both, on processors without a matrix unit, whole numbers of 15 bits and a sign),
         ``"same"`` as `dtype`, or ``"auto"``, which takes 16 bits from a million entries on. The
         objective reached differs by some millionths. What is solved after training is not touched.
     subspace_dimension : int

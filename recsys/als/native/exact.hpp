@@ -192,20 +192,9 @@ Progress solve_one_by_one(const Side<T>& side, std::int64_t begin, std::int64_t 
 template <class T>
 __attribute__((noinline)) Progress solve_batch(const Side<T>& side, const std::int64_t* rows, std::int64_t count,
                      const Scratch<T>& scratch) {
-    const std::int64_t n = padded(side.factors, 4), stride = side.stride;
-    const Systems<T> systems(scratch.systems, n);
-    interleave(scratch.matrices, stride, n, systems);
-    for (std::int64_t i = 0; i < n; ++i) {
-        if (i >= side.factors) store(systems.at(i, i), spread<T>(T(1)));
-        T* const to = systems.at(i, n);
-        fill(to, T(0), kAcross * kWidth<T>);
-        for (std::int64_t lane = 0; lane < count; ++lane) to[lane] = scratch.sides[lane * stride + i];
-    }
-    T* const inverses = scratch.solution;
-    T* const x = scratch.solution + n * kWidth<T>;
-    T lost[kWidth<T>] = {};
-    factorize_together(systems, n, kEpsilon<T>, inverses, lost);
-    substitute_together(systems, n, inverses, x);
+    T lost[kWidth<T>];
+    const T* const x = solve_together(scratch.matrices, scratch.sides, side.stride, side.factors, count,
+                                      scratch.systems, scratch.solution, lost);
     Progress progress{Outcome::done, rows[count - 1] + 1};
     scratch.failed[0] = 0;
     for (std::int64_t lane = 0; lane < count; ++lane) {

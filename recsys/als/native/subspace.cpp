@@ -21,6 +21,7 @@
 #include "subspace_fixed.hpp"
 #include "subspace_products.hpp"
 #include "subspace_tiles.hpp"
+#include "together.hpp"
 
 namespace alsatian::als {
 namespace {
@@ -245,24 +246,6 @@ Outcome step_row(const Side<T>& side, const Slice<T>& slice, const Row<T>& row, 
     return Outcome::done;
 }
 
-#if defined(ALSATIAN_FIXED)
-template <std::int64_t S>
-Outcome step_fixed(const Side<float>& side, const Slice<float>& slice, const Row<float>& row, const float* product,
-                   float* scores, const SubspaceScratch<float>& scratch) {
-    if (row.n == 0) return step_row(side, slice, row, product, scores, scratch);
-    const Fixed made = fixed_equations<S>(side, slice, row, product, scores, scratch);
-    if (made == Fixed::stopped) return Outcome::stopped;
-    if (made == Fixed::refused) return step_row(side, slice, row, product, scores, scratch);
-    Outcome outcome = solve_step(slice, scratch);
-    if (outcome == Outcome::done) outcome = take_step(side, slice, row, scratch);
-    if (outcome != Outcome::done) return outcome;
-    for (std::int64_t k = 0; k < slice.width; ++k) scratch.step[k] *= slice.fixed_columns[k];
-    for (std::int64_t k = slice.width; k < slice.stride; ++k) scratch.step[k] = 0.0f;
-    add_fixed_dots<S>(rows_of(slice), side.indices + row.begin, row.n, row.n, scratch.step, scores);
-    return Outcome::done;
-}
-#endif
-
 // Takes rows [begin, end), `together` at a time: `multiply` leaves their products with the Gramian in
 // scratch.products, `take` takes one row.
 template <class T, class Multiply, class Take>
@@ -277,11 +260,116 @@ Progress step_rows(const Side<T>& side, const Slice<T>& slice, std::int64_t begi
             const Row<T> row = row_of(side, next + r, end);
             const T* const product = scratch.products + r * slice.stride;
             const Outcome outcome = take(side, slice, row, product, scores + (row.begin - first), scratch);
-            if (outcome != Outcome::done) return {outcome, row.index};
+            if (outcome == Outcome::done) continue;
+            scratch.failed[0] = 1;
+            scratch.failed[1] = row.index;
+            return {outcome, outcome == Outcome::not_positive ? row.index + 1 : row.index};
         }
     }
     return {Outcome::done, end};
 }
+
+#if defined(ALSATIAN_FIXED)
+
+// Rows that are stepped together, their systems side by side in the lanes of a register.
+template <std::int64_t S>
+class FixedSteps {
+   public:
+    FixedSteps(const Side<float>& side, const Slice<float>& slice, std::int64_t end, std::int64_t first,
+               float* scores, const SubspaceScratch<float>& scratch)
+        : side_(side), slice_(slice), end_(end), first_(first), scores_(scores), scratch_(scratch) {
+        scratch.failed[0] = 0;
+    }
+
+    // Row r of those whose products with the Gramian are in scratch.products.
+    Outcome add(std::int64_t index, std::int64_t r) {
+        const Row<float> row = row_of(side_, index, end_);
+        if (row.n == 0) return step_alone(row, r);
+        SubspaceScratch<float> of_row = scratch_;
+        of_row.matrix = scratch_.matrices + count_ * slice_.stride * slice_.stride;
+        of_row.gradient = scratch_.sides + count_ * slice_.stride;
+        const Fixed made =
+            fixed_equations<S>(side_, slice_, row, product(r), scores_ + (row.begin - first_), of_row);
+        if (made == Fixed::stopped) return Outcome::stopped;
+        if (made == Fixed::refused) return step_alone(row, r);
+        if (!finite(dot(of_row.gradient, of_row.gradient, slice_.stride))) return Outcome::not_finite;
+        rows_[count_] = index, places_[count_] = r;
+        return ++count_ == kWidth<float> ? solve() : Outcome::done;
+    }
+
+    // Solves the systems that are waiting.
+    Outcome solve() {
+        if (count_ == 0) return Outcome::done;
+        float lost[kWidth<float>];
+        const float* const x = solve_together(scratch_.matrices, scratch_.sides, slice_.stride, slice_.width, count_,
+                                              scratch_.systems, scratch_.solution, lost);
+        for (std::int64_t lane = 0; lane < count_; ++lane) {
+            const Row<float> row = row_of(side_, rows_[lane], end_);
+            Outcome outcome = Outcome::done;
+            if (lost[lane] != 0.0f) {
+                outcome = step_alone(row, places_[lane]);
+            } else {
+                for (std::int64_t k = 0; k < slice_.width; ++k) scratch_.step[k] = x[k * kWidth<float> + lane];
+                outcome = finish(row);
+            }
+            if (outcome != Outcome::done) return at_ = rows_[lane], outcome;
+        }
+        count_ = 0;
+        return Outcome::done;
+    }
+
+    // The row that an outcome is of, where it was not the one just added.
+    std::int64_t at(std::int64_t added) const { return at_ < 0 ? added : at_; }
+
+   private:
+    const float* product(std::int64_t r) const { return scratch_.products + r * slice_.stride; }
+
+    Outcome step_alone(const Row<float>& row, std::int64_t r) {
+        const Outcome outcome =
+            step_row(side_, slice_, row, product(r), scores_ + (row.begin - first_), scratch_);
+        if (outcome != Outcome::not_positive) return outcome;
+        scratch_.failed[++scratch_.failed[0]] = row.index;
+        return Outcome::done;
+    }
+
+    Outcome finish(const Row<float>& row) {
+        const Outcome outcome = take_step(side_, slice_, row, scratch_);
+        if (outcome != Outcome::done) return outcome;
+        for (std::int64_t k = 0; k < slice_.width; ++k) scratch_.step[k] *= slice_.fixed_columns[k];
+        for (std::int64_t k = slice_.width; k < slice_.stride; ++k) scratch_.step[k] = 0.0f;
+        add_fixed_dots<S>(rows_of(slice_), side_.indices + row.begin, row.n, row.n, scratch_.step,
+                          scores_ + (row.begin - first_));
+        return Outcome::done;
+    }
+
+    const Side<float>& side_;
+    const Slice<float>& slice_;
+    std::int64_t end_, first_;
+    float* const scores_;
+    const SubspaceScratch<float>& scratch_;
+    std::int64_t rows_[kWidth<float>] = {}, places_[kWidth<float>] = {};
+    std::int64_t count_ = 0, at_ = -1;
+};
+
+template <std::int64_t S>
+Progress step_fixed(const Side<float>& side, const Slice<float>& slice, std::int64_t begin, std::int64_t end,
+                    std::int64_t first, float* scores, const SubspaceScratch<float>& scratch) {
+    constexpr std::int64_t together = kTogetherLanes * kWidth<float>;
+    for (std::int64_t next = begin; next < end; next += together) {
+        if (side.stopping()) return {Outcome::stopped, next};
+        const std::int64_t count = end - next < together ? end - next : together;
+        multiply_gramian(side, slice, next, count, scratch);
+        FixedSteps<S> steps(side, slice, end, first, scores, scratch);
+        for (std::int64_t r = 0; r < count; ++r) {
+            Outcome outcome = steps.add(next + r, r);
+            if (outcome == Outcome::done && r + 1 == count) outcome = steps.solve();
+            if (outcome != Outcome::done) return {outcome, steps.at(next + r)};
+        }
+        if (scratch.failed[0] > 0) return {Outcome::not_positive, next + count};
+    }
+    return {Outcome::done, end};
+}
+#endif
 
 template <class T>
 Progress step(const Side<T>& side, const Slice<T>& slice, std::int64_t begin, std::int64_t end,
@@ -299,8 +387,8 @@ Progress step(const Side<T>& side, const Slice<T>& slice, std::int64_t begin, st
 #if defined(ALSATIAN_FIXED)
     if constexpr (sizeof(T) == 4) {
         if (slice.fixed != nullptr) {
-            return step_rows(side, slice, begin, end, first, scores, scratch, kTogether, multiply_gramian<float>,
-                             slice.stride == 64 ? step_fixed<64> : step_fixed<0>);
+            const auto step = slice.stride == 64 ? step_fixed<64> : step_fixed<0>;
+            return step(side, slice, begin, end, first, scores, scratch);
         }
     }
 #endif

@@ -17,6 +17,9 @@ constexpr std::int64_t kTileColumns = 32;
 // Rows that meet the Gramian together: it is read once for all of them.
 constexpr std::int64_t kTogether = 24;
 constexpr std::int64_t kTogetherTiled = 32;
+// Where systems are solved together, as many times the lanes of a register.
+constexpr std::int64_t kTogetherLanes = 3;
+constexpr std::int64_t kMostTogether = kTogetherLanes * kMostLanes;
 
 // One block of dimensions [begin, begin + width) of everything that a step on it reads.
 template <class T>
@@ -44,13 +47,18 @@ struct SubspaceScratch {
     T* scaled;    // (kChunk, stride) blocks times excess
     T* matrix;    // (stride, stride)
     T* inverses;  // (stride, kPad) of what is on the diagonal; see block_cholesky.hpp
-    T* products;  // (kTogether or kTogetherTiled, stride) rows of the target times the Gramian
+    T* products;  // (as many, stride) rows of the target times the Gramian
     T* gradient;  // (stride)
     T* step;      // (stride)
     T* diagonal;  // (stride)
     T* zeros;     // (stride), all 0
     T* start;     // (stride) for tiles: the gradient, which the factorization overwrites
     T* dots;      // (entries of the longest row, to a multiple of kGroup) the step times their block, for tiles
+    T* matrices;  // (lanes, stride, stride) of systems to be solved together; null unless they are
+    T* sides;     // (lanes, stride) their right sides
+    T* systems;   // as Scratch::systems
+    T* solution;  // (2 * padded(width, 4), lanes)
+    std::int64_t* failed;  // (1 + kMostTogether) how many rows were not positive, and which
     std::uint32_t* left;   // (kTiledBlock or kBlockRows, stride / 2) packed entries, transposed for tiles
     std::uint32_t* right;  // (the same) packed entries
     std::uint32_t* packed_rows;  // (kTogetherTiled, factors padded to 32) rows of the target
@@ -66,7 +74,8 @@ struct SubspaceKernels {
     void (*pack_gramian)(const T* gramian, std::int64_t factors, std::int64_t stride, std::uint32_t* to);
     // See Kernels::fix.
     decltype(Kernels<T>::fix) fix;
-    // One exact step on the block for each of rows [begin, end), which moves `scores` along.
+    // One exact step on the block for each of rows [begin, end), which moves `scores` along. After `not_positive`
+    // the rows in scratch.failed are unchanged, and the work is to go on at the row that is named.
     Progress (*step)(const Side<T>&, const Slice<T>&, std::int64_t begin, std::int64_t end,
                      std::int64_t first, T* scores, const SubspaceScratch<T>&);
 };

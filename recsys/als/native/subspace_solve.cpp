@@ -29,7 +29,8 @@ namespace {
 constexpr std::int64_t kBatches = 3;
 constexpr std::int64_t kLeastBatch = 1 << 20;
 constexpr std::int64_t kPackRows = 4096;  // rows of the other side copied by one task
-constexpr std::int64_t kMostFixed = 512;  // dimensions of a block up to which whole numbers are multiplied
+// Dimensions of a block up to which whole numbers are multiplied: systems of more are not solved together.
+constexpr std::int64_t kMostFixed = kTogetherFactors;
 
 template <class T>
 const SubspaceKernels<T>& subspace_kernels(Simd simd) {
@@ -52,31 +53,43 @@ const SubspaceKernels<T>& subspace_kernels(Simd simd) {
     return pick(baseline::subspace_f32(), baseline::subspace_f64());
 }
 
-// The arrays behind one thread's SubspaceScratch.
+// The arrays behind one thread's SubspaceScratch. `lanes`: systems solved together, 0 for one by one.
 template <class T>
 class SubspaceWorkspace {
    public:
     // `longest`: entries of the longest row.
-    SubspaceWorkspace(std::int64_t factors, std::int64_t stride, std::int64_t longest, bool tiled, bool fixed)
+    SubspaceWorkspace(std::int64_t factors, std::int64_t stride, std::int64_t longest, bool tiled, std::int64_t lanes)
         : rows_(kChunk * stride), scaled_(kChunk * stride), matrix_(stride * stride),
-          inverses_(stride * kPad), products_((tiled ? kTogetherTiled : kTogether) * stride),
-          vectors_(5 * stride), dots_(tiled ? padded(longest, kGroup) : 0),
-          packed_((tiled ? kTiledBlock : fixed ? kBlockRows : 0) * stride),
+          inverses_(stride * kPad),
+          products_((tiled ? kTogetherTiled : std::max(kTogether, kTogetherLanes * lanes)) * stride),
+          vectors_(5 * stride), dots_(tiled ? padded(longest, kGroup) : 0), matrices_(lanes * stride * stride),
+          sides_(lanes * stride),
+          systems_(lanes * (together_begin(padded(stride, 4), padded(stride, kPad) / kPad) + kPad)),
+          solution_(lanes * 2 * padded(stride, 4)), packed_((tiled ? kTiledBlock : lanes > 0 ? kBlockRows : 0) * stride),
           packed_rows_(tiled ? kTogetherTiled * padded(factors, kTileColumns) : 0), stride_(stride),
-          half_((tiled ? kTiledBlock : kBlockRows) * stride / 2) {}
+          half_((tiled ? kTiledBlock : lanes > 0 ? kBlockRows : 0) * stride / 2) {}
 
-    SubspaceScratch<T> scratch() const {
+    SubspaceScratch<T> scratch() {
         T* const vectors = vectors_.get();
-        return {rows_.get(), scaled_.get(), matrix_.get(), inverses_.get(), products_.get(),
-                vectors, vectors + stride_, vectors + 2 * stride_, vectors + 3 * stride_,
-                vectors + 4 * stride_, dots_.get(), packed_.get(),
-                packed_.get() + (packed_.get() == nullptr ? 0 : half_), packed_rows_.get()};
+        SubspaceScratch<T> made{};
+        made.rows = rows_.get(), made.scaled = scaled_.get(), made.matrix = matrix_.get();
+        made.inverses = inverses_.get(), made.products = products_.get();
+        made.gradient = vectors, made.step = vectors + stride_, made.diagonal = vectors + 2 * stride_;
+        made.zeros = vectors + 3 * stride_, made.start = vectors + 4 * stride_;
+        made.dots = dots_.get();
+        made.matrices = matrices_.get(), made.sides = sides_.get();
+        made.systems = systems_.get(), made.solution = solution_.get();
+        made.failed = failed_;
+        made.left = packed_.get(), made.right = packed_.get() + half_;
+        made.packed_rows = packed_rows_.get();
+        return made;
     }
 
    private:
-    Aligned<T> rows_, scaled_, matrix_, inverses_, products_, vectors_, dots_;
+    Aligned<T> rows_, scaled_, matrix_, inverses_, products_, vectors_, dots_, matrices_, sides_, systems_, solution_;
     Aligned<std::uint32_t> packed_, packed_rows_;
     std::int64_t stride_, half_;
+    std::int64_t failed_[1 + kMostTogether] = {};
 };
 
 // A half-sweep in progress.
@@ -147,6 +160,9 @@ class HalfSweep {
         }
     }
 
+    // Systems that are solved together.
+    std::int64_t lanes() const { return fixed_ ? kernels<T>(run_.simd).lanes : 0; }
+
     template <class Work>
     void each(const std::vector<Task>& tasks, const Work& work) {
         parallel_for(
@@ -155,7 +171,7 @@ class HalfSweep {
                 auto& workspace = workspaces_[static_cast<std::size_t>(thread)];
                 if (!workspace) {
                     workspace = std::make_unique<SubspaceWorkspace<T>>(side_.factors, stride_, longest_,
-                                                                       tiled_, fixed_);
+                                                                       tiled_, lanes());
                 }
                 work(tasks[static_cast<std::size_t>(number)], workspace->scratch());
             },
@@ -241,7 +257,9 @@ class HalfSweep {
                 case Outcome::done: break;
                 case Outcome::stopped: throw Interrupted{};
                 case Outcome::not_finite: throw NotFinite(row);
-                case Outcome::not_positive: step_semidefinite(slice, row++); break;
+                case Outcome::not_positive:
+                    for (std::int64_t k = 1; k <= scratch.failed[0]; ++k) step_semidefinite(slice, scratch.failed[k]);
+                    break;
             }
         }
     }

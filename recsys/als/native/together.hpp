@@ -9,6 +9,7 @@
 
 #include "kernels.hpp"
 #include "lanes.hpp"
+#include "panels.hpp"
 
 namespace alsatian::als {
 namespace {
@@ -184,6 +185,29 @@ __attribute__((noinline)) void substitute_together(const Systems<T>& u, std::int
         store(x + i * kWidth<T>,
               ((sum[0] + sum[1]) + (sum[2] + sum[3])) * load(inverses + i * kWidth<T>));
     }
+}
+
+// Solves up to kWidth systems of `width` unknowns: upper triangles `matrices` (stride, stride) and right sides
+// `sides` (stride), one after the other, `count` of them. `room` is as Scratch::systems, `solution` (2 n, lanes) for n,
+// `width` to a multiple of 4. Returns where unknown k of lane i stands at k * kWidth + i. `lost` (lanes) as of
+// factorize_together.
+template <class T>
+const T* solve_together(const T* matrices, const T* sides, std::int64_t stride, std::int64_t width,
+                        std::int64_t count, T* room, T* solution, T* lost) {
+    const std::int64_t n = padded(width, 4);
+    const Systems<T> systems(room, n);
+    interleave(matrices, stride, n, systems);
+    for (std::int64_t i = 0; i < n; ++i) {
+        if (i >= width) store(systems.at(i, i), spread<T>(T(1)));
+        T* const to = systems.at(i, n);
+        for (std::int64_t k = 0; k < kAcross * kWidth<T>; ++k) to[k] = T(0);
+        for (std::int64_t lane = 0; lane < count; ++lane) to[lane] = sides[lane * stride + i];
+    }
+    T* const inverses = solution;
+    T* const x = solution + n * kWidth<T>;
+    factorize_together(systems, n, kEpsilon<T>, inverses, lost);
+    substitute_together(systems, n, inverses, x);
+    return x;
 }
 
 }  // namespace
