@@ -190,7 +190,7 @@ Progress solve_one_by_one(const Side<T>& side, std::int64_t begin, std::int64_t 
 
 // Solves the systems of `count` rows that stand in scratch.matrices and scratch.sides.
 template <class T>
-__attribute__((noinline)) Progress solve_batch(const Side<T>& side, const std::int64_t* rows, std::int64_t count,
+Progress solve_batch(const Side<T>& side, const std::int64_t* rows, std::int64_t count,
                      const Scratch<T>& scratch) {
     T lost[kWidth<T>];
     const T* const x = solve_together(scratch.matrices, scratch.sides, side.stride, side.factors, count,

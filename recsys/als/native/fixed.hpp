@@ -86,7 +86,9 @@ inline __attribute__((always_inline)) void to_fixed(const float* numbers, const 
                                                     std::int64_t stride, std::int16_t* to) {
     const FloatLanes s = spread<float>(scale);
     for (std::int64_t k = 0; k < stride; k += 2 * kWords) {
-        const auto part = [&](std::int64_t at) { return to_words(s * (load(numbers + at) * load(inverse_columns + at))); };
+        const auto part = [&](std::int64_t at) {
+            return to_words(s * (load(numbers + at) * load(inverse_columns + at)));
+        };
         store_words(to + k, packed(part(k), part(k + kWords)));
     }
 }

@@ -171,11 +171,12 @@ inline void turn_over(const std::uint32_t* packed, const float* excess, std::int
     for (std::int64_t e = 0; e < n; e += 2) {
         const auto sign = [&](std::int64_t i) { return i < n && excess[i] < 0.0f ? -1 : 1; };
         const std::int32_t a = sign(e), b = sign(e + 1);
-        const auto* const from = reinterpret_cast<const std::int16_t*>(packed + e / 2 * stride);
-        auto* const turned = reinterpret_cast<std::int16_t*>(to + e / 2 * stride);
-        for (std::int64_t k = 0; k < 2 * stride; k += 2) {
-            turned[k] = static_cast<std::int16_t>(a * from[k]);
-            turned[k + 1] = static_cast<std::int16_t>(b * from[k + 1]);
+        const std::uint32_t* const from = packed + e / 2 * stride;
+        std::uint32_t* const turned = to + e / 2 * stride;
+        for (std::int64_t k = 0; k < stride; ++k) {  // an even entry stands below, an odd one above
+            const auto below = static_cast<std::int16_t>(from[k] & 0xFFFFu);
+            const auto above = static_cast<std::int16_t>(from[k] >> 16);
+            turned[k] = (static_cast<std::uint32_t>(a * below) & 0xFFFFu) | static_cast<std::uint32_t>(b * above) << 16;
         }
     }
 }

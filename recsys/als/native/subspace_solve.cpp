@@ -65,7 +65,8 @@ class SubspaceWorkspace {
           vectors_(5 * stride), dots_(tiled ? padded(longest, kGroup) : 0), matrices_(lanes * stride * stride),
           sides_(lanes * stride),
           systems_(lanes * (together_begin(padded(stride, 4), padded(stride, kPad) / kPad) + kPad)),
-          solution_(lanes * 2 * padded(stride, 4)), packed_((tiled ? kTiledBlock : lanes > 0 ? kBlockRows : 0) * stride),
+          solution_(lanes * 2 * padded(stride, 4)),
+          packed_((tiled ? kTiledBlock : lanes > 0 ? kBlockRows : 0) * stride),
           packed_rows_(tiled ? kTogetherTiled * padded(factors, kTileColumns) : 0), stride_(stride),
           half_((tiled ? kTiledBlock : lanes > 0 ? kBlockRows : 0) * stride / 2) {}
 

@@ -47,7 +47,7 @@ class Systems {
 
 // Lays rows i of kWidth matrices (`stride` x `stride`, upper triangles) side by side.
 template <class T>
-__attribute__((noinline)) void interleave(const T* matrices, std::int64_t stride, std::int64_t n, const Systems<T>& systems) {
+void interleave(const T* matrices, std::int64_t stride, std::int64_t n, const Systems<T>& systems) {
     for (std::int64_t i = 0; i < n; ++i) {
         for (std::int64_t j = i / kPad * kPad; j < n; j += kPad) {
             const T* const from = matrices + i * stride + j;
@@ -136,8 +136,7 @@ inline __attribute__((always_inline)) void finish_rows(const Systems<T>& u, std:
 // A = U'U in place, and U'^-1 b in the column after it; `inverses` (n registers) <- 1 / U(i, i).
 // lost[lane] is set where a pivot is lost to rounding: what else comes out in that lane means nothing.
 template <class T>
-__attribute__((noinline)) void factorize_together(const Systems<T>& u, std::int64_t n, T epsilon, T* inverses,
-                                                  T* lost) {
+void factorize_together(const Systems<T>& u, std::int64_t n, T epsilon, T* inverses, T* lost) {
     const Lanes<T> one = spread<T>(T(1));
     Lanes<T> gone{};
     for (std::int64_t i = 0; i < n; i += kSquare) {
@@ -174,7 +173,7 @@ __attribute__((noinline)) void factorize_together(const Systems<T>& u, std::int6
 
 // x (n registers) <- U^-1 of the column after U.
 template <class T>
-__attribute__((noinline)) void substitute_together(const Systems<T>& u, std::int64_t n, const T* inverses, T* x) {
+void substitute_together(const Systems<T>& u, std::int64_t n, const T* inverses, T* x) {
     for (std::int64_t i = n; i-- > 0;) {
         Lanes<T> sum[4] = {load(u.at(i, n))};
         std::int64_t j = i + 1;
