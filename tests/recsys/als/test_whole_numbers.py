@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 from scipy.sparse import csr_matrix, vstack
@@ -10,6 +12,7 @@ from recsys.als import AlternatingLeastSquares, _als, cpu, reference
 from recsys.als.reference import NOTHING, Objective, Terms
 
 from .conftest import every_kind_of_row, random_factors, random_matrix
+from .test_terms_twin import weights_of
 
 OBJECTIVE = Objective(alpha=1.5, unobserved=0.3, regularization=0.5, exponent=0.5)
 WHOLE_NUMBERS = ("avx2", "avx512")
@@ -17,24 +20,35 @@ WHOLE_NUMBERS = ("avx2", "avx512")
 TOLERANCE = 2e-3
 
 
-def solved(matrix, other, objective=OBJECTIVE, *, split=True, terms=NOTHING, threads=2, variant=""):
-    """Rows by Cholesky; with `split` in short numbers where the variant has them."""
-    found = np.zeros((matrix.shape[0], other.shape[1]), np.float32)
+def solved(
+    matrix,
+    other,
+    objective=OBJECTIVE,
+    *,
+    start=None,
+    dimension=None,
+    split=True,
+    terms=NOTHING,
+    threads=2,
+    variant="",
+):
+    """Rows by Cholesky, or after a half-sweep on blocks of `dimension` from `start`.
+
+    With `split` in short numbers where the variant has them.
+    """
+    found = (
+        np.zeros((matrix.shape[0], other.shape[1]), np.float32) if start is None else start.copy()
+    )
     _als.solve(
         cpu.sparse_rows(csr_matrix(matrix), "matrix"),
         found,
         other,
-        solver="cholesky",
+        solver="subspace" if dimension else "cholesky",
         cg_steps=1,
-        alpha=objective.alpha,
-        unobserved=objective.unobserved,
-        regularization=objective.regularization,
-        exponent=objective.exponent,
+        subspace_dimension=dimension or 1,
+        **weights_of(objective),
+        **{name: getattr(terms, name) for name in asdict(terms)},
         split=split,
-        row_weights=terms.row_weights,
-        column_weights=terms.column_weights,
-        offsets=terms.offsets,
-        priors=terms.priors,
         num_threads=threads,
         variant=variant,
     )
@@ -227,27 +241,6 @@ def test_training_reaches_the_same_objective(factors):
     assert reached["bfloat16"] == pytest.approx(reached["same"], rel=1e-5)
 
 
-def stepped(matrix, other, start, objective=OBJECTIVE, *, split=True, dimension=32, variant=""):
-    """Rows after a half-sweep of iALS++."""
-    found = start.copy()
-    _als.solve(
-        cpu.sparse_rows(csr_matrix(matrix), "matrix"),
-        found,
-        other,
-        solver="subspace",
-        cg_steps=1,
-        subspace_dimension=dimension,
-        alpha=objective.alpha,
-        unobserved=objective.unobserved,
-        regularization=objective.regularization,
-        exponent=objective.exponent,
-        split=split,
-        num_threads=2,
-        variant=variant,
-    )
-    return found
-
-
 @pytest.mark.parametrize(("factors", "dimension"), [(16, 16), (40, 17), (64, 32), (150, 128)])
 def test_steps_on_blocks_agree_with_the_twin(variant, factors, dimension):
     matrix = rows_of(300, seed=22)
@@ -255,9 +248,9 @@ def test_steps_on_blocks_agree_with_the_twin(variant, factors, dimension):
     start = random_factors(matrix.shape[0], factors, "float32", seed=24)
     expected = start.astype(np.float64)
     reference.solve_subspace(matrix, expected, other, OBJECTIVE, dimension)
-    found = stepped(matrix, other, start, dimension=dimension, variant=variant)
+    found = solved(matrix, other, start=start, dimension=dimension, variant=variant)
     assert worst(found, expected) < (1e-2 if variant == "amx" else TOLERANCE)
-    full = stepped(matrix, other, start, dimension=dimension, split=False, variant=variant)
+    full = solved(matrix, other, start=start, dimension=dimension, split=False, variant=variant)
     if variant in WHOLE_NUMBERS:  # blocks of more than 96 dimensions are solved in full width
         assert np.array_equal(found, full) is (dimension > 96)
 
@@ -271,7 +264,7 @@ def test_steps_on_blocks_of_unlike_columns(variant):
     start = random_factors(matrix.shape[0], 64, "float32", seed=27)
     expected = start.astype(np.float64)
     reference.solve_subspace(matrix, expected, other, OBJECTIVE, 32)
-    found = stepped(matrix, other, start, variant=variant)
+    found = solved(matrix, other, start=start, dimension=32, variant=variant)
     before, least, reached = (
         reference.objective_value(matrix, users, other, OBJECTIVE)
         for users in (start, expected, found)
@@ -288,8 +281,10 @@ def test_heavy_confidences_on_blocks_come_to_the_minimum(variant, alpha):
     found = np.zeros((matrix.shape[0], 48), np.float32)
     full = found.copy()
     for _ in range(6):
-        found = stepped(matrix, other, found, objective, variant=variant)
-        full = stepped(matrix, other, full, objective, split=False, variant=variant)
+        found = solved(matrix, other, objective, start=found, dimension=32, variant=variant)
+        full = solved(
+            matrix, other, objective, start=full, dimension=32, split=False, variant=variant
+        )
     of_full, reached = (
         reference.objective_value(matrix, users, other, objective) for users in (full, found)
     )
