@@ -52,5 +52,9 @@ class MissingExtraError(AlsatianError, ImportError):
     """An optional dependency is not installed; the message names the extra to install."""
 
 
+class ClusterError(AlsatianError, RuntimeError):
+    """A cluster cannot be reached, has no room for a task, or lost one too often."""
+
+
 class DownloadError(AlsatianError, OSError):
     """A file could not be fetched, or what came is not the file that was expected."""

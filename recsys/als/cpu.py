@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -159,6 +159,100 @@ def sparse_rows(csr: csr_matrix, name: str) -> SparseRows:
         )
 
 
+class Size(NamedTuple):
+    """How large a side's matrix is: what the way of its half-sweep is chosen by."""
+
+    rows: int
+    entries: int
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a half-sweep goes, decided from the whole of both sides before its first row is solved.
+
+    Rows may then be solved in blocks, on other machines too, as if it were all at once.
+
+    Attributes
+    ----------
+    solver : str
+        ``"cg"``, ``"cholesky"`` or ``"subspace"``.
+    split : bool
+        Whether factors may be read in 16 bits.
+    gramian : ndarray of float64, shape (f, f), or None
+        Of the other side; None where the native core is to compute it.
+    eigenvalues, eigenvectors : ndarray of float64, shape (f,) and (f, f), or None
+        Of the Gramian, where they are worth it.
+    """
+
+    solver: str
+    split: bool
+    gramian: NDArray[np.float64] | None
+    eigenvalues: NDArray[np.float64] | None = None
+    eigenvectors: NDArray[np.float64] | None = None
+
+
+def choose_way(
+    size: Size | SparseRows,
+    other: Factors,
+    config: ALSConfig,
+    *,
+    solver: str | None = None,
+    gramian: NDArray[np.float64] | None = None,
+    terms: Terms = NOTHING,
+    with_gramian: bool = False,
+) -> Way:
+    """Decide how rows of a matrix of `size` are solved given `other`; see :func:`solve`.
+
+    Parameters
+    ----------
+    size : Size or SparseRows
+        The whole matrix, or how large it is.
+    other, config, solver, gramian, terms
+        As of :func:`solve`.
+    with_gramian : bool
+        Compute the Gramian in any case, with the bits that the native core would come to.
+    """
+    chosen, split = _kind(size, config, solver)
+    plain = terms.offsets is None and terms.priors is None
+    basis = plain and _worth_a_basis(size, config, chosen, split)
+    if gramian is None and (basis or with_gramian):
+        gramian = _als.gramian(
+            other,
+            row_weights=terms.column_weights,
+            split=chosen == "cg" if basis else split,
+            num_threads=config.num_threads,
+        )
+    if basis and gramian is not None:
+        return Way(chosen, split, gramian, *_eigen(gramian))
+    return Way(chosen, split, gramian)
+
+
+def part_of_gramian(
+    rows: Factors, size: Size, config: ALSConfig, weights: Weights | None = None
+) -> NDArray[np.float64]:
+    """What `rows` add to the Gramian that :func:`choose_way` takes.
+
+    Parameters
+    ----------
+    rows : ndarray, shape (n, f)
+        Some of the factors that are held.
+    size : Size
+        Of the matrix whose rows are solved meanwhile.
+    config : ALSConfig
+        Settings of that half.
+    weights : ndarray of float32, shape (n,), optional
+        Weight of the unobserved pairs of each of `rows`.
+    """
+    chosen, split = _kind(size, config, None)
+    with native_errors("factors"):
+        return _als.gramian(
+            rows,
+            row_weights=weights,
+            split=split and chosen == "cg",
+            num_threads=config.num_threads,
+        )
+
+
 def solve(
     rows: SparseRows,
     target: Factors,
@@ -170,6 +264,7 @@ def solve(
     terms: Terms = NOTHING,
     linear: NDArray[np.float64] | None = None,
     name: str = "user_items",
+    way: Way | None = None,
 ) -> None:
     """Solve every row of `target` in place, given all rows of `other`.
 
@@ -191,6 +286,9 @@ def solve(
         ``weighted_sum(other, terms.column_weights, terms.offsets)``, where it is known.
     name : str
         What the matrix is called in errors.
+    way : Way, optional
+        From :func:`choose_way`, where `rows` are a part of it all; then `solver` and `gramian` are
+        not looked at.
 
     Raises
     ------
@@ -202,37 +300,24 @@ def solve(
         Ctrl-C; rows that were not reached keep their values.
     """
     weights = Weighting.of(config)
-    chosen = solver or config.solver
-    if chosen == "auto":
-        chosen = named_by_auto(rows, config)
-    split = solver is None and _narrow(rows, config)
     with native_errors(name):
-        values = vectors = None
-        plain = terms.offsets is None and terms.priors is None
-        if plain and _worth_a_basis(rows, config, chosen, split):
-            if gramian is None:
-                gramian = _als.gramian(
-                    other,
-                    row_weights=terms.column_weights,
-                    split=chosen == "cg",
-                    num_threads=config.num_threads,
-                )
-            values, vectors = _eigen(gramian)
+        if way is None:
+            way = choose_way(rows, other, config, solver=solver, gramian=gramian, terms=terms)
         _als.solve(
             rows,
             target,
             other,
-            solver=chosen,
+            solver=way.solver,
             cg_steps=config.cg_steps,
             subspace_dimension=config.subspace_dimension,
             alpha=weights.alpha,
             unobserved=weights.unobserved,
             regularization=weights.regularization,
             exponent=weights.exponent,
-            gramian=gramian,
-            eigenvalues=values,
-            eigenvectors=vectors,
-            split=split,
+            gramian=way.gramian,
+            eigenvalues=way.eigenvalues,
+            eigenvectors=way.eigenvectors,
+            split=way.split,
             row_weights=terms.row_weights,
             column_weights=terms.column_weights,
             offsets=terms.offsets,
@@ -242,21 +327,29 @@ def solve(
         )
 
 
-def named_by_auto(rows: SparseRows, config: ALSConfig) -> str:
+def named_by_auto(rows: Size | SparseRows, config: ALSConfig) -> str:
     """The solver that ``"auto"`` means for these rows on this processor."""
     wide = simd_variant() in ("avx512", "amx")
     dimension = config.subspace_dimension
     return fastest(rows.entries, rows.rows, config.factors, dimension, wide=wide)
 
 
-def _narrow(rows: SparseRows, config: ALSConfig) -> bool:
+def _kind(size: Size | SparseRows, config: ALSConfig, solver: str | None) -> tuple[str, bool]:
+    """The solver, and whether factors may be read in 16 bits."""
+    chosen = solver or config.solver
+    if chosen == "auto":
+        chosen = named_by_auto(size, config)
+    return chosen, solver is None and _narrow(size, config)
+
+
+def _narrow(rows: Size | SparseRows, config: ALSConfig) -> bool:
     """Whether training may read factors in 16 bits: asked for, or enough to be faster."""
     if config.dtype != "float32" or config.gathered_dtype == "same":
         return False
     return config.gathered_dtype == "bfloat16" or rows.entries >= _NARROW_ENTRIES
 
 
-def _worth_a_basis(rows: SparseRows, config: ALSConfig, solver: str, split: bool) -> bool:
+def _worth_a_basis(rows: Size | SparseRows, config: ALSConfig, solver: str, split: bool) -> bool:
     """Whether the eigenvectors of the Gramian, which cost as long as some 4 f rows take, pay.
 
     ``cg`` reads narrow factors in their basis, ``cholesky`` solves rows in it that are shorter than

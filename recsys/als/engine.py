@@ -19,6 +19,9 @@ from recsys.als.sides import NOTHING_TOLD, Side, Sides, entries_of_columns, meet
 
 Maps: TypeAlias = tuple[Factors | None, Factors | None]
 
+#: Solves rows in place, given those of the other side and what the terms say.
+SolveRows: TypeAlias = Callable[[Factors, Factors, Terms], None]
+
 TRANSPOSED = "user_items, transposed"
 
 
@@ -49,12 +52,12 @@ class Training(Protocol):
         """Give back what the training holds; the host's factors stay as last fetched."""
 
 
-class _NativeHalf:
+class _Half:
     """One half of a sweep: its rows are solved while the other side is held."""
 
     def __init__(
         self,
-        rows: cpu.SparseRows,
+        solve: SolveRows,
         entries: Callable[[], NDArray[np.int64]],
         target: Factors,
         other: Factors,
@@ -62,10 +65,9 @@ class _NativeHalf:
         own: Side,
         others: Side,
         feature_factors: Factors | None,
-        name: str,
     ) -> None:
-        self._rows, self._target, self._other = rows, target, other
-        self._config, self._own, self._others, self._name = config, own, others, name
+        self._solve, self._target, self._other = solve, target, other
+        self._config, self._own, self._others = config, own, others
         self._feature_factors = feature_factors
         self._regression: FeatureRegression | None = None
         if own.features is not None:
@@ -87,13 +89,25 @@ class _NativeHalf:
         priors = self.priors()
         with meeting_biases(self._other, self._config) as offsets:
             terms = Terms(self._own.weights, self._others.weights, offsets, priors)
-            cpu.solve(
-                self._rows, self._target, self._other, self._config, terms=terms, name=self._name
-            )
+            self._solve(self._target, self._other, terms)
 
     def penalty(self) -> float:
         """What the map from features adds to the objective."""
         return map_penalty(self._feature_factors, self._config)
+
+
+def native_solvers(rows: cpu.SparseRows, config: ALSConfig) -> tuple[SolveRows, SolveRows]:
+    """What solves all users, and all items, in this process."""
+    by_item = config.of_items()
+    columns = cpu.transposed(rows, config.num_threads)
+
+    def solve_users(users: Factors, items: Factors, terms: Terms) -> None:
+        cpu.solve(rows, users, items, config, terms=terms, name="user_items")
+
+    def solve_items(items: Factors, users: Factors, terms: Terms) -> None:
+        cpu.solve(columns, items, users, by_item, terms=terms, name=TRANSPOSED)
+
+    return solve_users, solve_items
 
 
 class NativeTraining:
@@ -113,6 +127,8 @@ class NativeTraining:
         Weights and features.
     maps : tuple of ndarray or None
         Maps from features to rows, of users and items; changed in place.
+    solvers : tuple of callable, optional
+        What solves the users, and the items; :func:`native_solvers` unless given.
     """
 
     def __init__(
@@ -124,12 +140,13 @@ class NativeTraining:
         config: ALSConfig,
         sides: Sides,
         maps: Maps,
+        solvers: tuple[SolveRows, SolveRows] | None = None,
     ) -> None:
         self._rows, self._users, self._items, self._config = rows, users, items, config
         self._sides = sides
-        columns = cpu.transposed(rows, config.num_threads)
-        self._by_user = _NativeHalf(
-            rows,
+        solve_users, solve_items = solvers or native_solvers(rows, config)
+        self._by_user = _Half(
+            solve_users,
             lambda: np.diff(csr.indptr).astype(np.int64),
             users,
             items,
@@ -137,10 +154,9 @@ class NativeTraining:
             sides.users,
             sides.items,
             maps[0],
-            "user_items",
         )
-        self._by_item = _NativeHalf(
-            columns,
+        self._by_item = _Half(
+            solve_items,
             lambda: entries_of_columns(csr),
             items,
             users,
@@ -148,7 +164,6 @@ class NativeTraining:
             sides.items,
             sides.users,
             maps[1],
-            TRANSPOSED,
         )
 
     def solve_users(self) -> None:

@@ -327,21 +327,25 @@ class AlternatingLeastSquares(TopN):
             )
         with course.running(csr, sides):
             self._prepare_factors(users, items, sides)
-            training = open_training(
-                csr,
-                rows,
-                self._checked("user_factors"),
-                self._checked("item_factors"),
-                self.config,
-                sides,
-                (self._user_feature_factors, self._item_feature_factors),
-            )
+            training = self._open_training(csr, rows, sides)
             weight = self._total_weight(csr, sides) if self.calculate_training_loss else 1.0
             try:
                 self._sweep(training, weight, show_progress, course)
             finally:
                 training.fetch()
                 training.close()
+
+    def _open_training(self, csr: csr_matrix, rows: cpu.SparseRows, sides: Sides) -> Training:
+        """Start a training from the factors that are prepared."""
+        return open_training(
+            csr,
+            rows,
+            self._checked("user_factors"),
+            self._checked("item_factors"),
+            self.config,
+            sides,
+            (self._user_feature_factors, self._item_feature_factors),
+        )
 
     def _sides(
         self,
