@@ -71,6 +71,8 @@ class Recommender:
         Sentence vectors of the items.
     index : Index
         Where the search runs.
+    num_threads : int
+        Threads of each search; 0, the default, for every processor this process may use.
     """
 
     def __init__(
@@ -93,6 +95,7 @@ class Recommender:
         self.content = content
         self.fingerprint = fingerprint
         self.cold_factors = cold_factors
+        self.num_threads = 0
         learned = np.asarray(model.item_factors, np.float32)
         self.item_factors = (
             np.concatenate([learned, cold_factors]) if len(cold_factors) else learned
@@ -426,7 +429,14 @@ class Recommender:
     ) -> Hits:
         allow, deny = resolve(rules, self)
         n = min(_positive(n), len(self.items))
-        return self.index.search(queries, n, exclude=excluded, allow=allow, deny=deny)
+        return self.index.search(
+            queries,
+            n,
+            exclude=excluded,
+            allow=allow,
+            deny=deny,
+            num_threads=self.num_threads,
+        )
 
     def _wide(self, matrix: sp.csr_matrix) -> sp.csr_matrix:
         """Interactions widened by the cold items, so that their columns are item rows."""
