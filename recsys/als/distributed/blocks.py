@@ -131,31 +131,59 @@ def solve_block(
     InvalidInputError
         A solution overflows.
     """
-    config, count = told.half.config, last - first
-    target = aligned_empty(count + 1, config.width, config.dtype)
-    target[:count], target[count] = own[first:last], 0
+    config = told.half.config
+    own = own[first:last]
     if told.own_offsets is not None:
-        target[:count, -1] = told.own_offsets[first:last]
-    terms = Terms(
-        None if row_weights is None else np.append(row_weights, np.float32(1)),
-        told.column_weights,
-        told.offsets,
-        None if priors is None else np.concatenate([priors, np.zeros_like(priors[:1])]),
-    )
-    matrix = cpu.SparseRows(*entries, len(held))
+        own = own.copy()
+        own[:, -1] = told.own_offsets[first:last]
     try:
-        cpu.solve(matrix, target, held, config, terms=terms, name=told.half.name, way=told.way)
-    except InvalidInputError as error:  # it counts rows from the block's first
-        raise InvalidInputError(
-            re.sub(r"\brow (\d+)", lambda found: f"row {int(found[1]) + first}", str(error))
-        ) from error
-    solved = met = target[:count]
+        solved = _solved(told, held, own, entries, row_weights, priors)
+    except InvalidInputError as error:
+        row = re.search(r"\brow (\d+)", str(error))
+        if row is None:
+            raise
+        if int(row[1]) < len(own):  # it is counted from the block's first
+            text = str(error)
+            told_row = f"row {int(row[1]) + first}"
+            raise InvalidInputError(text[: row.start()] + told_row + text[row.end() :]) from error
+        # The row beside overflows, and none of the block's own: whose entry it is will tell.
+        solved = _solved(told, held, own, _without_last(entries), row_weights, priors)
+    met = solved
     if told.after is None:
         return solved, None
     if config.biases:
         met = solved.copy()
         met[:, -1] = 1
     return solved, cpu.part_of_gramian(met, told.after.size, told.after.config, row_weights)
+
+
+def _solved(
+    told: Told,
+    held: Factors,
+    own: Factors,
+    entries: Entries,
+    row_weights: Weights | None,
+    priors: Factors | None,
+) -> Factors:
+    """The rows of `own` solved anew; `entries` may have a row beside them."""
+    config, count = told.half.config, len(own)
+    beside = len(entries[0]) - 1 - count
+    target = aligned_empty(count + beside, config.width, config.dtype)
+    target[:count], target[count:] = own, 0
+    if row_weights is not None:
+        row_weights = np.append(row_weights, np.ones(beside, np.float32))
+    if priors is not None:
+        priors = np.concatenate([priors, np.zeros_like(target[count:])])
+    terms = Terms(row_weights, told.column_weights, told.offsets, priors)
+    matrix = cpu.SparseRows(*entries, len(held))
+    cpu.solve(matrix, target, held, config, terms=terms, name=told.half.name, way=told.way)
+    return target[:count]
+
+
+def _without_last(entries: Entries) -> Entries:
+    indptr, indices, data = entries
+    end = int(indptr[-2])
+    return indptr[:-1], indices[:end], data[:end]
 
 
 def block_entries(entries: Entries, first: int, last: int, heaviest: float) -> Entries:

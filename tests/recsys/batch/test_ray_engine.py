@@ -1,0 +1,160 @@
+"""The Ray engine writes what the local one writes, whichever process or machine dies."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from recsys.als import AlternatingLeastSquares
+from recsys.batch import plan_job, run_job
+from recsys.batch.ray_engine import SharedJob, SharedModel, run_ray
+from recsys.errors import ClusterError, InvalidInputError, MissingExtraError, StorageError
+from recsys.interactions import Interactions
+from recsys.recommender import Recommender
+from recsys.rules import Deny
+
+from .conftest import rows_of
+
+PART_USERS = 100
+
+
+@pytest.fixture
+def local(recommender: Recommender, tmp_path: Path) -> Path:
+    """What the local engine writes."""
+    out = tmp_path / "local"
+    run_job(plan_job(recommender, out, n=20, part_users=PART_USERS))
+    return out
+
+
+def same_files(first: Path, second: Path) -> bool:
+    names = [sorted(file.name for file in folder.iterdir()) for folder in (first, second)]
+    return names[0] == names[1] and all(
+        (first / name).read_bytes() == (second / name).read_bytes()
+        for name in names[0]
+        if name.startswith("part-")
+    )
+
+
+@pytest.mark.parametrize("kind", ["exact", "flat", "hnsw"])
+def test_a_model_taken_apart_and_put_together_answers_alike(recommender: Recommender, kind) -> None:
+    whole = Recommender(
+        recommender.interactions,
+        recommender.model,
+        items=recommender.items,
+        cold_factors=recommender.cold_factors,
+        index=kind,
+        fingerprint="f",
+    )
+    opened = SharedModel.of(whole).open()
+    assert opened.index.kind == kind
+    assert opened.fingerprint == "f"
+    users = recommender.users.ids
+    assert opened.recommend(users, n=20).equals(whole.recommend(users, n=20))
+    assert np.shares_memory(opened.interactions.matrix.data, recommender.interactions.matrix.data)
+    if kind == "exact":
+        assert np.shares_memory(opened.index.vectors, whole.index.vectors)
+
+
+def test_a_plan_is_sent_without_its_model(recommender: Recommender, tmp_path: Path) -> None:
+    plan = plan_job(recommender, tmp_path / "out", rules=[Deny([3])])
+    shared = SharedJob.of(plan)
+    assert shared.plan.recommender is None
+    opened = shared.open(2)
+    assert opened.recommender.num_threads == 2
+    assert opened.rules == plan.rules
+    assert opened.parts == plan.parts
+
+
+def test_without_ray_the_extra_is_named(recommender, tmp_path, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    plan = plan_job(recommender, tmp_path / "out")
+    with pytest.raises(MissingExtraError, match=r"alsatian\[ray\]"):
+        run_job(plan, engine=run_ray)
+    with pytest.raises(InvalidInputError, match="cpus is 0"):
+        run_job(plan, resume=True, engine=functools.partial(run_ray, cpus=0))
+
+
+def test_rows_are_those_of_the_local_engine(
+    connection, recommender: Recommender, local: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    told = []
+    result = run_job(
+        plan_job(recommender, out, n=20, part_users=PART_USERS),
+        engine=run_ray,
+        progress=lambda done, total, rate: told.append((done, total)),
+    )
+    assert result.parts_done == 7
+    assert told == [(done, 7) for done in range(1, 8)]
+    assert same_files(out, local)
+    (out / "part-00002.parquet").unlink()
+    again = run_job(
+        plan_job(recommender, out, n=20, part_users=PART_USERS, resume=True), True, engine=run_ray
+    )
+    assert (again.parts_done, again.parts_kept) == (1, 6)
+    assert same_files(out, local)
+
+
+def test_what_a_task_finds_wrong_is_one_line(connection, recommender, tmp_path) -> None:
+    plan = plan_job(recommender, tmp_path / "never made", n=20)
+    with pytest.raises(StorageError, match="its folder does not exist") as raised:
+        list(run_ray(plan, range(plan.parts)))
+    assert "\n" not in str(raised.value)
+
+
+def test_no_room_and_no_cluster_are_told_at_once(machines, recommender, tmp_path) -> None:
+    plan = plan_job(recommender, tmp_path / "out", n=20)
+    for options, says in [
+        ({"cpus": 3, "address": machines.address}, "3 CPUs and .* memory, which none"),
+        ({"address": "127.0.0.1:9"}, "nothing listens there"),
+    ]:
+        with pytest.raises(ClusterError, match=says):
+            list(run_ray(plan, [0], **options))
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recommender, Path]:
+    """A model whose job takes a while, and what the local engine writes."""
+    random = np.random.default_rng(1)
+    frame = pa.table({"user_id": random.integers(12_000, size=150_000)}).append_column(
+        "item_id", pa.array(random.integers(20_000, size=150_000))
+    )
+    recommender = Recommender.fit(
+        Interactions.from_frame(frame),
+        model=AlternatingLeastSquares(factors=32, iterations=1, random_state=0),
+    )
+    folder = tmp_path_factory.mktemp("large")
+    recommender.save(folder / "model")
+    run_job(plan_job(recommender, folder / "local", n=20, part_users=300))
+    return recommender, folder / "local"
+
+
+@pytest.mark.parametrize("what", ["machine", "process"])
+def test_a_death_costs_its_parts_alone(machines, large, tmp_path: Path, what) -> None:
+    recommender, local = large
+    out = tmp_path / "out"
+    deed = (
+        machines.kill_one if what == "machine" else lambda: machines.kill_task("write_shared_part")
+    )
+    later = machines.later(deed, 0.05)
+    engine = functools.partial(run_ray, address=machines.address)
+    counts: list[int] = []
+
+    def progress(done: int, total: int, rate: float) -> None:
+        counts.append(done)
+        if done == 5:
+            later()
+
+    result = run_job(
+        plan_job(recommender, out, n=20, part_users=300), engine=engine, progress=progress
+    )
+    later.join()
+    assert later.came_to is not False
+    assert result.parts_done == result.parts == counts[-1] == 40
+    assert rows_of(out).equals(rows_of(local))
+    assert {file.name for file in local.iterdir()} <= {file.name for file in out.iterdir()}
