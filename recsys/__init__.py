@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from recsys.als import AlternatingLeastSquares
+    from recsys.als.distributed import DistributedALS
     from recsys.interactions import Interactions
     from recsys.recommender import Explanation, Recommender
     from recsys.rules import Allow, Deny, Where
@@ -18,6 +19,7 @@ _HOMES = {
     "AlternatingLeastSquares": "recsys.als",
     "Allow": "recsys.rules",
     "Deny": "recsys.rules",
+    "DistributedALS": "recsys.als.distributed",
     "Explanation": "recsys.recommender",
     "Interactions": "recsys.interactions",
     "Recommender": "recsys.recommender",
@@ -28,6 +30,7 @@ __all__ = [
     "Allow",
     "AlternatingLeastSquares",
     "Deny",
+    "DistributedALS",
     "Explanation",
     "Interactions",
     "Recommender",
