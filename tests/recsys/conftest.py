@@ -111,13 +111,14 @@ def _ancestors(process: int) -> list[int]:
 @pytest.fixture(scope="session")
 def running_machines() -> Iterator[Machines]:
     try:
-        import ray  # noqa: F401
+        import ray
     except ImportError:
         (pytest.fail if os.environ.get("CI") else pytest.skip)("the extra 'ray' is not installed")
     if not Path("/proc/self/stat").exists():
         pytest.skip("killing a process at a moment needs /proc")
     machines = Machines()
     yield machines
+    ray.shutdown()
     machines.close()
 
 
