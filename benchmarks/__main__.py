@@ -16,11 +16,11 @@ from pathlib import Path
 # Each with its further arguments; {out} is the folder.
 BENCHMARKS: dict[str, tuple[str, ...]] = {
     "ingest": (),
+    "ray_cluster": ("--kill",),
     "als_sweep": ("--all", "--plot", "{out}/als_sweep.png"),
     "als_scaling": ("--plot", "{out}/als_scaling.png"),
     "als_foldin": (),
     "als_gpu": (),
-    "ray_cluster": ("--kill",),
     "retrieval_recall": (),
     "quality_ml1m": (),
     "quality_gowalla": (),
