@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from recsys.errors import AlsatianError, InvalidInputError
+from recsys.errors import AlsatianError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -241,7 +241,11 @@ def recommend(
     include_seen: Annotated[
         bool, typer.Option("--include-seen", help="Allow what a user already has.")
     ] = False,
-    engine: Annotated[str, typer.Option(help="local.")] = "local",
+    engine: Annotated[str, typer.Option(help="local, or ray for a cluster.")] = "local",
+    address: Annotated[
+        str | None, typer.Option(help="Ray cluster, HOST:PORT or auto; else RAY_ADDRESS, or here.")
+    ] = None,
+    cpus: Annotated[int, typer.Option(help="Processors of each of Ray's tasks.")] = 1,
     memory: Annotated[str | None, typer.Option(help="Limit such as 512MiB or 2GiB.")] = None,
     part_users: Annotated[int | None, typer.Option(help="Users in each part.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Finish what is missing.")] = False,
@@ -252,10 +256,10 @@ def recommend(
     Example: alsatian recommend model --users all --n 20 --out lists
     """
     from recsys.batch import parse_memory, plan_job, run_job
+    from recsys.batch.engines import make_engine
     from recsys.recommender import Recommender
 
-    if engine != "local":
-        raise InvalidInputError(f"engine is {engine!r}, expected 'local'")
+    work = make_engine(engine, address=address, cpus=cpus)
     recommender = Recommender.load(model)
     plan = plan_job(
         recommender,
@@ -269,7 +273,8 @@ def recommend(
     )
     if not as_json:
         typer.echo(plan.describe())
-    result = run_job(plan, resume=resume, progress=None if as_json else _progress())
+    progress = None if as_json else _progress()
+    result = run_job(plan, resume=resume, progress=progress, engine=work)
     _say(result.describe(), result.to_dict(), as_json)
 
 

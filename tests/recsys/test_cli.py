@@ -201,7 +201,7 @@ def test_bad_options(events: Path, model: Path, tmp_path: Path, capsys: Captured
     lists = ["recommend", str(model), "--out", str(tmp_path / "lists")]
     _refused([*lists, "--n", "0"], "n is 0, expected a whole number of at least 1", capsys)
     _refused([*lists, "--memory", "much"], "much", capsys)
-    _refused([*lists, "--engine", "spark"], "expected 'local'", capsys)
+    _refused([*lists, "--engine", "spark"], "expected one of local, ray", capsys)
     _refused([*lists, "--users", str(tmp_path / "none.csv")], "none.csv", capsys)
     assert not (tmp_path / "lists").exists()
 

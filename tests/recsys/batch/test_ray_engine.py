@@ -17,6 +17,7 @@ from recsys.batch import plan_job, run_job
 from recsys.batch.local import write_part
 from recsys.batch.ray_engine import SharedJob, SharedModel, run_ray
 from recsys.catalogue import Catalogue
+from recsys.cli import run
 from recsys.errors import ClusterError, InvalidInputError, MissingExtraError, StorageError
 from recsys.ids import IdMap
 from recsys.interactions import Interactions
@@ -118,6 +119,16 @@ def test_rows_are_those_of_the_local_engine(
     )
     assert (again.parts_done, again.parts_kept) == (1, 6)
     assert same_files(out, local)
+
+
+def test_the_command_takes_the_engine(connection, model, local, tmp_path, capsys) -> None:
+    command = ["recommend", str(model), "--part-users", str(PART_USERS), "--n", "20"]
+    out = tmp_path / "out"
+    assert run([*command, "--out", str(out), "--engine", "ray"]) == 0
+    assert same_files(out, local)
+    assert run([*command, "--out", str(tmp_path / "o"), "--engine", "rey"]) == 2
+    assert "engine is 'rey', expected one of local, ray" in capsys.readouterr().err
+    assert not (tmp_path / "o").exists()
 
 
 def test_what_a_task_finds_wrong_is_one_line(connection, recommender, tmp_path) -> None:
