@@ -8,8 +8,9 @@ ever seen. All machines must see the output folder (or it is an object store suc
 
 from __future__ import annotations
 
+import itertools
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -42,7 +43,7 @@ _open: dict[str, JobPlan] = {}
 
 def run_ray(
     plan: JobPlan,
-    numbers: Sequence[int],
+    numbers: Iterable[int],
     *,
     address: str | None = None,
     cpus: int = 1,
@@ -54,8 +55,8 @@ def run_ray(
     ----------
     plan : JobPlan
         The job. Every machine has to see its output under the same name.
-    numbers : sequence of int
-        Which parts.
+    numbers : iterable of int
+        Which parts; they are taken as there is room for them.
     address : str, optional
         Of the cluster; see :func:`recsys.cluster.connected`.
     cpus : int
@@ -87,7 +88,9 @@ def run_ray(
     """
     need = Need(whole_number("cpus", cpus, 1), plan.work_bytes + _PROCESS_BYTES)
     retries = whole_number("retries", retries, 0)
-    if not numbers:
+    waiting = iter(numbers)
+    first = next(waiting, None)
+    if first is None:  # there may be nothing to do, as others did it: no cluster for that
         return
     with connected(address) as cluster:
         cluster.slots(need)  # told before the model is moved
@@ -98,7 +101,7 @@ def run_ray(
             # In a list, Ray hands the reference over, not what it stands for: that is opened once.
             return start(None, [shared], number, need.cpus)
 
-        for _, part in cluster.gathered(submit, numbers, need, "part"):
+        for _, part in cluster.gathered(submit, itertools.chain([first], waiting), need, "part"):
             yield part
 
 

@@ -100,6 +100,11 @@ def test_without_ray_the_extra_is_named(recommender, tmp_path, monkeypatch) -> N
         run_job(plan, resume=True, engine=functools.partial(run_ray, cpus=0))
 
 
+def test_nothing_to_do_takes_no_cluster(recommender, tmp_path) -> None:
+    plan = plan_job(recommender, tmp_path / "out")
+    assert list(run_ray(plan, iter(()), address="127.0.0.1:9")) == []
+
+
 def test_rows_are_those_of_the_local_engine(
     connection, recommender: Recommender, local: Path, tmp_path: Path
 ) -> None:
