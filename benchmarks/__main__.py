@@ -20,6 +20,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
     "als_scaling": ("--plot", "{out}/als_scaling.png"),
     "als_foldin": (),
     "als_gpu": (),
+    "topn": (),
     "retrieval_recall": (),
     "quality_ml1m": (),
     "quality_gowalla": (),
