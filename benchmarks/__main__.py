@@ -22,6 +22,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
     "als_gpu": (),
     "topn": (),
     "retrieval_recall": (),
+    "batch_job": (),
     "quality_ml1m": (),
     "quality_gowalla": (),
     "conversations": (),
