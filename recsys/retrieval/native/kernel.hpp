@@ -44,7 +44,8 @@ struct Preselection {
     const std::int16_t* panels;    // [panel][pair of factors][item][2], by falling length of items
     const float* lengths;          // of each panel: that of its longest item
     const std::int32_t* order;     // row of the item at each position
-    std::int64_t first, last;      // panels
+    std::int64_t first, step;      // panels: first, first + step, ...
+    std::int64_t last;             // none from here on
     std::int64_t items;            // positions that hold an item
     std::int64_t pairs;            // of factors
     std::int64_t item_tile;        // items of a panel

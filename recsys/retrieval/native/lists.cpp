@@ -17,6 +17,7 @@ constexpr std::int64_t kAllSelectionBytes = 64 * 1024 * 1024;  // keys of all th
 constexpr std::int64_t kFewestSelectionBytes = 1024 * 1024;    // but no less for each
 constexpr std::int64_t kPartialBytes = 16 * 1024 * 1024;       // lists kept for merging
 constexpr std::int64_t kFewestQueries = 512;   // fewer would pay too often for packing the items
+constexpr std::int64_t kFewestPackedQueries = 64;  // fewer would read the items too often
 constexpr std::int64_t kMostQueries = 2048;
 constexpr std::int64_t kFewestItems = 2048;  // of one split of the catalogue
 constexpr int kTasksPerThread = 4;
@@ -25,25 +26,53 @@ std::int64_t divide_up(std::int64_t value, std::int64_t by) { return (value + by
 
 }  // namespace
 
-Plan make_plan(const TopNRequest& request, int threads) {
+namespace {
+
+Plan common_plan(const TopNRequest& request) {
     Plan plan{};
     plan.candidates = request.rows != nullptr ? request.row_count : request.item_count;
     plan.wanted = std::max<std::int64_t>(1, std::min(request.wanted, plan.candidates));
     plan.capacity = std::min(plan.wanted + std::max<std::int64_t>(plan.wanted, 32),
                              plan.candidates + 1);
-    plan.block = std::clamp(divide_up(request.query_count, threads * kTasksPerThread),
-                            kFewestQueries, kMostQueries);
+    plan.splits = 1;
+    return plan;
+}
+
+std::int64_t most_queries(const Plan& plan, int threads) {
     const std::int64_t bytes =
         std::clamp(kAllSelectionBytes / threads, kFewestSelectionBytes, kSelectionBytes);
-    plan.block = std::min(plan.block, std::max<std::int64_t>(bytes / (plan.capacity * 8), 16));
+    return std::max<std::int64_t>(bytes / (plan.capacity * 8), 16);
+}
+
+std::int64_t bounded_splits(const TopNRequest& request, const Plan& plan, std::int64_t splits) {
+    splits = std::min(splits, plan.candidates / kFewestItems);
+    splits = std::min(splits, kPartialBytes / (request.query_count * plan.wanted * 8));
+    return std::max<std::int64_t>(splits, 1);
+}
+
+}  // namespace
+
+Plan make_plan(const TopNRequest& request, int threads) {
+    Plan plan = common_plan(request);
+    plan.block = std::clamp(divide_up(request.query_count, threads * kTasksPerThread),
+                            kFewestQueries, kMostQueries);
+    plan.block = std::min(plan.block, most_queries(plan, threads));
     plan.blocks = divide_up(request.query_count, plan.block);
-    plan.splits = 1;
     if (threads > 1 && plan.blocks < 2 * threads) {
-        plan.splits = divide_up(threads * kTasksPerThread, plan.blocks);
-        plan.splits = std::min(plan.splits, plan.candidates / kFewestItems);
-        plan.splits = std::min(plan.splits,
-                               kPartialBytes / (request.query_count * plan.wanted * 8));
-        plan.splits = std::max<std::int64_t>(plan.splits, 1);
+        plan.splits = bounded_splits(request, plan, divide_up(threads * kTasksPerThread, plan.blocks));
+    }
+    return plan;
+}
+
+Plan make_packed_plan(const TopNRequest& request, int threads) {
+    Plan plan = common_plan(request);
+    plan.block = std::clamp(divide_up(request.query_count, threads * kTasksPerThread),
+                            kFewestPackedQueries, kMostQueries);
+    plan.block = std::min(plan.block, divide_up(request.query_count, threads));
+    plan.block = std::min(plan.block, most_queries(plan, threads));
+    plan.blocks = divide_up(request.query_count, plan.block);
+    if (plan.blocks < threads) {
+        plan.splits = bounded_splits(request, plan, divide_up(threads, plan.blocks));
     }
     return plan;
 }

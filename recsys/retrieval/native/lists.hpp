@@ -20,6 +20,9 @@ struct Plan {
 };
 
 Plan make_plan(const TopNRequest& request, int threads);
+// For items that are packed already. Splits take turns at the panels, so that each has long items to
+// raise its limits by; there are some only where there are fewer queries than threads.
+Plan make_packed_plan(const TopNRequest& request, int threads);
 
 // The answer's lists, and those of the splits until they are merged.
 class Lists {

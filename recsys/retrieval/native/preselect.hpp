@@ -179,16 +179,16 @@ SelectTile select_tile_for(std::int64_t rows) {
 
 void preselect(const Preselection& selection) {
     const std::int64_t tile_size = kQueryTile * selection.pairs * 2;
-    for (std::int64_t start = selection.first; start < selection.last;
-         start += selection.panels_at_a_time) {
+    const std::int64_t block = selection.panels_at_a_time * selection.step;
+    for (std::int64_t start = selection.first; start < selection.last; start += block) {
         if (__atomic_load_n(selection.stop, __ATOMIC_RELAXED)) return;
-        std::int64_t end = start + selection.panels_at_a_time;
+        std::int64_t end = start + block;
         if (end > selection.last) end = selection.last;
         bool any = false;
         for (std::int64_t query = 0; query < selection.queries; query += kQueryTile) {
             const SelectTile select = select_tile_for<kQueryTile>(selection.queries - query);
             const std::int16_t* const packed = selection.packed + query / kQueryTile * tile_size;
-            for (std::int64_t panel = start; panel < end; ++panel) {
+            for (std::int64_t panel = start; panel < end; panel += selection.step) {
                 if (!select(selection, query, packed, panel)) break;
                 any = true;
             }

@@ -104,7 +104,7 @@ class PreselectedSearch {
     PreselectedSearch(const TopNRequest& request, const TopNAnswer& answer,
                       const Catalogue& catalogue, int threads)
         : request_(request), answer_(answer), catalogue_(catalogue), kernel_(catalogue.kernel),
-          plan_(topn::make_plan(request, threads)), lists_(request, answer, plan_),
+          plan_(topn::make_packed_plan(request, threads)), lists_(request, answer, plan_),
           capacity_(plan_.capacity + kClose), workspaces_(static_cast<std::size_t>(threads)),
           plain_(static_cast<std::size_t>(request.query_count), 0) {}
 
@@ -176,9 +176,7 @@ class PreselectedSearch {
         const bool excludes = request_.excluded_offsets != nullptr;
         const Preselection selection{
             catalogue_.panels.get(), catalogue_.lengths.data(), catalogue_.order.data(),
-            catalogue_.panel_count * split / plan_.splits,
-            catalogue_.panel_count * (split + 1) / plan_.splits, catalogue_.candidates,
-            catalogue_.pairs, kernel_.item_tile, std::max<std::int64_t>(2, kPanelBytes / panel_bytes),
+            split, plan_.splits, catalogue_.panel_count, catalogue_.candidates, catalogue_.pairs, kernel_.item_tile, std::max<std::int64_t>(2, kPanelBytes / panel_bytes),
             catalogue_.slack, space.packed.get(), queries, space.keys.get(), capacity_, plan_.wanted,
             space.checked.data(), space.counts.data(), space.limits.data(), excludes ? request_.excluded : nullptr,
             excludes ? request_.excluded_offsets + query : nullptr,
