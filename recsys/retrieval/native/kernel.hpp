@@ -48,7 +48,6 @@ struct Preselection {
     std::int64_t last;             // none from here on
     std::int64_t items;            // positions that hold an item
     std::int64_t pairs;            // of factors
-    std::int64_t item_tile;        // items of a panel
     std::int64_t panels_at_a_time;
     float slack;                   // a sum is off by at most this much of its panel's length
 
@@ -118,8 +117,8 @@ static inline std::int32_t row_of(std::uint64_t key) {
 // Keeps the `wanted` best of query's keys and raises its threshold. In topn.cpp.
 void shrink(const Scan& scan, std::int64_t query);
 
-// The same for a preselection; what may still be among the best stays. In preselected.cpp.
-void shrink(const Preselection& selection, std::int64_t query);
+// The score of the `wanted`-th best of more than so many keys, which it puts first. In topn.cpp.
+float nth_best(std::uint64_t* keys, std::int32_t count, std::int64_t wanted);
 
 // clang-format off
 namespace baseline { const Kernel& kernel(); }

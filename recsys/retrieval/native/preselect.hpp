@@ -56,6 +56,81 @@ void rescore(const float* query, const float* items, std::int64_t factors, const
 
 constexpr float kUnit = 1.0f / (kWholeLength * kWholeLength);
 
+// Whether `row` is among `count` > 0 ascending rows; without branches that nobody can foretell.
+inline bool holds(const std::int32_t* rows, std::int64_t count, std::int32_t row) {
+    while (count > 1) {
+        const std::int64_t half = count / 2;
+        rows += rows[half - 1] < row ? half : 0;
+        count -= half;
+    }
+    return *rows == row;
+}
+
+// Drops excluded rows from the keys that have come since the last time; returns how many keys stay.
+inline std::int32_t drop_excluded(const Preselection& selection, std::int64_t query) {
+    const std::int32_t count = selection.counts[query];
+    if (selection.excluded == nullptr) return count;
+    const std::int64_t begin = selection.begins[query], end = selection.ends[query];
+    if (begin == end) return count;
+    std::uint64_t* const keys = selection.keys + query * selection.capacity;
+    std::int32_t kept = selection.checked[query];
+    for (std::int32_t i = kept; i < count; ++i) {
+        const std::int32_t row = selection.order[row_of(keys[i])];
+        keys[kept] = keys[i];
+        kept += holds(selection.excluded + begin, end - begin, row) ? 0 : 1;
+    }
+    return kept;
+}
+
+// Up to so many keys each is compared with every other: no branches, and vectors all the way.
+constexpr int kFew = 96;
+
+// The `wanted`-th best score among more than so many keys.
+inline float limit_among(std::uint64_t* keys, std::int32_t count, std::int64_t wanted) {
+    if (count > kFew) return nth_best(keys, count, wanted);
+    // Scores as integers of the same order. Padding is below all of them.
+    std::int32_t scores[kFew], better[kFew];
+    const std::int32_t padded = (count + kWidth - 1) / kWidth * kWidth;
+    for (std::int32_t i = 0; i < count; ++i) {
+        scores[i] = static_cast<std::int32_t>(static_cast<std::uint32_t>(keys[i] >> 32) ^ 0x80000000u);
+    }
+    for (std::int32_t i = count; i < padded; ++i) scores[i] = INT32_MIN;
+    for (std::int32_t i = 0; i < padded; i += kWidth) {
+        const Whole own = load_whole(scores + i);
+        Whole above_own = spread_whole(0);
+        for (std::int32_t j = 0; j < count; ++j) {
+            above_own = count_greater(above_own, spread_whole(scores[j]), own);
+        }
+        store_whole(better + i, above_own);
+    }
+    std::int32_t least = INT32_MAX;
+    for (std::int32_t i = 0; i < count; ++i) {
+        const std::int32_t score = better[i] < wanted ? scores[i] : INT32_MAX;
+        least = score < least ? score : least;
+    }
+    return score_of(static_cast<std::uint64_t>(static_cast<std::uint32_t>(least) ^ 0x80000000u) << 32);
+}
+
+// Drops what is excluded, raises the query's limit and drops what cannot reach it.
+__attribute__((noinline)) void shrink(const Preselection& selection, std::int64_t query) {
+    std::uint64_t* const keys = selection.keys + query * selection.capacity;
+    const std::int32_t count = drop_excluded(selection, query);
+    selection.counts[query] = selection.checked[query] = count;
+    if (count <= selection.wanted) return;
+    const float limit = limit_among(keys, count, selection.wanted);
+    std::int32_t kept = 0;
+    for (std::int32_t i = 0; i < count; ++i) {
+        const std::uint64_t key = keys[i];
+        const float length = selection.lengths[row_of(key) / kItemTile];
+        const float slack = (length > kShortest ? selection.slack * length : length) + kLeast;
+        keys[kept] = key;
+        kept += score_of(key) + 2 * slack >= limit ? 1 : 0;
+    }
+    const bool full = kept + 8 > selection.capacity;  // or it would shrink again and again
+    selection.counts[query] = selection.checked[query] = full ? kOverfull : kept;
+    selection.limits[query] = full ? __builtin_inff() : limit;
+}
+
 // Keeps what passed in a tile: bit i of the masks is item i % kItemTile for query i / kItemTile.
 __attribute__((noinline)) void keep(const Preselection& selection, std::int64_t query,
                                     const std::int32_t* sums, const std::int32_t* off,
@@ -177,7 +252,7 @@ SelectTile select_tile_for(std::int64_t rows) {
     }
 }
 
-void preselect(const Preselection& selection) {
+void scan_panels(const Preselection& selection) {
     const std::int64_t tile_size = kQueryTile * selection.pairs * 2;
     const std::int64_t block = selection.panels_at_a_time * selection.step;
     for (std::int64_t start = selection.first; start < selection.last; start += block) {
@@ -194,6 +269,13 @@ void preselect(const Preselection& selection) {
             }
         }
         if (!any) return;
+    }
+}
+
+void preselect(const Preselection& selection) {
+    scan_panels(selection);
+    for (std::int64_t query = 0; query < selection.queries; ++query) {
+        if (selection.counts[query] != kOverfull) shrink(selection, query);
     }
 }
 

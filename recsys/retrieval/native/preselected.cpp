@@ -20,70 +20,12 @@
 
 namespace alsatian {
 
-static constexpr float kInfinity = std::numeric_limits<float>::infinity();
-
-namespace topn {
-
-namespace {
-
-float slack_of(const Preselection& selection, std::uint64_t key) {
-    const float length = selection.lengths[row_of(key) / selection.item_tile];
-    return (length > kShortest ? selection.slack * length : length) + kLeast;
-}
-
-// Whether `row` is among `count` > 0 ascending rows; without branches that nobody can foretell.
-bool holds(const std::int32_t* rows, std::int64_t count, std::int32_t row) {
-    while (count > 1) {
-        const std::int64_t half = count / 2;
-        rows += rows[half - 1] < row ? half : 0;
-        count -= half;
-    }
-    return *rows == row;
-}
-
-// Drops excluded rows from the keys that have come since the last time; returns how many keys stay.
-std::int32_t drop_excluded(const Preselection& selection, std::int64_t query) {
-    const std::int32_t count = selection.counts[query];
-    if (selection.excluded == nullptr) return count;
-    const std::int64_t begin = selection.begins[query], end = selection.ends[query];
-    if (begin == end) return count;
-    std::uint64_t* const keys = selection.keys + query * selection.capacity;
-    std::int32_t kept = selection.checked[query];
-    for (std::int32_t i = kept; i < count; ++i) {
-        const std::int32_t row = selection.order[row_of(keys[i])];
-        keys[kept] = keys[i];
-        kept += holds(selection.excluded + begin, end - begin, row) ? 0 : 1;
-    }
-    return kept;
-}
-
-}  // namespace
-
-void shrink(const Preselection& selection, std::int64_t query) {
-    std::uint64_t* const keys = selection.keys + query * selection.capacity;
-    const std::int32_t count = drop_excluded(selection, query);
-    selection.counts[query] = selection.checked[query] = count;
-    if (count <= selection.wanted) return;
-    std::nth_element(keys, keys + (selection.wanted - 1), keys + count, std::greater<>());
-    const float limit = score_of(keys[selection.wanted - 1]);
-    std::uint64_t* const end =
-        std::partition(keys + selection.wanted, keys + count, [&](std::uint64_t key) {
-            const float slack = slack_of(selection, key);
-            return score_of(key) + 2 * slack >= limit;
-        });
-    const auto kept = static_cast<std::int32_t>(end - keys);
-    const bool full = kept >= selection.capacity;
-    selection.counts[query] = selection.checked[query] = full ? kOverfull : kept;
-    selection.limits[query] = full ? kInfinity : limit;
-}
-
-}  // namespace topn
-
 namespace {
 
 using topn::Catalogue;
 using topn::Preselection;
 
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr std::int64_t kPanelBytes = 128 * 1024;  // at a time, to stay in L2
 constexpr std::int64_t kClose = 16;               // room for candidates that rounding cannot tell apart
 constexpr double kShortestQuery = 1e-15, kLargestScore = 1e37;
@@ -176,8 +118,8 @@ class PreselectedSearch {
         const bool excludes = request_.excluded_offsets != nullptr;
         const Preselection selection{
             catalogue_.panels.get(), catalogue_.lengths.data(), catalogue_.order.data(),
-            split, plan_.splits, catalogue_.panel_count, catalogue_.candidates, catalogue_.pairs, kernel_.item_tile, std::max<std::int64_t>(2, kPanelBytes / panel_bytes),
-            catalogue_.slack, space.packed.get(), queries, space.keys.get(), capacity_, plan_.wanted,
+            split, plan_.splits, catalogue_.panel_count, catalogue_.candidates, catalogue_.pairs,
+            std::max<std::int64_t>(2, kPanelBytes / panel_bytes), catalogue_.slack, space.packed.get(), queries, space.keys.get(), capacity_, plan_.wanted,
             space.checked.data(), space.counts.data(), space.limits.data(), excludes ? request_.excluded : nullptr,
             excludes ? request_.excluded_offsets + query : nullptr,
             excludes ? request_.excluded_offsets + query + 1 : nullptr, &stop_};
@@ -189,7 +131,6 @@ class PreselectedSearch {
     // Scores a query's candidates in full.
     void finish(const Preselection& selection, Workspace& space, std::int64_t slot,
                 std::int64_t query, std::int64_t split) {
-        if (selection.counts[slot] != topn::kOverfull) topn::shrink(selection, slot);
         const std::int32_t count = selection.counts[slot];
         if (count == topn::kOverfull) {
             // Another split may say so of the same query at the same time.

@@ -18,13 +18,17 @@ namespace alsatian {
 
 namespace topn {
 
+float nth_best(std::uint64_t* keys, std::int32_t count, std::int64_t wanted) {
+    std::nth_element(keys, keys + (wanted - 1), keys + count, std::greater<std::uint64_t>());
+    return score_of(keys[wanted - 1]);
+}
+
 void shrink(const Scan& scan, std::int64_t query) {
     std::uint64_t* const keys = scan.keys + query * scan.capacity;
     const std::int32_t count = scan.counts[query];
     if (count <= scan.wanted) return;
-    std::nth_element(keys, keys + (scan.wanted - 1), keys + count, std::greater<std::uint64_t>());
+    scan.thresholds[query] = nth_best(keys, count, scan.wanted);
     scan.counts[query] = static_cast<std::int32_t>(scan.wanted);
-    scan.thresholds[query] = score_of(keys[scan.wanted - 1]);
 }
 
 const Kernel& kernel_for(Simd variant) {

@@ -41,6 +41,9 @@ inline void add_pairs(Whole& sum, Whole a, Whole b) {
 inline void store_whole(std::int32_t* to, Whole v) { _mm512_storeu_si512(to, v); }
 inline Whole spread_whole(std::int32_t value) { return _mm512_set1_epi32(value); }
 inline Whole both(Whole a, Whole b) { return _mm512_and_si512(a, b); }
+inline Whole count_greater(Whole count, Whole a, Whole b) {
+    return _mm512_mask_add_epi32(count, _mm512_cmpgt_epi32_mask(a, b), count, _mm512_set1_epi32(1));
+}
 inline std::uint64_t negative(Whole v) { return _mm512_movepi32_mask(v); }
 inline Vector load_any(const float* from) { return _mm512_loadu_ps(from); }
 inline Vector less_by(Vector a, Vector scale, Vector off) { return _mm512_fmsub_ps(a, scale, off); }
@@ -125,6 +128,9 @@ inline void store_whole(std::int32_t* to, Whole v) {
 }
 inline Whole spread_whole(std::int32_t value) { return _mm256_set1_epi32(value); }
 inline Whole both(Whole a, Whole b) { return _mm256_and_si256(a, b); }
+inline Whole count_greater(Whole count, Whole a, Whole b) {
+    return _mm256_sub_epi32(count, _mm256_cmpgt_epi32(a, b));
+}
 inline std::uint64_t negative(Whole v) {
     return static_cast<std::uint32_t>(_mm256_movemask_ps(_mm256_castsi256_ps(v)));
 }
@@ -176,6 +182,9 @@ inline void store_whole(std::int32_t* to, Whole v) {
 }
 inline Whole spread_whole(std::int32_t value) { return _mm_set1_epi32(value); }
 inline Whole both(Whole a, Whole b) { return _mm_and_si128(a, b); }
+inline Whole count_greater(Whole count, Whole a, Whole b) {
+    return _mm_sub_epi32(count, _mm_cmpgt_epi32(a, b));
+}
 inline std::uint64_t negative(Whole v) {
     return static_cast<std::uint32_t>(_mm_movemask_ps(_mm_castsi128_ps(v)));
 }
