@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -10,58 +9,38 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from recsys.retrieval import Hits
+from recsys.rules.pairs import either, pattern
 from recsys.rules.prepared import Prepared
-from recsys.rules.reasons import FULL, NOTHING_LEFT, REASONS, RULES
+from recsys.rules.reasons import FULL, NOT_SHOWN, NOTHING_LEFT, REASONS, RULES
+from recsys.rules.searching import Block, narrowed, search
 
 if TYPE_CHECKING:
     from recsys.recommender import Recommender
 
-Rows: TypeAlias = npt.NDArray[np.int64]
-Floats: TypeAlias = npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Block:
-    """Users that are worked on together.
-
-    Attributes
-    ----------
-    queries : float32 ndarray, shape (q, f)
-        Their vectors.
-    seen : csr_matrix, shape (q, n_items), or None
-        What is left out for each.
-    rows : int64 ndarray, shape (q,), or None
-        Their user rows; None for visitors.
-    """
-
-    queries: Floats
-    seen: sp.csr_matrix | None
-    rows: Rows | None
-
-    def __len__(self) -> int:
-        """Return the number of users."""
-        return len(self.queries)
+Codes: TypeAlias = npt.NDArray[np.int8]
+Counts: TypeAlias = npt.NDArray[np.int64]
 
 
 def pick(recommender: Recommender, prepared: Prepared, block: Block, n: int) -> Hits:
     """Return at most `n` items for each user of `block`, in the order of their lists."""
-    return recommender.index.search(
-        block.queries,
-        min(n, len(recommender.items)),
-        exclude=block.seen,
-        allow=prepared.allow,
-        deny=prepared.deny,
-    )
+    if block.rows is None:
+        prepared.check_visitors()
+    return search(recommender, prepared, narrowed(prepared, block), n)
 
 
-def reasons(
-    recommender: Recommender,
-    prepared: Prepared,
-    block: Block,
-    counts: npt.NDArray[np.int32],
-    n: int,
-) -> npt.NDArray[np.int8]:
+def reasons(prepared: Prepared, block: Block, counts: npt.NDArray[np.int32], n: int) -> Codes:
     """Why lists are short.
+
+    Parameters
+    ----------
+    prepared : Prepared
+        The rules.
+    block : Block
+        Users with what they have seen.
+    counts : int32 ndarray, shape (q,)
+        Items found for each.
+    n : int
+        Items wanted.
 
     Returns
     -------
@@ -71,11 +50,47 @@ def reasons(
     """
     codes = np.full(len(block), FULL, np.int8)
     short = np.flatnonzero(counts < n)
-    if not short.size:
-        return codes
-    seen = np.zeros(short.size, np.int64)
-    if block.seen is not None:
-        seen = np.diff(block.seen.indptr)[short]
-    left = len(recommender.items) - seen
-    codes[short] = np.where(left < n, REASONS.index(NOTHING_LEFT), REASONS.index(RULES))
+    if short.size:
+        some = block.take(short)
+        codes[short] = _first_step(_left(prepared, some), n)
+    return codes
+
+
+def _left(prepared: Prepared, block: Block) -> list[tuple[str, Counts]]:
+    """How many items each step leaves to each user."""
+    everything = np.full(len(block), prepared.n_items, np.int64)
+    seen = np.zeros(len(block), np.int64)
+    if block.excluded is not None:
+        seen += np.diff(block.excluded.indptr)
+    steps = [(NOTHING_LEFT, everything - seen)]
+    excluded = None if block.excluded is None else pattern(block.excluded)
+    if prepared.denied is not None:
+        excluded = either(excluded, prepared.denied[block.rows])
+    steps.append((RULES, _open_to(prepared, block, excluded)))
+    if prepared.shown is not None:
+        excluded = either(excluded, prepared.shown[block.rows])
+        steps.append((NOT_SHOWN, _open_to(prepared, block, excluded)))
+    return steps
+
+
+def _open_to(prepared: Prepared, block: Block, excluded: sp.csr_matrix | None) -> Counts:
+    """How many items are open to each user and not among the `excluded`."""
+    is_open = prepared.open_items()
+    left = np.full(len(block), np.count_nonzero(is_open), np.int64)
+    if excluded is not None:
+        left -= excluded @ is_open.astype(np.int64)
+    if prepared.only is None or prepared.confined is None:
+        return left
+    only = prepared.only[block.rows]
+    kept = np.diff(only.indptr).astype(np.int64)
+    if excluded is not None:
+        kept -= np.diff(only.multiply(excluded).tocsr().indptr)
+    return np.where(prepared.confined[block.rows], kept, left)
+
+
+def _first_step(steps: list[tuple[str, Counts]], n: int) -> Codes:
+    """The first step that leaves fewer than `n`; the last one where none does."""
+    codes = np.full(len(steps[0][1]), REASONS.index(steps[-1][0]), np.int8)
+    for name, left in reversed(steps):
+        codes[left < n] = REASONS.index(name)
     return codes

@@ -1,58 +1,59 @@
-"""Rules made ready for a model: files read, ids resolved, contradictions found, once for a job."""
+"""What rules come to for one model."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, TypeAlias, get_args
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse as sp
 
-from recsys.catalogue import Catalogue
 from recsys.errors import InvalidInputError
-from recsys.ids import IdMap
-from recsys.rules.kinds import Allow, Deny, Rule, Where
 
 Rows: TypeAlias = npt.NDArray[np.int64]
-Policy: TypeAlias = Literal["stop", "report"]
 
-
-class Shelf(Protocol):
-    """What rules are resolved against."""
-
-    @property
-    def items(self) -> IdMap:
-        """Items that can be recommended."""
-        ...
-
-    @property
-    def catalogue(self) -> Catalogue | None:
-        """Attributes of the items."""
-        ...
+# Of one pair that is left out for a user: sliced, joined with others, and the kernel's own column.
+_PAIR_BYTES = 32
+# Of one item that a user is confined to: sliced, in the union, in the line of the mask.
+_ONLY_BYTES = 96
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """What rules come to for one model: see :func:`prepare`. It can be pickled.
+    """Rules made ready for a model: see :func:`recsys.rules.prepare`. It can be pickled.
 
     Attributes
     ----------
     count : int
         Number of rules.
+    n_items : int
+        Items of the model.
     allow, deny : int64 ndarray or None
         Sorted item rows that every Allow and Where admits, and that some Deny names; None where
         there is no such rule.
+    denied, shown, only : csr_matrix of int8, shape (n_users, n_items), or None
+        Pairs that DenyFor forbids, that were shown lately, and to which AllowFor confines users
+        (without what is closed to everyone).
+    confined : bool ndarray, shape (n_users,), or None
+        Which users some AllowFor names.
     notes : tuple of str
         What people should know.
     report : dict
-        The same as values that JSON can hold.
+        The same as values that JSON can hold: ``unknown`` (for each rule and kind of id: rule,
+        kind, count and the first hundred), ``contradictions`` (rules, and how many users they
+        leave with nothing; null stands for everyone).
     """
 
     count: int = 0
+    n_items: int = 0
     allow: Rows | None = None
     deny: Rows | None = None
+    denied: sp.csr_matrix | None = None
+    shown: sp.csr_matrix | None = None
+    only: sp.csr_matrix | None = None
+    confined: npt.NDArray[np.bool_] | None = None
     notes: tuple[str, ...] = ()
     report: dict[str, Any] = field(default_factory=dict)
 
@@ -60,99 +61,70 @@ class Prepared:
     def sha256(self) -> str:
         """Hex digest of what the rules come to; their wording and order do not matter."""
         digest = hashlib.sha256()
-        for name, rows in (("candidates", self.candidates()),):
-            digest.update(name.encode() + b":")
-            digest.update(b"all" if rows is None else rows.astype("<i8").tobytes())
+        for name, values in self._contents():
+            digest.update(f"{name}:{values.dtype.str}:{values.size};".encode())
+            digest.update(np.ascontiguousarray(values).tobytes())
         return digest.hexdigest()
 
     @property
     def bytes(self) -> int:
         """Memory that it holds."""
-        return sum(rows.nbytes for rows in (self.allow, self.deny) if rows is not None)
+        arrays = [rows for rows in (self.allow, self.deny, self.confined) if rows is not None]
+        for matrix in (self.denied, self.shown, self.only):
+            if matrix is not None:
+                arrays += [matrix.data, matrix.indices, matrix.indptr]
+        return sum(array.nbytes for array in arrays)
 
-    def candidates(self) -> Rows | None:
-        """Item rows that are open to everyone, sorted; None where that is all of them."""
-        if self.allow is None:
-            # Without the number of items the complement cannot be named: the sign tells it apart.
-            return None if self.deny is None or not self.deny.size else -1 - self.deny
-        return self.allow if self.deny is None else np.setdiff1d(self.allow, self.deny)
+    @property
+    def personal(self) -> bool:
+        """Whether some rule is about single users."""
+        return any(matrix is not None for matrix in (self.denied, self.shown, self.only))
+
+    def check_visitors(self) -> None:
+        """Refuse rules about single users, where there are none.
+
+        Raises
+        ------
+        InvalidInputError
+            There is an AllowFor, DenyFor or NotShown.
+        """
+        if self.personal:
+            raise InvalidInputError(
+                "AllowFor, DenyFor and NotShown are about known users; vectors and visitors have "
+                "none: leave these rules out, or use recommend"
+            )
+
+    def open_items(self) -> npt.NDArray[np.bool_]:
+        """Which items are open to everyone: bool array, shape (n_items,)."""
+        mask = np.full(self.n_items, self.allow is None)
+        if self.allow is not None:
+            mask[self.allow] = True
+        if self.deny is not None:
+            mask[self.deny] = False
+        return mask
 
     def row_bytes(self, rows: Rows) -> Rows:
         """Extra memory of each of the user `rows` while its block is worked on: int64 array."""
-        return np.zeros(len(rows), np.int64)
+        costs = np.zeros(len(rows), np.int64)
+        for matrix, each in (
+            (self.denied, _PAIR_BYTES),
+            (self.shown, _PAIR_BYTES),
+            (self.only, _ONLY_BYTES),
+        ):
+            if matrix is not None:
+                costs += each * (matrix.indptr[rows + 1] - matrix.indptr[rows]).astype(np.int64)
+        return costs
 
-
-def prepare(
-    rules: Sequence[Rule] | Prepared, recommender: Shelf, *, unknown: Policy = "stop"
-) -> Prepared:
-    """Read, resolve and check `rules` for a model.
-
-    Parameters
-    ----------
-    rules : sequence of Rule
-        What was prepared already is returned as it is.
-    recommender : Recommender
-        The model.
-    unknown : {"stop", "report"}
-        What to do about ids that the model does not know: raise, or leave them out and report
-        them.
-
-    Raises
-    ------
-    UnknownIdError
-        A rule names an item that the model does not know.
-    InvalidInputError
-        A Where without an item table, or whose expression does not fit it.
-    """
-    if isinstance(rules, Prepared):
-        return rules
-    if unknown not in get_args(Policy):
-        raise InvalidInputError(f"unknown is {unknown!r}, expected 'stop' or 'report'")
-    allow, deny = resolve(rules, recommender)
-    return Prepared(len(rules), allow, deny)
-
-
-def resolve(rules: Sequence[Rule], shelf: Shelf) -> tuple[Rows | None, Rows | None]:
-    """Turn rules into item rows.
-
-    Returns
-    -------
-    allow : int64 ndarray or None
-        Sorted rows that every Allow and Where admits; None where there is no such rule.
-    deny : int64 ndarray or None
-        Sorted rows that some Deny names; None where there is no such rule.
-
-    Raises
-    ------
-    UnknownIdError
-        A rule names an item that the model does not know.
-    InvalidInputError
-        A Where without an item table, or whose expression does not fit it.
-    """
-    if isinstance(rules, Allow | Deny | Where):
-        raise InvalidInputError(f"rules is the single rule {rules!r}; put it into a list")
-    allow: Rows | None = None
-    deny: Rows | None = None
-    for rule in rules:
-        if isinstance(rule, Deny):
-            rows = np.unique(shelf.items.rows(rule.items))
-            deny = rows if deny is None else np.union1d(deny, rows)
-            continue
-        if isinstance(rule, Allow):
-            rows = np.unique(shelf.items.rows(rule.items))
-        elif isinstance(rule, Where):
-            rows = _matching(rule, shelf.catalogue)
-        else:
-            raise InvalidInputError(
-                f"rule {rule!r} is a {type(rule).__name__}, expected Allow, Deny or Where"
-            )
-        allow = rows if allow is None else np.intersect1d(allow, rows, assume_unique=True)
-    return allow, deny
-
-
-def _matching(rule: Where, catalogue: Catalogue | None) -> Rows:
-    if catalogue is None:
-        raise InvalidInputError(
-            f"the rule {rule.expression} needs an item table; fit with items=... to give one"
-        )
-    return catalogue.matching(rule.expression)
+    def _contents(self) -> list[tuple[str, npt.NDArray[Any]]]:
+        """What decides the lists, under names, in types that do not depend on the machine."""
+        found: list[tuple[str, npt.NDArray[Any]]] = []
+        if self.allow is not None or self.deny is not None:
+            found.append(("closed", np.flatnonzero(~self.open_items()).astype("<i8")))
+        for name in ("denied", "shown", "only"):
+            matrix = getattr(self, name)
+            if matrix is not None:
+                found.append((name, matrix.indptr.astype("<i8")))
+                found.append((name, matrix.indices.astype("<i8")))
+        if self.confined is not None:
+            found.append(("confined", np.flatnonzero(self.confined).astype("<i8")))
+        return found
