@@ -1,6 +1,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+class Catalogue: ...
+
 def search(
     queries: NDArray[np.float32],
     items: NDArray[np.float32],
@@ -13,6 +15,10 @@ def search(
     counts: NDArray[np.int32],
     threads: int,
     simd: str,
+    catalogue: Catalogue | None,
 ) -> None: ...
+def prepare(
+    items: NDArray[np.float32], rows: NDArray[np.int32] | None, threads: int, simd: str
+) -> Catalogue | None: ...
 def simd_variants() -> list[str]: ...
 def simd_in_use() -> str: ...

@@ -101,13 +101,21 @@ TopNRequest request_of(const Case& shape, const Data& data) {
     return request;
 }
 
-void compare(const std::string& name, const topn::Kernel& kernel, const Case& shape, unsigned seed) {
+void compare(const std::string& name, const topn::Kernel& kernel, const Case& shape, unsigned seed,
+             bool preselect) {
     const Data data = draw(shape, seed);
+    const TopNRequest request = request_of(shape, data);
     const auto cells = static_cast<std::size_t>(shape.queries * shape.wanted);
     std::vector<std::int32_t> ids(cells, 12345), counts(static_cast<std::size_t>(shape.queries), 7);
     std::vector<float> scores(cells, 0.5f);
-    topn::search(request_of(shape, data), {ids.data(), scores.data(), counts.data(), shape.wanted},
-                 kernel, shape.threads, [] { return false; });
+    const TopNAnswer answer{ids.data(), scores.data(), counts.data(), shape.wanted};
+    if (preselect) {
+        const topn::Catalogue catalogue(request.items, request.item_count, request.factors,
+                                        request.rows, request.row_count, kernel, shape.threads, {});
+        topn::search(request, answer, catalogue, shape.threads, [] { return false; });
+    } else {
+        topn::search(request, answer, kernel, shape.threads, [] { return false; });
+    }
     bool same = true;
     for (std::int64_t q = 0; q < shape.queries; ++q) {
         const auto truth = expected(shape, data, q);
@@ -120,12 +128,12 @@ void compare(const std::string& name, const topn::Kernel& kernel, const Case& sh
             same = same && (real || std::isinf(scores[at]));
         }
     }
-    check(same, name + ": " + std::to_string(shape.queries) + " x " + std::to_string(shape.items) +
+    check(same, name + (preselect ? ", preselected: " : ": ") + std::to_string(shape.queries) + " x " + std::to_string(shape.items) +
                     " x " + std::to_string(shape.factors) + ", n " + std::to_string(shape.wanted) +
                     ", threads " + std::to_string(shape.threads));
 }
 
-void compare_all(const std::string& name, const topn::Kernel& kernel) {
+void compare_all(const std::string& name, const topn::Kernel& kernel, bool preselect) {
     unsigned seed = 1;
     for (const std::int64_t queries : {1, 2, 5, 7, 12, 13, 40}) {
         for (const std::int64_t items : {1, 3, 16, 33, 400}) {
@@ -135,16 +143,16 @@ void compare_all(const std::string& name, const topn::Kernel& kernel) {
                     compare(name, kernel,
                             {queries, items, factors, wanted, 1 + static_cast<int>(seed % 3), odd,
                              seed % 4 < 2},
-                            seed);
+                            seed, preselect);
                     ++seed;
                 }
             }
         }
     }
     // Several splits of the catalogue to merge, several blocks of queries.
-    compare(name, kernel, {5, 20'000, 3, 10, 3, true, false}, seed++);
-    compare(name, kernel, {5, 20'000, 3, 10, 2, true, true}, seed++);
-    compare(name, kernel, {1'500, 150, 3, 10, 3, true, true}, seed++);
+    compare(name, kernel, {5, 20'000, 3, 10, 3, true, false}, seed++, preselect);
+    compare(name, kernel, {5, 20'000, 3, 10, 2, true, true}, seed++, preselect);
+    compare(name, kernel, {1'500, 150, 3, 10, 3, true, true}, seed++, preselect);
 }
 
 void key_order() {
@@ -218,22 +226,17 @@ void interruption() {
     check(stopped, "an interrupt stops the search");
 }
 
-const topn::Kernel& kernel_of(Simd variant) {
-#if defined(ALSATIAN_X86_VARIANTS)
-    if (variant == Simd::avx512 || variant == Simd::amx) return topn::avx512::kernel();
-    if (variant == Simd::avx2) return topn::avx2::kernel();
-#endif
-    (void)variant;
-    return topn::baseline::kernel();
-}
-
 }  // namespace
 
 int main() {
     key_order();
     malformed();
-    for (const Simd variant : simd_available()) compare_all(simd_name(variant), kernel_of(variant));
-    compare_all("portable", topn::portable::kernel());
+    for (const Simd variant : simd_available()) {
+        const topn::Kernel& kernel = topn::kernel_for(variant);
+        compare_all(simd_name(variant), kernel, false);
+        if (kernel.preselect != nullptr) compare_all(simd_name(variant), kernel, true);
+    }
+    compare_all("portable", topn::portable::kernel(), false);
     interruption();
     if (failures == 0) std::puts("top-N: all variants agree with the plain loop");
     return failures == 0 ? 0 : 1;

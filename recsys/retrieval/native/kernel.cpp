@@ -6,6 +6,7 @@
 // scores never go to memory unless one of them may enter a top list.
 #include "kernel.hpp"
 
+#include "preselect.hpp"
 #include "vector.hpp"
 
 #ifndef ALSATIAN_VARIANT
@@ -147,7 +148,8 @@ void scan_all(const Scan& scan) {
 
 namespace ALSATIAN_VARIANT {
 const Kernel& kernel() {
-    static constexpr Kernel table{kQueryTile, kItemTile, &scan_all};
+    static constexpr Kernel table{kQueryTile, kItemTile, &scan_all,
+                                  kHasWhole ? &preselect : nullptr, &to_whole, &rescore};
     return table;
 }
 }  // namespace ALSATIAN_VARIANT

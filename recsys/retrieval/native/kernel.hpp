@@ -1,7 +1,7 @@
 // The border between the portable core (topn.cpp) and the SIMD variants of its inner loop.
 //
-// kernel.cpp is compiled once for each variant. Only raw pointers and plain structs cross, and it
-// calls no inline function of the standard library: a weak symbol compiled with AVX-512 could
+// kernel.cpp and preselect.cpp are compiled once for each variant. Only raw pointers and plain structs cross, and they
+// call no inline function of the standard library: a weak symbol compiled with AVX-512 could
 // otherwise be the one the linker keeps for every processor.
 #pragma once
 
@@ -38,10 +38,58 @@ struct Scan {
     const bool* stop;              // read atomically between item blocks
 };
 
+// The same in whole numbers of 16 bits: a preselection, which leaves no true row out (see
+// catalogue.hpp). Scores are in units of their query's length.
+struct Preselection {
+    const std::int16_t* panels;    // [panel][pair of factors][item][2], by falling length of items
+    const float* lengths;          // of each panel: that of its longest item
+    const std::int32_t* order;     // row of the item at each position
+    std::int64_t first, step;      // panels: first, first + step, ...
+    std::int64_t last;             // none from here on
+    std::int64_t items;            // positions that hold an item
+    std::int64_t pairs;            // of factors
+    std::int64_t panels_at_a_time;
+    float slack;                   // a sum is off by at most this much of its panel's length
+
+    const std::int16_t* packed;    // queries in tiles: [tile][pair][query of the tile][2]
+    std::int64_t queries;
+
+    // The keys hold the least that a score can be, and its position. Rows whose score cannot reach
+    // limits[q], the `wanted`-th best of those, are dropped. Padding queries have limit +inf.
+    std::uint64_t* keys;
+    std::int64_t capacity;
+    std::int64_t wanted;
+    std::int32_t* checked;         // of the keys: known not to be excluded
+    std::int32_t* counts;          // kOverfull where too many are too close to tell apart
+    float* limits;
+
+    const std::int32_t* excluded;  // null: none; else ascending per query
+    const std::int64_t* begins;
+    const std::int64_t* ends;
+
+    const bool* stop;
+};
+
+constexpr std::int32_t kOverfull = -1;
+// Length that the whole numbers of a vector have: two products of them, and some rounding, fit 31 bits.
+constexpr float kWholeLength = 32000.0f;
+// A panel no longer than this is taken for zeros.
+constexpr float kShortest = 1e-18f;
+// More than float32 loses below its range in a score, in units of its query's length.
+constexpr float kLeast = 1e-26f;
+
 struct Kernel {
     int query_tile;  // queries computed together
     int item_tile;   // items of one panel
     void (*scan)(const Scan& scan);
+
+    // Null where the variant has no whole numbers.
+    void (*preselect)(const Preselection& selection);
+    // round(scale * vector), `pairs` * 2 numbers; the last is 0 where `factors` is odd.
+    void (*to_whole)(const float* vector, std::int64_t factors, float scale, std::int16_t* to);
+    // Scores of `count` rows, with the very bits that `scan` gives them.
+    void (*rescore)(const float* query, const float* items, std::int64_t factors,
+                    const std::int32_t* rows, std::int64_t count, float* scores);
 };
 
 // Key order is result order, reversed: a greater key is a better row. Score in the upper half,
@@ -68,6 +116,9 @@ static inline std::int32_t row_of(std::uint64_t key) {
 
 // Keeps the `wanted` best of query's keys and raises its threshold. In topn.cpp.
 void shrink(const Scan& scan, std::int64_t query);
+
+// The score of the `wanted`-th best of more than so many keys, which it puts first. In topn.cpp.
+float nth_best(std::uint64_t* keys, std::int32_t count, std::int64_t wanted);
 
 // clang-format off
 namespace baseline { const Kernel& kernel(); }

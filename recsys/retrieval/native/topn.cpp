@@ -6,10 +6,11 @@
 #include <functional>
 #include <limits>
 #include <memory>
-#include <new>
 #include <stdexcept>
 #include <vector>
 
+#include "catalogue.hpp"
+#include "lists.hpp"
 #include "parallel.hpp"
 #include "search.hpp"
 
@@ -17,53 +18,26 @@ namespace alsatian {
 
 namespace topn {
 
+float nth_best(std::uint64_t* keys, std::int32_t count, std::int64_t wanted) {
+    std::nth_element(keys, keys + (wanted - 1), keys + count, std::greater<std::uint64_t>());
+    return score_of(keys[wanted - 1]);
+}
+
 void shrink(const Scan& scan, std::int64_t query) {
     std::uint64_t* const keys = scan.keys + query * scan.capacity;
     const std::int32_t count = scan.counts[query];
     if (count <= scan.wanted) return;
-    std::nth_element(keys, keys + (scan.wanted - 1), keys + count, std::greater<std::uint64_t>());
+    scan.thresholds[query] = nth_best(keys, count, scan.wanted);
     scan.counts[query] = static_cast<std::int32_t>(scan.wanted);
-    scan.thresholds[query] = score_of(keys[scan.wanted - 1]);
 }
-
-}  // namespace topn
-
-namespace {
-
-using topn::Kernel;
-using topn::Scan;
-
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
-constexpr std::int64_t kPanelBytes = 128 * 1024;         // packed items, to stay in L2
-// workspace_bytes in exact.py tells callers what these come to: change both.
-constexpr std::int64_t kSelectionBytes = 16 * 1024 * 1024;     // keys of one thread, at most
-constexpr std::int64_t kAllSelectionBytes = 64 * 1024 * 1024;  // keys of all threads together
-constexpr std::int64_t kFewestSelectionBytes = 1024 * 1024;    // but no less for each
-constexpr std::int64_t kPartialBytes = 16 * 1024 * 1024;       // lists kept for merging
-constexpr std::int64_t kFewestQueries = 512;   // fewer would pay too often for packing the items
-constexpr std::int64_t kMostQueries = 2048;
-constexpr std::int64_t kFewestItems = 2048;  // of one split of the catalogue
-constexpr int kTasksPerThread = 4;
 
 const Kernel& kernel_for(Simd variant) {
 #if defined(ALSATIAN_X86_VARIANTS)
-    if (variant == Simd::avx512 || variant == Simd::amx) return topn::avx512::kernel();
-    if (variant == Simd::avx2) return topn::avx2::kernel();
+    if (variant == Simd::avx512 || variant == Simd::amx) return avx512::kernel();
+    if (variant == Simd::avx2) return avx2::kernel();
 #endif
     if (variant != Simd::baseline) throw std::invalid_argument("SIMD variant not in this build");
-    return topn::baseline::kernel();
-}
-
-std::int64_t divide_up(std::int64_t value, std::int64_t by) { return (value + by - 1) / by; }
-
-struct Release {
-    void operator()(float* memory) const { ::operator delete[](memory, std::align_val_t{64}); }
-};
-using Floats = std::unique_ptr<float[], Release>;
-
-Floats aligned_floats(std::int64_t count) {
-    const auto bytes = static_cast<std::size_t>(std::max<std::int64_t>(count, 1)) * sizeof(float);
-    return Floats(static_cast<float*>(::operator new[](bytes, std::align_val_t{64})));
+    return baseline::kernel();
 }
 
 void check(const TopNRequest& request, const TopNAnswer& answer) {
@@ -97,43 +71,22 @@ void check(const TopNRequest& request, const TopNAnswer& answer) {
     }
 }
 
-// How the work is cut: blocks of queries, each against `splits` ranges of the candidates.
-struct Plan {
-    std::int64_t candidates;
-    std::int64_t wanted;    // no more than there are candidates
-    std::int64_t capacity;  // keys kept for a query before they are shrunk to `wanted`
-    std::int64_t block;     // queries of a task
-    std::int64_t blocks;
-    std::int64_t splits;
-};
+}  // namespace topn
 
-Plan make_plan(const TopNRequest& request, int threads) {
-    Plan plan{};
-    plan.candidates = request.rows != nullptr ? request.row_count : request.item_count;
-    plan.wanted = std::max<std::int64_t>(1, std::min(request.wanted, plan.candidates));
-    plan.capacity = std::min(plan.wanted + std::max<std::int64_t>(plan.wanted, 32),
-                             plan.candidates + 1);
-    plan.block = std::clamp(divide_up(request.query_count, threads * kTasksPerThread),
-                            kFewestQueries, kMostQueries);
-    const std::int64_t bytes =
-        std::clamp(kAllSelectionBytes / threads, kFewestSelectionBytes, kSelectionBytes);
-    plan.block = std::min(plan.block, std::max<std::int64_t>(bytes / (plan.capacity * 8), 16));
-    plan.blocks = divide_up(request.query_count, plan.block);
-    plan.splits = 1;
-    if (threads > 1 && plan.blocks < 2 * threads) {
-        plan.splits = divide_up(threads * kTasksPerThread, plan.blocks);
-        plan.splits = std::min(plan.splits, plan.candidates / kFewestItems);
-        plan.splits = std::min(plan.splits,
-                               kPartialBytes / (request.query_count * plan.wanted * 8));
-        plan.splits = std::max<std::int64_t>(plan.splits, 1);
-    }
-    return plan;
-}
+namespace {
+
+using topn::Kernel;
+using topn::Scan;
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+constexpr std::int64_t kPanelBytes = 128 * 1024;  // packed items, to stay in L2
+
+std::int64_t divide_up(std::int64_t value, std::int64_t by) { return (value + by - 1) / by; }
 
 // Memory of one thread, made when its first task comes.
 struct Workspace {
-    Floats packed;
-    Floats panels;
+    topn::Aligned<float> packed;
+    topn::Aligned<float> panels;
     std::unique_ptr<std::uint64_t[]> keys;
     std::vector<std::int32_t> counts;
     std::vector<float> thresholds;
@@ -144,15 +97,10 @@ struct Workspace {
 class Search {
    public:
     Search(const TopNRequest& request, const TopNAnswer& answer, const Kernel& kernel, int threads)
-        : request_(request), answer_(answer), kernel_(kernel), plan_(make_plan(request, threads)),
-          workspaces_(static_cast<std::size_t>(threads)) {
+        : request_(request), kernel_(kernel), plan_(topn::make_plan(request, threads)),
+          lists_(request, answer, plan_), workspaces_(static_cast<std::size_t>(threads)) {
         const std::int64_t panel = kernel.item_tile * request.factors * 4;
         panel_count_ = std::max<std::int64_t>(2, kPanelBytes / panel);
-        if (plan_.splits > 1) {
-            const auto lists = static_cast<std::size_t>(request.query_count * plan_.splits);
-            partial_.reset(new std::uint64_t[lists * static_cast<std::size_t>(plan_.wanted)]);
-            partial_counts_.resize(lists);
-        }
     }
 
     void run(int threads, const std::function<bool()>& interrupted) {
@@ -166,7 +114,7 @@ class Search {
         }
         parallel_for(threads, plan_.blocks * plan_.splits,
                      [&](std::int64_t task, int thread) { work(task, thread); }, poll);
-        if (plan_.splits > 1) merge();
+        lists_.merge();
     }
 
    private:
@@ -174,8 +122,8 @@ class Search {
         if (space.keys) return;
         const std::int64_t padded = divide_up(plan_.block, kernel_.query_tile) * kernel_.query_tile;
         const auto size = static_cast<std::size_t>(padded);
-        space.packed = aligned_floats(padded * request_.factors);
-        space.panels = aligned_floats(panel_count_ * kernel_.item_tile * request_.factors);
+        space.packed = topn::aligned<float>(padded * request_.factors);
+        space.panels = topn::aligned<float>(panel_count_ * kernel_.item_tile * request_.factors);
         space.counts.resize(size);
         space.thresholds.resize(size);
         space.cursors.resize(size);
@@ -237,54 +185,15 @@ class Search {
 
     void finish(const Scan& scan, std::int64_t slot, std::int64_t query, std::int64_t split) {
         topn::shrink(scan, slot);
-        std::uint64_t* const keys = scan.keys + slot * scan.capacity;
-        const std::int32_t count = scan.counts[slot];
-        if (plan_.splits == 1) {
-            write(query, keys, count);
-            return;
-        }
-        const std::int64_t list = query * plan_.splits + split;
-        std::copy_n(keys, count, partial_.get() + list * plan_.wanted);
-        partial_counts_[static_cast<std::size_t>(list)] = count;
-    }
-
-    // Sorts `keys` and writes the best of them as the answer for `query`.
-    void write(std::int64_t query, std::uint64_t* keys, std::int64_t count) const {
-        const std::int64_t kept = std::min(count, plan_.wanted);
-        std::partial_sort(keys, keys + kept, keys + count, std::greater<std::uint64_t>());
-        std::int32_t* const ids = answer_.ids + query * answer_.stride;
-        float* const scores = answer_.scores + query * answer_.stride;
-        for (std::int64_t i = 0; i < kept; ++i) {
-            ids[i] = topn::row_of(keys[i]);
-            scores[i] = topn::score_of(keys[i]);
-        }
-        std::fill(ids + kept, ids + answer_.stride, -1);
-        std::fill(scores + kept, scores + answer_.stride, -kInfinity);
-        answer_.counts[query] = static_cast<std::int32_t>(kept);
-    }
-
-    void merge() const {
-        std::vector<std::uint64_t> keys;
-        for (std::int64_t query = 0; query < request_.query_count; ++query) {
-            keys.clear();
-            for (std::int64_t split = 0; split < plan_.splits; ++split) {
-                const std::int64_t list = query * plan_.splits + split;
-                const std::uint64_t* const from = partial_.get() + list * plan_.wanted;
-                keys.insert(keys.end(), from,
-                            from + partial_counts_[static_cast<std::size_t>(list)]);
-            }
-            write(query, keys.data(), static_cast<std::int64_t>(keys.size()));
-        }
+        lists_.take(query, split, scan.keys + slot * scan.capacity, scan.counts[slot]);
     }
 
     const TopNRequest& request_;
-    const TopNAnswer& answer_;
     const Kernel& kernel_;
-    const Plan plan_;
+    const topn::Plan plan_;
+    topn::Lists lists_;
     std::int64_t panel_count_ = 0;
     std::vector<Workspace> workspaces_;
-    std::unique_ptr<std::uint64_t[]> partial_;  // the best of each split, to be merged
-    std::vector<std::int32_t> partial_counts_;
     bool stop_ = false;
 };
 
@@ -301,7 +210,7 @@ void topn::search(const TopNRequest& request, const TopNAnswer& answer, const Ke
 
 void top_n(const TopNRequest& request, const TopNAnswer& answer, Simd variant, int threads,
            const std::function<bool()>& interrupted) {
-    topn::search(request, answer, kernel_for(variant), threads, interrupted);
+    topn::search(request, answer, topn::kernel_for(variant), threads, interrupted);
 }
 
 }  // namespace alsatian

@@ -70,8 +70,11 @@ def test_agrees_with_twin(simd: str, threads: int, data: st.DataObject) -> None:
         allow = random.integers(size, size=data.draw(st.integers(0, 2 * size)))
     if data.draw(st.booleans()):
         deny = random.integers(size, size=data.draw(st.integers(0, size)))
-    found = top_n(x, y, n, exclude=exclude, allow=allow, deny=deny, num_threads=threads, simd=simd)
-    assert_same(found, top_n_reference(x, y, n, exclude=exclude, allow=allow, deny=deny))
+    expected = top_n_reference(x, y, n, exclude=exclude, allow=allow, deny=deny)
+    filters = {"exclude": exclude, "allow": allow, "deny": deny}
+    for preselect in (False, True):
+        found = top_n(x, y, n, **filters, num_threads=threads, simd=simd, preselect=preselect)
+        assert_same(found, expected)
 
 
 @pytest.mark.parametrize("simd", VARIANTS)
