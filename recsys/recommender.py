@@ -22,8 +22,12 @@ from recsys.errors import InvalidInputError
 from recsys.foldin import FoldIn, UserSystem
 from recsys.ids import IdMap, Ids
 from recsys.interactions import Interactions
+from recsys.lists import Lists, listed, make_lists
 from recsys.retrieval import ExactIndex, Hits, Index, make_index
-from recsys.rules import Rule, resolve
+from recsys.retrieval.base import check_count
+from recsys.rules import Prepared, Rule, prepare
+from recsys.rules.picking import pick, reasons
+from recsys.rules.searching import Block
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 Rows: TypeAlias = npt.NDArray[np.int64]
@@ -71,6 +75,8 @@ class Recommender:
         Sentence vectors of the items.
     index : Index
         Where the search runs.
+    folder : Path or None
+        Where it was saved to or loaded from last.
     """
 
     def __init__(
@@ -92,6 +98,7 @@ class Recommender:
         self.catalogue = catalogue
         self.content = content
         self.fingerprint = fingerprint
+        self.folder: Path | None = None
         self.cold_factors = cold_factors
         learned = np.asarray(model.item_factors, np.float32)
         self.item_factors = (
@@ -211,7 +218,7 @@ class Recommender:
         users: Ids,
         n: int = 10,
         exclude_seen: bool = True,
-        rules: Sequence[Rule] = (),
+        rules: Sequence[Rule] | Prepared = (),
     ) -> pa.Table:
         """The best `n` items for each of `users`.
 
@@ -237,12 +244,36 @@ class Recommender:
         UnknownIdError
             A user or an item of a rule is unknown.
         """
-        rows = self.users.rows(users)
+        lists = self.lists(self.users.rows(users), n, exclude_seen, rules)
+        return lists.table.select(["user_id", "item_id", "rank", "score"])
+
+    def lists(
+        self,
+        rows: Rows,
+        n: int = 10,
+        exclude_seen: bool = True,
+        rules: Sequence[Rule] | Prepared = (),
+    ) -> Lists:
+        """The best `n` items for each of the user `rows`, where they come from, and what is short.
+
+        Parameters
+        ----------
+        rows : int64 array, shape (q,)
+            User rows, each in [0, n_users).
+        n, exclude_seen, rules
+            As for :meth:`recommend`; rules may be prepared, see :func:`recsys.rules.prepare`.
+
+        Returns
+        -------
+        Lists
+            Two tables.
+        """
+        n = check_count(n)
+        prepared = prepare(rules, self, contradictions="report")
         seen = self._wide(self.interactions.matrix[rows]) if exclude_seen else None
-        queries = np.asarray(self.model.user_factors[rows], np.float32)
-        hits = self._search(queries, n, seen, rules)
-        owner, table = self._listed(hits)
-        return table.add_column(0, "user_id", self.users.take(rows[owner]))
+        block = Block(np.asarray(self.model.user_factors[rows], np.float32), seen, rows)
+        hits = pick(self, prepared, block, n)
+        return make_lists(self, rows, hits, reasons(prepared, block, hits.counts, n), n)
 
     def recommend_from(
         self,
@@ -250,7 +281,7 @@ class Recommender:
         n: int = 10,
         weights: Sequence[float] | None = None,
         exclude_seen: bool = True,
-        rules: Sequence[Rule] = (),
+        rules: Sequence[Rule] | Prepared = (),
     ) -> pa.Table:
         """The best `n` items for a visitor who likes `items`, by fold-in.
 
@@ -262,7 +293,7 @@ class Recommender:
         hits = self.search(
             self.fold_in(items, weights), n, exclude=[items] if exclude_seen else None, rules=rules
         )
-        return self._listed(hits)[1]
+        return listed(self, hits)[1]
 
     def search(
         self,
@@ -270,7 +301,7 @@ class Recommender:
         n: int,
         *,
         exclude: Sequence[Ids] | None = None,
-        rules: Sequence[Rule] = (),
+        rules: Sequence[Rule] | Prepared = (),
     ) -> Hits:
         """The best `n` item rows for vectors in the space of the factors.
 
@@ -313,9 +344,9 @@ class Recommender:
             raise InvalidInputError("this model has no content vectors; fit with item_text=[...]")
         index = self._factor_directions if by == "factors" else self._content_directions
         own = _csr_of([np.array([row])], len(self.items))
-        n = min(_positive(n), len(self.items))
+        n = min(check_count(n), len(self.items))
         hits = index.search(index.vectors[row : row + 1], n, exclude=own)
-        return self._listed(hits)[1]
+        return listed(self, hits)[1]
 
     def explain(self, user: Any, item: Any, n: int = 10) -> Explanation:
         """What each item of a user's history contributes to the score of `item`.
@@ -383,6 +414,7 @@ class Recommender:
         renamed; a process that has it open keeps what it mapped.
         """
         self.fingerprint = model_folder.save(self, Path(path))
+        self.folder = Path(path).absolute()
 
     @classmethod
     def load(
@@ -406,7 +438,9 @@ class Recommender:
         ModelFormatError
             It is damaged, or of a newer format.
         """
-        return model_folder.load(cls, Path(path), mmap=mmap, verify=verify)
+        opened = model_folder.load(cls, Path(path), mmap=mmap, verify=verify)
+        opened.folder = Path(path).absolute()
+        return opened
 
     @cached_property
     def _fold(self) -> FoldIn:
@@ -422,30 +456,23 @@ class Recommender:
         return ExactIndex(_directions(self.content.item_vectors))
 
     def _search(
-        self, queries: Floats, n: int, excluded: sp.csr_matrix | None, rules: Sequence[Rule]
+        self,
+        queries: Floats,
+        n: int,
+        excluded: sp.csr_matrix | None,
+        rules: Sequence[Rule] | Prepared,
     ) -> Hits:
-        allow, deny = resolve(rules, self)
-        n = min(_positive(n), len(self.items))
-        return self.index.search(queries, n, exclude=excluded, allow=allow, deny=deny)
+        return pick(
+            self,
+            prepare(rules, self, contradictions="report"),
+            Block(queries, excluded, None),
+            check_count(n),
+        )
 
     def _wide(self, matrix: sp.csr_matrix) -> sp.csr_matrix:
         """Interactions widened by the cold items, so that their columns are item rows."""
         shape = (matrix.shape[0], len(self.items))
         return sp.csr_matrix((matrix.data, matrix.indices, matrix.indptr), shape=shape, copy=False)
-
-    def _listed(self, hits: Hits) -> tuple[Rows, pa.Table]:
-        """Filled entries of `hits` as a table, and which query each belongs to."""
-        width = hits.ids.shape[1]
-        filled = np.arange(width) < hits.counts[:, None]
-        owner, place = np.nonzero(filled)
-        table = pa.table(
-            {
-                "item_id": self.items.take(hits.ids[filled]),
-                "rank": pa.array((place + 1).astype(np.int32)),
-                "score": pa.array(hits.scores[filled]),
-            }
-        )
-        return owner, table
 
     def _history(self, user_row: int) -> tuple[Rows, Floats]:
         matrix = self.interactions.matrix
@@ -482,7 +509,7 @@ class Recommender:
     ) -> Explanation:
         target = int(self.items.rows([item])[0])
         shares = system.contributions(self.item_factors[target])
-        order = np.argsort(-shares, kind="stable")[: _positive(n)]
+        order = np.argsort(-shares, kind="stable")[: check_count(n)]
         listed = pa.table(
             {
                 "item_id": self.items.take(rows[order]),
@@ -500,12 +527,6 @@ def _check_model(model: AlternatingLeastSquares) -> None:
             "the model has biases=True, which Recommender's indexes and fold-in do not take; use "
             "biases=False, or AlternatingLeastSquares.recommend"
         )
-
-
-def _positive(n: int) -> int:
-    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
-        raise InvalidInputError(f"n is {n!r}, expected a whole number of at least 1")
-    return int(n)
 
 
 def _csr_of(rows: Sequence[Rows], width: int) -> sp.csr_matrix:

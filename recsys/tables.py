@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,12 @@ def read_events(path: Path, *, string_ids: bool = False, **columns: Any) -> Inte
     return Interactions.from_parquet(path, **columns)
 
 
-def read_table(path: Path, what: str) -> pa.Table:
-    """A table from a Parquet, CSV, TSV or JSON-lines file; `what` names it in errors."""
+def read_table(path: Path, what: str, *, text: Sequence[str] = ()) -> pa.Table:
+    """A table from a Parquet, CSV, TSV or JSON-lines file; `what` names it in errors.
+
+    Columns named in `text` are taken as written where the file does not say what they are (CSV,
+    TSV), so that the id 007 stays what it is.
+    """
     import pyarrow.csv as csv
     import pyarrow.json as json
     import pyarrow.parquet as pq
@@ -45,7 +50,8 @@ def read_table(path: Path, what: str) -> pa.Table:
     try:
         if ending in _TEXT_DELIMITERS:
             parse = csv.ParseOptions(delimiter=_TEXT_DELIMITERS[ending], newlines_in_values=True)
-            return csv.read_csv(file, parse_options=parse)
+            types = csv.ConvertOptions(column_types=dict.fromkeys(text, pa.string()))
+            return csv.read_csv(file, parse_options=parse, convert_options=types)
         if ending in (".jsonl", ".ndjson"):
             return json.read_json(file)
         return pq.read_table(file)

@@ -1,0 +1,136 @@
+"""The search under rules: the best items of each user, in the order of their scores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from recsys.retrieval import Hits, top_n
+from recsys.retrieval.base import empty_hits
+from recsys.rules.pairs import either
+from recsys.rules.prepared import Prepared
+
+if TYPE_CHECKING:
+    from recsys.recommender import Recommender
+
+Rows: TypeAlias = npt.NDArray[np.int64]
+Floats: TypeAlias = npt.NDArray[np.float32]
+
+# Confined users are searched a few at a time: cells of their mask, and of the vectors gathered.
+_MASK_CELLS = 2_000_000
+_VECTOR_CELLS = 8_000_000
+
+
+@dataclass(frozen=True)
+class Block:
+    """Users that are worked on together.
+
+    Attributes
+    ----------
+    queries : float32 ndarray, shape (q, f)
+        Their vectors.
+    excluded : csr_matrix, shape (q, n_items), or None
+        What is left out for each.
+    rows : int64 ndarray, shape (q,), or None
+        Their user rows; None for visitors.
+    """
+
+    queries: Floats
+    excluded: sp.csr_matrix | None
+    rows: Rows | None
+
+    def __len__(self) -> int:
+        """Return the number of users."""
+        return len(self.queries)
+
+    def take(self, places: Rows) -> Block:
+        """Only the users at `places`."""
+        return Block(
+            self.queries[places],
+            None if self.excluded is None else self.excluded[places],
+            None if self.rows is None else self.rows[places],
+        )
+
+
+def narrowed(prepared: Prepared, block: Block) -> Block:
+    """`block` with what DenyFor and NotShown leave out."""
+    excluded = block.excluded
+    for matrix in (prepared.denied, prepared.shown):
+        if matrix is not None:
+            excluded = either(excluded, matrix[block.rows])
+    return Block(block.queries, excluded, block.rows)
+
+
+def search(recommender: Recommender, prepared: Prepared, block: Block, n: int) -> Hits:
+    """Return the best `n` items of each user of a narrowed `block`, best first."""
+    n = min(n, len(recommender.items))
+    if prepared.only is None or prepared.confined is None:
+        return _search_open(recommender, prepared, block, n)
+    confined = prepared.confined[block.rows]
+    if not confined.any():
+        return _search_open(recommender, prepared, block, n)
+    hits = empty_hits(len(block), n)
+    free = np.flatnonzero(~confined)
+    if free.size:
+        _put(hits, free, _search_open(recommender, prepared, block.take(free), n))
+    places = np.flatnonzero(confined)
+    assert block.rows is not None
+    only = prepared.only[block.rows[places]]
+    for first, last in _chunks(np.diff(only.indptr), only.shape[1], block.queries.shape[1]):
+        some = block.take(places[first:last])
+        _put(hits, places[first:last], _search_confined(recommender, only[first:last], some, n))
+    return hits
+
+
+def _search_open(recommender: Recommender, prepared: Prepared, block: Block, n: int) -> Hits:
+    return recommender.index.search(
+        block.queries, n, exclude=block.excluded, allow=prepared.allow, deny=prepared.deny
+    )
+
+
+def _search_confined(recommender: Recommender, only: sp.csr_matrix, block: Block, n: int) -> Hits:
+    """Search the items that any of the users may have, leaving out those of the others."""
+    union = np.unique(only.indices).astype(np.int64)
+    if not union.size:
+        return empty_hits(len(block), n)
+    closed = np.ones((len(block), union.size), np.bool_)
+    owner = np.repeat(np.arange(len(block)), np.diff(only.indptr))
+    closed[owner, np.searchsorted(union, only.indices)] = False
+    if block.excluded is not None:
+        place = np.searchsorted(union, block.excluded.indices)
+        inside = union[np.minimum(place, union.size - 1)] == block.excluded.indices
+        owner = np.repeat(np.arange(len(block)), np.diff(block.excluded.indptr))
+        closed[owner[inside], place[inside]] = True
+    vectors = recommender.item_factors[union]
+    hits = top_n(block.queries, vectors, min(n, union.size), exclude=sp.csr_matrix(closed))
+    filled = hits.ids >= 0
+    ids = np.where(filled, union[np.where(filled, hits.ids, 0)], hits.ids).astype(np.int32)
+    return Hits(ids, hits.scores, hits.counts)
+
+
+def _chunks(sizes: npt.NDArray[np.int32], items: int, factors: int) -> Iterator[tuple[int, int]]:
+    """Runs of users whose mask and vectors stay small; at least one user each."""
+    ends = np.cumsum(sizes, dtype=np.int64)
+    first = 0
+    while first < len(sizes):
+        before = int(ends[first - 1]) if first else 0
+        union = np.minimum(ends[first : first + 4096] - before, items)
+        fits = (union * np.arange(1, len(union) + 1) <= _MASK_CELLS) & (
+            union * factors <= _VECTOR_CELLS
+        )
+        last = first + max(1, int(np.argmin(fits)) if not fits.all() else len(fits))
+        yield first, last
+        first = last
+
+
+def _put(hits: Hits, places: Rows, found: Hits) -> None:
+    """Write the lines of `found` into `hits`."""
+    width = found.ids.shape[1]
+    hits.ids[places, :width] = found.ids
+    hits.scores[places, :width] = found.scores
+    hits.counts[places] = found.counts
