@@ -22,10 +22,15 @@ _UNITS = {
     "t": 1024**4, "tib": 1024**4, "tb": 1000**4,
 }  # fmt: skip
 
+#: Rows of a row group of the output. Fixed, so that a part's bytes depend on the job alone.
+GROUP_ROWS = 1 << 17
+
 # Of the Parquet writer, and of what allocators hold back.
 _WRITER_BYTES = 24 * 1024**2
 # Of one output row beside its two ids: id and score found, mask, places, rank, score, copies.
 _ROW_BYTES = 80
+# Of a row that waits to be written, beside its ids: rank, score, source with its offset, reason.
+_WRITTEN_BYTES = 4 + 4 + 8 + 5
 # Of one seen item: value, column, both once more when sliced, and the kernel's own column.
 _SEEN_BYTES = 28
 
@@ -136,7 +141,11 @@ def fixed_bytes(recommender: Any, n: int) -> int:
         Bytes: the search's own work space, and the writer's.
     """
     listed = max(1, min(n, len(recommender.items)))
-    return _WRITER_BYTES + workspace_bytes(listed, int(recommender.item_factors.shape[1]))
+    size, factors = recommender.item_factors.shape
+    ids = _id_bytes(recommender.users.ids) + _id_bytes(recommender.items.ids)
+    # The rows of a group wait together until they are written.
+    waiting = GROUP_ROWS * (ids + _WRITTEN_BYTES)
+    return _WRITER_BYTES + waiting + workspace_bytes(listed, int(factors), size=int(size))
 
 
 def cut_blocks(costs: NDArray[np.int64], room: int, part_users: int) -> NDArray[np.int64]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from recsys.batch.manifest import Manifest, check_folder
+from recsys.batch.manifest import Manifest, check_output
 from recsys.batch.memory import (
     DEFAULT_LIMIT,
     cut_blocks,
@@ -26,9 +24,12 @@ from recsys.batch.memory import (
     user_bytes,
 )
 from recsys.batch.selection import Selection, select_users
+from recsys.batch.store import Store, open_store
 from recsys.errors import InvalidInputError
 from recsys.retrieval.base import check_count
-from recsys.rules import Rule, resolve
+from recsys.retrieval.exact import PRESELECT_FROM
+from recsys.rules import Prepared, Rule, prepare
+from recsys.rules.prepared import Policy
 
 if TYPE_CHECKING:
     from recsys.recommender import Recommender
@@ -51,15 +52,15 @@ class JobPlan:
     ----------
     recommender : Recommender
         The model.
-    out : Path
-        Output folder.
+    store : Store
+        Where the output goes.
     users : Selection
         Whom it serves.
     n : int
         Items for each user.
     exclude_seen : bool
         Whether what a user has is left out.
-    rules : tuple of Rule
+    rules : Prepared
         Applied inside the search.
     manifest : Manifest
         The job's identity, without parts.
@@ -74,11 +75,11 @@ class JobPlan:
     """
 
     recommender: Recommender
-    out: Path
+    store: Store
     users: Selection
     n: int
     exclude_seen: bool
-    rules: tuple[Rule, ...]
+    rules: Prepared
     manifest: Manifest
     borders: NDArray[np.int64]
     model_bytes: int
@@ -100,16 +101,16 @@ class JobPlan:
     @property
     def notes(self) -> tuple[str, ...]:
         """What the caller should know."""
-        return self.users.notes
+        return (*self.users.notes, *self.rules.notes)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the plan as values that JSON can hold."""
         return {
-            "out": str(self.out),
+            "out": self.store.uri,
             "users": len(self.users.rows),
             "n": self.n,
             "exclude_seen": self.exclude_seen,
-            "rules": len(self.rules),
+            "rules": self.rules.count,
             "job": self.manifest.job,
             "parts": self.parts,
             "part_users": self.part_users,
@@ -128,8 +129,8 @@ class JobPlan:
         seen = "seen items left out" if self.exclude_seen else "seen items allowed"
         lines = [
             f"{self.users.source}: {about['users']:,}, {self.n} items for each, {seen}, "
-            f"{len(self.rules)} rules, {self.recommender.index.kind} index",
-            f"writes {self.parts:,} parts of up to {self.part_users:,} users to {self.out}, "
+            f"{self.rules.count} rules, {self.recommender.index.kind} index",
+            f"writes {self.parts:,} parts of up to {self.part_users:,} users to {self.store.uri}, "
             f"about {format_bytes(self.estimated_bytes)}",
             f"memory: {format_bytes(self.work_bytes)} of work space (limit "
             f"{format_bytes(self.memory)}), in blocks of up to {about['block_users']:,} users, "
@@ -146,7 +147,8 @@ def plan_job(
     users: str | os.PathLike[str] | Sequence[Any] = "all",
     n: int = 20,
     exclude_seen: bool = True,
-    rules: Sequence[Rule] = (),
+    rules: Sequence[Rule] | Prepared = (),
+    unknown: Policy = "stop",
     part_users: int | None = None,
     memory: int | None = None,
     resume: bool = False,
@@ -159,8 +161,9 @@ def plan_job(
     ----------
     recommender : Recommender
         Saved or loaded, so that it has a fingerprint.
-    out : path-like
-        Folder for the parts; made by the run. It must be missing, empty, or hold this very job.
+    out : path-like or URI
+        Folder for the parts, made by the run, or ``s3://`` or ``gs://`` and a prefix: see
+        :func:`recsys.batch.store.open_store`. It must be missing, empty, or hold this very job.
     users : "all", path or sequence of ids
         Whom to serve. A Parquet or CSV file needs a column ``user_id`` (or one column).
     n : int
@@ -168,7 +171,10 @@ def plan_job(
     exclude_seen : bool
         Leave out what a user has interacted with.
     rules : sequence of Rule
-        Allow, Deny, Where.
+        See :mod:`recsys.rules`; they are prepared once for the job.
+    unknown : {"stop", "report"}
+        What to do about ids, in `users` and `rules`, that the model does not know: raise, or leave
+        them out and list them in the report.
     part_users : int, optional
         Users in a part; by default about 64 parts of 512 to 65,536 users. Work that is lost by a
         crash is at most one part.
@@ -198,6 +204,7 @@ def plan_job(
             "the recommender has no fingerprint, by which a job is known; save it first"
         )
     selection = select_users(recommender, users)
+    prepared = prepare(rules, recommender, unknown=unknown)
     count = len(selection.rows)
     size = check_count(part_users, "part_users") if part_users is not None else _part_users(count)
     limit = check_count(memory, "memory") if memory is not None else DEFAULT_LIMIT
@@ -207,45 +214,38 @@ def plan_job(
             "users": selection.sha256,
             "n": n,
             "exclude_seen": bool(exclude_seen),
-            "rules": _rules_sha256(recommender, rules),
+            "rules": prepared.sha256,
         },
-        about={"users": count, "source": selection.source, "rules": len(rules)},
+        about={"users": count, "source": selection.source, "rules": prepared.count},
         part_users=size,
         part_count=-(-count // size),
     )
-    check_folder(Path(out), manifest, resume)
+    store = open_store(out)
+    check_output(store, manifest, resume)
     costs = user_bytes(recommender, selection.rows, n, exclude_seen)
-    fixed = fixed_bytes(recommender, n)
+    costs += prepared.row_bytes(selection.rows)
+    fixed = fixed_bytes(recommender, n) + prepared.bytes
     borders = cut_blocks(costs, limit - fixed, size)
     listed = min(n, len(recommender.items))
     return JobPlan(
         recommender=recommender,
-        out=Path(out),
+        store=store,
         users=selection,
         n=n,
         exclude_seen=bool(exclude_seen),
-        rules=tuple(rules),
+        rules=prepared,
         manifest=manifest,
         borders=borders,
         model_bytes=model_bytes(recommender),
         work_bytes=fixed + largest_block(costs, borders),
         memory=limit,
         estimated_bytes=count * listed * _BYTES_PER_ROW,
-        estimated_seconds=_probe(recommender, selection.rows, borders, n, exclude_seen, rules),
+        estimated_seconds=_probe(recommender, selection.rows, borders, n, exclude_seen, prepared),
     )
 
 
 def _part_users(count: int) -> int:
     return min(max(-(-count // _PARTS), _FEWEST_PART_USERS), _MOST_PART_USERS)
-
-
-def _rules_sha256(recommender: Recommender, rules: Sequence[Rule]) -> str:
-    """Checksum of the rows that the rules come to, so that their wording does not matter."""
-    digest = hashlib.sha256()
-    for rows in resolve(rules, recommender):
-        digest.update(b"none" if rows is None else rows.astype("<i8").tobytes())
-        digest.update(b";")
-    return digest.hexdigest()
 
 
 def _probe(
@@ -254,15 +254,15 @@ def _probe(
     borders: NDArray[np.int64],
     n: int,
     exclude_seen: bool,
-    rules: Sequence[Rule],
+    rules: Prepared,
 ) -> float:
     """Seconds for all users, from a few spread over them; the first round only warms up."""
     # No more at once than a block may hold: the probe keeps the limit too.
     most = min(_PROBE_USERS, int(np.diff(borders).min()))
     chosen = rows[np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(np.int64)]
-    for some in (chosen[:8], chosen):
+    for some in (chosen[:PRESELECT_FROM], chosen):  # the index gets ready in the first round
         begin = time.perf_counter()
-        table = recommender.recommend(recommender.users.take(some), n, exclude_seen, rules)
-        pq.write_table(table, pa.BufferOutputStream(), compression="zstd")
+        lists = recommender.lists(some, n, exclude_seen, rules)
+        pq.write_table(lists.table, pa.BufferOutputStream(), compression="zstd")
         seconds = time.perf_counter() - begin
     return seconds * len(rows) / len(chosen)

@@ -1,17 +1,27 @@
-"""Running a plan: lock, verify what is there, do what is missing, commit part by part."""
+"""Running a plan: verify what is there, do what is missing, commit part by part."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeAlias
 
+from recsys.batch.claims import Claims
 from recsys.batch.local import Engine, run_local
-from recsys.batch.manifest import Manifest, check_folder, sweep, whole_parts
+from recsys.batch.manifest import (
+    CLAIMS,
+    RECORDS,
+    Manifest,
+    check_output,
+    read_records,
+    record_name,
+    sweep,
+    whole_parts,
+    write_record,
+)
 from recsys.batch.plan import JobPlan
-from recsys.lock import folder_lock
-from recsys.storage import make_folder
+from recsys.batch.store import Store
 
 #: Called after each part with parts done, parts in all, users per second of this run.
 Progress: TypeAlias = Callable[[int, int, float], None]
@@ -27,8 +37,8 @@ class JobResult:
         Output folder.
     users, rows : int
         Of the whole job.
-    parts, parts_done, parts_kept : int
-        All parts; those of this run; those found whole.
+    parts, parts_done, parts_kept, parts_of_others : int
+        All parts; those of this run; those found whole; those that others did meanwhile.
     short_users : int
         Users with fewer than n items, because no more remained for them.
     seconds, users_per_second : float
@@ -43,6 +53,7 @@ class JobResult:
     parts: int
     parts_done: int
     parts_kept: int
+    parts_of_others: int
     short_users: int
     seconds: float
     users_per_second: float
@@ -56,7 +67,9 @@ class JobResult:
         """Return the result in a few lines for people."""
         lines = [
             f"{self.rows:,} rows for {self.users:,} users in {self.parts:,} parts "
-            f"({self.parts_done:,} written now, {self.parts_kept:,} kept) in {self.out}"
+            f"({self.parts_done:,} written now, {self.parts_kept:,} kept"
+            + (f", {self.parts_of_others:,} by others" if self.parts_of_others else "")
+            + f") in {self.out}"
         ]
         if self.parts_done:
             lines.append(f"{self.seconds:.2f} s, {self.users_per_second:,.0f} users/s")
@@ -72,18 +85,19 @@ def run_job(
     *,
     engine: Engine = run_local,
 ) -> JobResult:
-    """Do what `plan` says.
+    """Do what `plan` says, alone or together with other processes that run the same plan.
 
-    A part is written beside its name, flushed and renamed, then the manifest is replaced the same
-    way; the job is complete when the manifest's state says so. A run that dies leaves whole parts
-    and perhaps a temporary file, which the next run sweeps.
+    A part is written whole or not at all, then its record, and when all records are there the
+    manifest, whose state says "complete". A run that dies leaves whole parts and perhaps temporary
+    files, which the next run sweeps; others who are at work take over what it had begun.
 
     Parameters
     ----------
     plan : JobPlan
         From :func:`recsys.batch.plan_job`.
     resume : bool
-        Continue: parts in the folder are verified by checksum and kept, the others are done.
+        Continue, or join those at work: parts that are there are verified by checksum and kept,
+        the others are done.
     progress : callable, optional
         Told after each part: parts done, parts in all, users per second of this run.
     engine : callable
@@ -96,57 +110,143 @@ def run_job(
     Raises
     ------
     JobConflictError
-        The folder holds something else, this job while `resume` is false, or another process
-        is at work in it.
+        The folder holds something else, or this job while `resume` is false.
     StorageError
-        The disk refuses; finished parts stay valid.
+        The disk or the store refuses; finished parts stay valid.
     """
     begin = time.perf_counter()
-    check_folder(plan.out, plan.manifest, resume)  # before a folder is made or a lock taken
-    make_folder(plan.out)
-    with folder_lock(plan.out):
-        found = check_folder(plan.out, plan.manifest, resume)
-        swept = sweep(plan.out)
-        kept, notes = whole_parts(plan.out, found) if found is not None else ({}, [])
-        if swept:
-            notes.append(f"temporary files of a killed run were removed: {swept}")
-        manifest = Manifest(
-            plan.manifest.job,
-            plan.manifest.about,
-            plan.part_users,
-            plan.parts,
-            dict(kept),
-        )
-        if found is None or len(kept) < len(found.parts):
-            manifest.write(plan.out)
-        done_users = _commit_all(plan, manifest, engine, progress)
+    store = plan.store
+    check_output(store, plan.manifest, resume)  # before a folder is made or a claim laid
+    store.make()
+    claims = store.claims(CLAIMS)
+    try:
+        manifest, kept, notes = _enter(plan, claims, resume)
+        done = _Work(plan, manifest, claims, progress).run(engine)
+        _complete(store, manifest)
+    finally:
+        claims.close()
     seconds = time.perf_counter() - begin
     parts = manifest.parts.values()
     return JobResult(
-        out=str(plan.out),
+        out=store.uri,
         users=len(plan.users.rows),
         rows=sum(part.rows for part in parts),
         parts=plan.parts,
-        parts_done=plan.parts - len(kept),
-        parts_kept=len(kept),
+        parts_done=len(done),
+        parts_kept=kept,
+        parts_of_others=plan.parts - kept - len(done),
         short_users=sum(part.short for part in parts),
         seconds=seconds,
-        users_per_second=done_users / seconds,
+        users_per_second=sum(manifest.parts[number].users for number in done) / seconds,
         notes=(*plan.notes, *notes),
     )
 
 
-def _commit_all(
-    plan: JobPlan, manifest: Manifest, engine: Engine, progress: Progress | None
-) -> int:
-    """Do the missing parts, committing each; return how many users they served."""
-    missing = [number for number in range(plan.parts) if number not in manifest.parts]
-    begin = time.perf_counter()
-    users = 0
-    for part in engine(plan, missing):
-        manifest.parts[part.number] = part
-        manifest.write(plan.out)
-        users += part.users
-        if progress is not None:
-            progress(len(manifest.parts), plan.parts, users / (time.perf_counter() - begin))
-    return users
+def _enter(plan: JobPlan, claims: Claims, resume: bool) -> tuple[Manifest, int, list[str]]:
+    """Look at what is there; return the job with its whole parts, their number, and notes."""
+    store = plan.store
+    found = check_output(store, plan.manifest, resume)
+    notes = []
+    if claims.alone():
+        swept = sweep(store)
+        if swept:
+            notes.append(f"temporary files of a killed run were removed: {swept}")
+    else:
+        notes.append("other processes are at work on this job; it is shared with them")
+    kept, damage = whole_parts(store, found) if found is not None else ({}, [])
+    notes = damage + notes
+    manifest = replace(plan.manifest, parts=dict(kept))
+    if found is None or (found.committed and not manifest.complete):
+        # Whole parts of a job that was complete have no records any more.
+        for part in kept.values():
+            write_record(store, part)
+        replace(manifest, parts={}).write(store)
+    if found is not None:
+        for number in found.parts.keys() - kept.keys():
+            store.remove(record_name(number))
+    return manifest, len(kept), notes
+
+
+def _complete(store: Store, manifest: Manifest) -> None:
+    """Write the manifest for good, and remove what only a running job needs."""
+    found = Manifest.read(store)
+    if found is None or not found.committed:
+        manifest.write(store)
+    for name in store.names(RECORDS):
+        store.remove(f"{RECORDS}/{name}")
+    store.remove_folder(RECORDS)
+
+
+class _Work:
+    """Does the missing parts, each by whoever claims it first."""
+
+    def __init__(
+        self, plan: JobPlan, manifest: Manifest, claims: Claims, progress: Progress | None
+    ) -> None:
+        self._plan = plan
+        self._manifest = manifest
+        self._claims = claims
+        self._progress = progress
+        self._done: list[int] = []
+
+    def run(self, engine: Engine) -> list[int]:
+        """Return the parts that this process did, when all parts are there."""
+        begin = time.perf_counter()
+        users = 0
+        while not self._manifest.complete:
+            before = len(self._manifest.parts)
+            for part in engine(self._plan, self._claimed()):
+                write_record(self._plan.store, part)
+                self._manifest.parts[part.number] = part
+                self._claims.release(part.number)
+                self._done.append(part.number)
+                users += part.users
+                self._tell(users / (time.perf_counter() - begin))
+            self._look()
+            if not self._manifest.complete and len(self._manifest.parts) == before:
+                time.sleep(_WAIT)  # the rest is being done by others, or one of them has died
+        return self._done
+
+    def _claimed(self) -> Iterator[int]:
+        """Claim missing parts as they are asked for."""
+        size = self._claims.at_a_time
+        missing = self._missing()
+        for start in range(0, len(missing), size):
+            taken = self._claims.take(missing[start : start + size])
+            if len(taken) < size:  # others are at work: see what they have finished meanwhile
+                self._look()
+            for number in taken:
+                if number in self._manifest.parts or self._recorded(number):
+                    self._claims.release(number)
+                else:
+                    yield number
+
+    def _missing(self) -> list[int]:
+        parts = range(self._plan.parts)
+        return [number for number in parts if number not in self._manifest.parts]
+
+    def _recorded(self, number: int) -> bool:
+        """Whether somebody finished the part before this process claimed it."""
+        if self._claims.alone() and self._plan.store.read(record_name(number)) is None:
+            return False
+        self._look()
+        return number in self._manifest.parts
+
+    def _look(self) -> None:
+        """See what others have finished."""
+        before = len(self._manifest.parts)
+        read_records(self._plan.store, self._manifest)
+        if not self._manifest.complete:
+            found = Manifest.read(self._plan.store)
+            if found is not None and found.committed:  # whoever was last has removed the records
+                self._manifest.parts = found.parts
+        if len(self._manifest.parts) > before:
+            self._tell(0.0)
+
+    def _tell(self, rate: float) -> None:
+        if self._progress is not None:
+            self._progress(len(self._manifest.parts), self._plan.parts, rate)
+
+
+#: Seconds between looks at what others do.
+_WAIT = 0.2

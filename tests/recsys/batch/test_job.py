@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
@@ -21,7 +23,6 @@ from recsys.errors import (
     ModelFormatError,
     UnknownIdError,
 )
-from recsys.lock import folder_lock
 from recsys.recommender import Recommender
 from recsys.rules import Allow, Deny
 from recsys.storage import sha256_file
@@ -43,7 +44,12 @@ def test_rows_are_those_of_recommend(recommender: Recommender, tmp_path: Path) -
     result = run_job(plan, progress=lambda done, total, rate: seen.append((done, total)))
     expected = recommender.recommend(recommender.users.ids, n=7)
     rows = rows_of(tmp_path / "out")
-    assert rows.cast(expected.schema).equals(expected)
+    assert rows.select(expected.column_names).cast(expected.schema).equals(expected)
+    assert set(rows.column("source").to_pylist()) == {"als"}
+    short = rows.filter(pc.is_valid(rows.column("reason")))
+    assert set(short.column("user_id").to_pylist()) == {"u0"}
+    beside = pq.read_table(tmp_path / "out" / "_short-00000.parquet").to_pylist()
+    assert beside == [{"user_id": "u0", "wanted": 7, "listed": 5, "reason": "nothing_left"}]
     assert rows.schema.field("user_id").type == pa.string()
     assert rows.schema.field("item_id").type == pa.int32()
     assert [rows.schema.field(name).type for name in ("rank", "score")] == [
@@ -67,13 +73,17 @@ def test_manifest_vouches_for_every_part(recommender: Recommender, tmp_path: Pat
     assert stored["job"]["model"] == recommender.fingerprint
     assert [part["users"] for part in stored["parts"]] == [300, 300, 100]
     assert [part["first"] for part in stored["parts"]] == [0, 300, 600]
+    files = [file for part in stored["parts"] for file in part["files"]]
+    for file in files:
+        path = tmp_path / file["name"]
+        assert (path.stat().st_size, sha256_file(path)) == (file["bytes"], file["sha256"])
     for part in stored["parts"]:
-        file = tmp_path / part["file"]
-        assert (file.stat().st_size, sha256_file(file)) == (part["bytes"], part["sha256"])
-        assert pq.read_metadata(file).num_rows == part["rows"]
-    assert sorted(entry.name for entry in tmp_path.iterdir()) == [
-        "manifest.json", "part-00000.parquet", "part-00001.parquet", "part-00002.parquet",
-    ]  # fmt: skip
+        assert pq.read_metadata(tmp_path / part["files"][0]["name"]).num_rows == part["rows"]
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == sorted(
+        ["manifest.json", *(file["name"] for file in files)]
+    )
+    whole = ds.dataset(tmp_path, format="parquet", exclude_invalid_files=True).to_table()
+    assert whole.num_rows == stored["rows"] == sum(part["rows"] for part in stored["parts"])
 
 
 def test_more_items_than_there_are(recommender: Recommender, tmp_path: Path) -> None:
@@ -262,12 +272,14 @@ def test_damaged_manifest(recommender: Recommender, tmp_path: Path, content: str
     assert "\n" not in str(raised.value)
 
 
-def test_newer_manifest(recommender: Recommender, tmp_path: Path) -> None:
+def test_manifest_of_another_release(recommender: Recommender, tmp_path: Path) -> None:
     job(recommender, tmp_path)
     manifest = tmp_path / "manifest.json"
-    manifest.write_text(manifest.read_text().replace('"version": 1', '"version": 2'))
-    with pytest.raises(ModelFormatError, match="upgrade alsatian"):
-        plan_job(recommender, tmp_path, resume=True)
+    text = manifest.read_text()
+    for version, mend in ((3, "upgrade alsatian"), (1, "give another folder")):
+        manifest.write_text(text.replace('"version": 2', f'"version": {version}'))
+        with pytest.raises(ModelFormatError, match=mend):
+            plan_job(recommender, tmp_path, resume=True)
 
 
 def test_damaged_and_missing_parts_are_done_again(recommender: Recommender, tmp_path: Path) -> None:
@@ -287,18 +299,11 @@ def test_damaged_and_missing_parts_are_done_again(recommender: Recommender, tmp_
     assert (tmp_path / "part-00005.parquet").stat().st_mtime_ns == untouched
 
 
-def test_one_process_at_a_time(recommender: Recommender, tmp_path: Path) -> None:
-    plan = plan_job(recommender, tmp_path)
-    with (
-        folder_lock(tmp_path),
-        pytest.raises(JobConflictError, match=r"written by another process \(\d+\)"),
-    ):
-        run_job(plan)
-    assert list(tmp_path.iterdir()) == []
-    run_job(plan)
-    found = Manifest.read(tmp_path)
-    assert found is not None
-    assert found.complete
+def test_memory_does_not_change_the_bytes(recommender: Recommender, tmp_path: Path) -> None:
+    job(recommender, tmp_path / "wide", part_users=300)
+    least = fixed_bytes(recommender, 20) + 40_000
+    job(recommender, tmp_path / "narrow", part_users=300, memory=least)
+    assert snapshot(tmp_path / "wide") == snapshot(tmp_path / "narrow")
 
 
 def test_a_failing_engine_leaves_finished_parts(recommender: Recommender, tmp_path: Path) -> None:
