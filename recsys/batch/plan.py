@@ -29,7 +29,7 @@ from recsys.errors import InvalidInputError
 from recsys.retrieval.base import check_count
 from recsys.retrieval.exact import PRESELECT_FROM
 from recsys.rules import Prepared, Rule, prepare
-from recsys.rules.prepared import Policy
+from recsys.rules.sources import Policy
 
 if TYPE_CHECKING:
     from recsys.recommender import Recommender
