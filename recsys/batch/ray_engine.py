@@ -101,8 +101,19 @@ def run_ray(
             # In a list, Ray hands the reference over, not what it stands for: that is opened once.
             return start(None, [shared], number, need.cpus)
 
+        written: set[str] = set()
         for _, part in cluster.gathered(submit, itertools.chain([first], waiting), need, "part"):
+            written |= {file.name for file in part.files}
             yield part
+    _sweep(plan, written)
+
+
+def _sweep(plan: JobPlan, written: set[str]) -> None:
+    """Remove what tasks that died left beside the files that others wrote in their stead."""
+    for name in plan.store.names():
+        final, _, ending = name.rpartition(".")[0].rpartition(".")
+        if name.endswith(".tmp") and final in written and ending:
+            plan.store.remove(name)
 
 
 def write_shared_part(shared: list[Any], number: int, threads: int) -> Part:

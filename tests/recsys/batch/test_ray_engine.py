@@ -105,6 +105,23 @@ def test_nothing_to_do_takes_no_cluster(recommender, tmp_path) -> None:
     assert list(run_ray(plan, iter(()), address="127.0.0.1:9")) == []
 
 
+def test_what_dead_tasks_left_is_removed_and_nothing_else(
+    connection, recommender, tmp_path
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    plan = plan_job(recommender, out, n=20, part_users=PART_USERS)
+    for name in ("part-00001.parquet", "part-00005.parquet", "manifest.json"):
+        (out / f"{name}.12-0123abcd.tmp").touch()
+    assert len(list(run_ray(plan, [1, 2]))) == 2
+    names = {file.name for file in out.iterdir()}
+    assert {name for name in names if name.endswith(".tmp")} == {
+        "part-00005.parquet.12-0123abcd.tmp",
+        "manifest.json.12-0123abcd.tmp",
+    }
+    assert {"part-00001.parquet", "part-00002.parquet"} <= names
+
+
 def test_rows_are_those_of_the_local_engine(
     connection, recommender: Recommender, local: Path, tmp_path: Path
 ) -> None:
@@ -194,4 +211,4 @@ def test_a_death_costs_its_parts_alone(machines, large, tmp_path: Path, what) ->
     assert later.came_to is not False
     assert result.parts_done == result.parts == counts[-1] == 40
     assert rows_of(out).equals(rows_of(local))
-    assert {file.name for file in local.iterdir()} <= {file.name for file in out.iterdir()}
+    assert {file.name for file in out.iterdir()} == {file.name for file in local.iterdir()}
