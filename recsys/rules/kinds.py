@@ -72,16 +72,21 @@ class NotShown:
 
 @dataclass(frozen=True)
 class Where:
-    """Only items for which a pyarrow expression over the item table holds.
+    """Only items for which a condition over the item table holds.
+
+    Attributes
+    ----------
+    expression : str or pyarrow.compute.Expression
+        Text such as ``stock and price < 20 and (genre in ('war', 'drama') or tags has 'sea')``
+        in the language of :mod:`recsys.rules.expression`, or a pyarrow expression.
 
     Examples
     --------
-    >>> import pyarrow.compute as pc
-    >>> Where(pc.field("year") >= 1990)
-    Where(expression=<pyarrow.compute.Expression (year >= 1990)>)
+    >>> Where("year >= 1990 and not title contains 'II'")
+    Where(expression="year >= 1990 and not title contains 'II'")
     """
 
-    expression: pc.Expression
+    expression: str | pc.Expression
 
 
 Rule: TypeAlias = Allow | Deny | AllowFor | DenyFor | NotShown | Where
