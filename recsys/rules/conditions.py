@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import operator
 from typing import NoReturn, TypeAlias
 
 import numpy as np
@@ -78,11 +77,9 @@ class _Evaluation:
             return self._test(tree)
         if isinstance(tree, Not):
             return ~self.of(tree.part)
-        join = operator.iand if isinstance(tree, Both) else operator.ior
-        mask = self.of(tree.parts[0])
-        for part in tree.parts[1:]:
-            mask = join(mask, self.of(part))
-        return mask
+        masks = [self.of(part) for part in tree.parts]
+        join = np.logical_and if isinstance(tree, Both) else np.logical_or
+        return np.asarray(join.reduce(masks), np.bool_)
 
     def _test(self, test: Test) -> Mask:
         values = self._column(test.column)

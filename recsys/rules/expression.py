@@ -148,7 +148,8 @@ class _Parser:
         return tree
 
     def _split(self) -> list[_Token]:
-        tokens, place = [], 0
+        tokens: list[_Token] = []
+        place = 0
         while True:
             while place < len(self.text) and self.text[place].isspace():
                 place += 1

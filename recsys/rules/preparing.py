@@ -18,13 +18,14 @@ from recsys.rules.conditions import matching
 from recsys.rules.kinds import Allow, AllowFor, Deny, DenyFor, NotShown, Rule, Where
 from recsys.rules.pairs import allowed_by_all, either, read_pairs
 from recsys.rules.prepared import Prepared
+from recsys.rules.scoring import scoring_fields
 from recsys.rules.sources import Ledger, Policy, column_of, find, name_of, note_repeats, table_of
 
 if TYPE_CHECKING:
     from recsys.recommender import Recommender
 
 Rows: TypeAlias = npt.NDArray[np.int64]
-_KINDS = (Allow, Deny, AllowFor, DenyFor, NotShown, Where)
+_KINDS = get_args(Rule)
 
 
 class Shelf(Protocol):
@@ -86,6 +87,7 @@ def prepare(
     ledger = Ledger(unknown)
     sets = _item_sets(named, recommender, ledger)
     fields: dict[str, Any] = {"count": len(named), "n_items": len(recommender.items)}
+    fields["factors"] = int(recommender.item_factors.shape[1])
     fields["allow"], fields["deny"] = _join(sets)
     made = Prepared(**fields)
     is_open = made.open_items()
@@ -95,6 +97,7 @@ def prepare(
     if personal:
         fields |= _personal(personal, recommender, is_open, ledger)
         _note_stranded(fields, [name for name, _ in named], is_open, ledger)
+    fields |= scoring_fields(named, recommender, ledger)
     report = {"unknown": ledger.unknown, "contradictions": ledger.contradictions}
     return Prepared(**fields, notes=tuple(ledger.notes), report=report)
 
@@ -125,10 +128,10 @@ def resolve(rules: Sequence[Rule], shelf: Shelf) -> tuple[Rows | None, Rows | No
 
 
 def _named(rules: Sequence[Rule]) -> list[tuple[str, Rule]]:
-    single: object = rules
-    if isinstance(single, _KINDS):
+    given: Any = rules
+    if isinstance(given, _KINDS):
         raise InvalidInputError(f"rules is the single rule {rules!r}; put it into a list")
-    for rule in rules:
+    for rule in given:
         if not isinstance(rule, _KINDS):
             expected = ", ".join(kind.__name__ for kind in _KINDS)
             raise InvalidInputError(

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from recsys.retrieval import Hits, top_n
-from recsys.retrieval.base import empty_hits
+from recsys.retrieval import Hits, Index, top_n
+from recsys.retrieval.base import NO_ROW, NO_SCORE, empty_hits
 from recsys.rules.pairs import either
 from recsys.rules.prepared import Prepared
 
@@ -69,31 +69,43 @@ def narrowed(prepared: Prepared, block: Block) -> Block:
 def search(recommender: Recommender, prepared: Prepared, block: Block, n: int) -> Hits:
     """Return the best `n` items of each user of a narrowed `block`, best first."""
     n = min(n, len(recommender.items))
+    index, vectors = recommender.index, recommender.item_factors
+    if prepared.boosts:
+        index = prepared.boosted_index(recommender.item_factors)
+        vectors = index.vectors
+        ones = np.ones((len(block), 1), np.float32)
+        queries = np.concatenate([block.queries, ones], axis=1)
+        block = Block(queries, block.excluded, block.rows)
+    hits = _search(index, vectors, prepared, block, n)
+    return hits if prepared.minimum is None else _above(hits, prepared.minimum)
+
+
+def _search(index: Index, vectors: Floats, prepared: Prepared, block: Block, n: int) -> Hits:
     if prepared.only is None or prepared.confined is None:
-        return _search_open(recommender, prepared, block, n)
+        return _search_open(index, prepared, block, n)
     confined = prepared.confined[block.rows]
     if not confined.any():
-        return _search_open(recommender, prepared, block, n)
+        return _search_open(index, prepared, block, n)
     hits = empty_hits(len(block), n)
     free = np.flatnonzero(~confined)
     if free.size:
-        _put(hits, free, _search_open(recommender, prepared, block.take(free), n))
+        _put(hits, free, _search_open(index, prepared, block.take(free), n))
     places = np.flatnonzero(confined)
     assert block.rows is not None
     only = prepared.only[block.rows[places]]
     for first, last in _chunks(np.diff(only.indptr), only.shape[1], block.queries.shape[1]):
         some = block.take(places[first:last])
-        _put(hits, places[first:last], _search_confined(recommender, only[first:last], some, n))
+        _put(hits, places[first:last], _search_confined(vectors, only[first:last], some, n))
     return hits
 
 
-def _search_open(recommender: Recommender, prepared: Prepared, block: Block, n: int) -> Hits:
-    return recommender.index.search(
+def _search_open(index: Index, prepared: Prepared, block: Block, n: int) -> Hits:
+    return index.search(
         block.queries, n, exclude=block.excluded, allow=prepared.allow, deny=prepared.deny
     )
 
 
-def _search_confined(recommender: Recommender, only: sp.csr_matrix, block: Block, n: int) -> Hits:
+def _search_confined(item_vectors: Floats, only: sp.csr_matrix, block: Block, n: int) -> Hits:
     """Search the items that any of the users may have, leaving out those of the others."""
     union = np.unique(only.indices).astype(np.int64)
     if not union.size:
@@ -106,8 +118,9 @@ def _search_confined(recommender: Recommender, only: sp.csr_matrix, block: Block
         inside = union[np.minimum(place, union.size - 1)] == block.excluded.indices
         owner = np.repeat(np.arange(len(block)), np.diff(block.excluded.indptr))
         closed[owner[inside], place[inside]] = True
-    vectors = recommender.item_factors[union]
-    hits = top_n(block.queries, vectors, min(n, union.size), exclude=sp.csr_matrix(closed))
+    hits = top_n(
+        block.queries, item_vectors[union], min(n, union.size), exclude=sp.csr_matrix(closed)
+    )
     filled = hits.ids >= 0
     ids = np.where(filled, union[np.where(filled, hits.ids, 0)], hits.ids).astype(np.int32)
     return Hits(ids, hits.scores, hits.counts)
@@ -134,3 +147,12 @@ def _put(hits: Hits, places: Rows, found: Hits) -> None:
     hits.ids[places, :width] = found.ids
     hits.scores[places, :width] = found.scores
     hits.counts[places] = found.counts
+
+
+def _above(hits: Hits, minimum: float) -> Hits:
+    """Only the hits that score at least `minimum`."""
+    kept = hits.scores >= np.float32(minimum)
+    kept &= hits.ids != NO_ROW
+    ids = np.where(kept, hits.ids, NO_ROW).astype(np.int32)
+    scores = np.where(kept, hits.scores, NO_SCORE).astype(np.float32)
+    return Hits(ids, scores, kept.sum(axis=1, dtype=np.int32))

@@ -47,8 +47,8 @@ def name_of(rule: Any, place: int) -> str:
     """What a rule is called in messages: its kind, and its file or place (from 1)."""
     kind = type(rule).__name__
     source = next(iter(vars(rule).values()), None)
-    if kind == "Where" and isinstance(source, str):
-        return f"Where {source!r}"
+    if kind in ("Where", "Boost", "Quota") and isinstance(source, str):
+        return f"{kind} {source!r}"
     if isinstance(source, str | os.PathLike):
         return f"{kind} from {os.fspath(source)}"
     return f"{kind} (rule {place})"

@@ -142,7 +142,7 @@ def joined(parts: st.SearchStrategy[Condition]) -> st.SearchStrategy[Condition]:
     )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(rows, st.recursive(tests, joined, max_leaves=6))
 def test_as_python_would_say(table: list[Row], condition: Condition) -> None:
     text, check = condition
