@@ -26,8 +26,9 @@ from recsys.lists import Lists, listed, make_lists
 from recsys.retrieval import ExactIndex, Hits, Index, make_index
 from recsys.retrieval.base import check_count
 from recsys.rules import Prepared, Rule, prepare
-from recsys.rules.picking import pick, reasons
+from recsys.rules.picking import pick
 from recsys.rules.searching import Block
+from recsys.rules.shortage import reasons
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 Rows: TypeAlias = npt.NDArray[np.int64]
@@ -274,9 +275,10 @@ class Recommender:
         n = check_count(n)
         prepared = prepare(rules, self, contradictions="report")
         seen = self._wide(self.interactions.matrix[rows]) if exclude_seen else None
-        block = Block(np.asarray(self.model.user_factors[rows], np.float32), seen, rows)
-        hits = pick(self, prepared, block, n)
-        return make_lists(self, rows, hits, reasons(prepared, block, hits.counts, n), n)
+        queries = np.asarray(self.model.user_factors[rows], np.float32)
+        block = Block(queries, seen, rows, self.num_threads)
+        hits, found = pick(self, prepared, block, n)
+        return make_lists(self, rows, hits, reasons(prepared, block, hits.counts, found, n), n)
 
     def recommend_from(
         self,
@@ -465,12 +467,10 @@ class Recommender:
         excluded: sp.csr_matrix | None,
         rules: Sequence[Rule] | Prepared,
     ) -> Hits:
+        prepared = prepare(rules, self, contradictions="report")
         return pick(
-            self,
-            prepare(rules, self, contradictions="report"),
-            Block(queries, excluded, None),
-            check_count(n),
-        )
+            self, prepared, Block(queries, excluded, None, self.num_threads), check_count(n)
+        )[0]
 
     def _wide(self, matrix: sp.csr_matrix) -> sp.csr_matrix:
         """Interactions widened by the cold items, so that their columns are item rows."""

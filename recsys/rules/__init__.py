@@ -6,7 +6,19 @@ the search, so that asking for ten items under a rule gives ten where ten exist.
 
 from __future__ import annotations
 
-from recsys.rules.kinds import Allow, AllowFor, Deny, DenyFor, NotShown, Rule, Where
+from recsys.rules.kinds import (
+    Allow,
+    AllowFor,
+    Boost,
+    Deny,
+    DenyFor,
+    Diversify,
+    MinimumScore,
+    NotShown,
+    Quota,
+    Rule,
+    Where,
+)
 from recsys.rules.prepared import Prepared
 from recsys.rules.preparing import prepare, resolve
 from recsys.rules.reasons import REASONS
@@ -15,10 +27,14 @@ __all__ = [
     "REASONS",
     "Allow",
     "AllowFor",
+    "Boost",
     "Deny",
     "DenyFor",
+    "Diversify",
+    "MinimumScore",
     "NotShown",
     "Prepared",
+    "Quota",
     "Rule",
     "Where",
     "prepare",

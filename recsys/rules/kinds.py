@@ -72,16 +72,99 @@ class NotShown:
 
 @dataclass(frozen=True)
 class Where:
-    """Only items for which a pyarrow expression over the item table holds.
+    """Only items for which a condition over the item table holds.
+
+    Attributes
+    ----------
+    expression : str or pyarrow.compute.Expression
+        Text such as ``stock and price < 20 and (genre in ('war', 'drama') or tags has 'sea')``
+        in the language of :mod:`recsys.rules.expression`, or a pyarrow expression.
 
     Examples
     --------
-    >>> import pyarrow.compute as pc
-    >>> Where(pc.field("year") >= 1990)
-    Where(expression=<pyarrow.compute.Expression (year >= 1990)>)
+    >>> Where("year >= 1990 and not title contains 'II'")
+    Where(expression="year >= 1990 and not title contains 'II'")
     """
 
-    expression: pc.Expression
+    expression: str | pc.Expression
 
 
-Rule: TypeAlias = Allow | Deny | AllowFor | DenyFor | NotShown | Where
+@dataclass(frozen=True)
+class MinimumScore:
+    """No item that scores less than `value`, after boosts; compared in float32."""
+
+    value: float
+
+
+@dataclass(frozen=True)
+class Boost:
+    """Items that meet a condition get the score `factor` · score + `add`, inside the search.
+
+    Attributes
+    ----------
+    where : str or pyarrow.compute.Expression
+        A condition, as for :class:`Where`.
+    factor : float
+        Finite, more than 0. It scales the item's vector, so that a negative score moves away from
+        0 as well: a factor of 2 lifts what a user is predicted to like, and sinks the rest.
+    add : float
+        Finite; below 0 it sinks.
+
+    Of several boosts on an item the factors are multiplied first, then what they add is added. A
+    model with an approximate index is searched exactly under boosts.
+    """
+
+    where: str | pc.Expression
+    factor: float = 1.0
+    add: float = 0.0
+
+
+@dataclass(frozen=True)
+class Quota:
+    """At most `most` items of a list for each value of a column of the item table.
+
+    Attributes
+    ----------
+    column : str
+        An item counts for its value, in a column of lists for each of its values, and for none
+        where it has a null.
+    most : int
+        At least 1.
+
+    A list is what comes of going down the user's whole ranking and taking each item that the
+    quotas still admit.
+    """
+
+    column: str
+    most: int
+
+
+@dataclass(frozen=True)
+class Diversify:
+    """Lists in which an item that is like an earlier one stands back (maximal marginal relevance).
+
+    Each next item is the one of the `pool` best with the highest (1 − `weight`) · score −
+    `weight` · its largest cosine with an item that is already in the list (of equal ones the one
+    that ranks higher). So scores need not fall along a list.
+
+    Attributes
+    ----------
+    weight : float
+        From 0 (order by score) to 1 (only be different).
+    pool : int
+        At least 1; where it is less than the items wanted, those many are taken instead. Where
+        quotas use up the pool, the list goes on down the ranking by score.
+
+    Notes
+    -----
+    Carbonell & Goldstein 1998, "The use of MMR, diversity-based reranking for reordering
+    documents and producing summaries". The cosine is of the item factors.
+    """
+
+    weight: float
+    pool: int = 100
+
+
+Rule: TypeAlias = (
+    Allow | Deny | AllowFor | DenyFor | NotShown | Where | MinimumScore | Boost | Quota | Diversify
+)

@@ -63,7 +63,7 @@ def matrix_of(keys: Rows, users: int, items: int) -> sp.csr_matrix:
 def keys_of(matrix: sp.csr_matrix) -> Rows:
     """Stored entries of `matrix` as user row · items + item row."""
     users = np.repeat(np.arange(matrix.shape[0], dtype=np.int64), np.diff(matrix.indptr))
-    return users * matrix.shape[1] + matrix.indices
+    return np.asarray(users * matrix.shape[1] + matrix.indices, np.int64)
 
 
 def either(first: sp.csr_matrix | None, second: sp.csr_matrix | None) -> sp.csr_matrix | None:
@@ -145,4 +145,4 @@ def _seconds(values: pa.Array, name: str) -> npt.NDArray[np.float64]:
             f"{name}: column 'timestamp' holds {pc.max(values).as_py()}, which is no number of "
             "seconds since 1970; divide milliseconds by 1000, or store timestamps"
         )
-    return values.to_numpy().astype(np.float64)
+    return np.asarray(values.to_numpy(), np.float64)

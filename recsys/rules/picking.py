@@ -1,96 +1,126 @@
-"""Lists under rules: which items each user of a block gets, and why a list is short."""
+"""Lists under rules: which items each user of a block gets."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
+
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
 from recsys.retrieval import Hits
-from recsys.rules.pairs import either, pattern
+from recsys.rules.choosing import Chosen, diversified, in_order
+from recsys.rules.pairs import either
 from recsys.rules.prepared import Prepared
-from recsys.rules.reasons import FULL, NOT_SHOWN, NOTHING_LEFT, REASONS, RULES
+from recsys.rules.quotas import Quotas, Slots
 from recsys.rules.searching import Block, narrowed, search
 
 if TYPE_CHECKING:
     from recsys.recommender import Recommender
 
-Codes: TypeAlias = npt.NDArray[np.int8]
-Counts: TypeAlias = npt.NDArray[np.int64]
+Rows: TypeAlias = npt.NDArray[np.int64]
+
+# Exclusions that are held at a time while quotas look deeper.
+_EXCLUDED_CELLS = 2_000_000
 
 
-def pick(recommender: Recommender, prepared: Prepared, block: Block, n: int) -> Hits:
-    """Return at most `n` items for each user of `block`, in the order of their lists."""
-    if block.rows is None:
-        prepared.check_visitors()
-    return search(recommender, prepared, narrowed(prepared, block), n)
-
-
-def reasons(prepared: Prepared, block: Block, counts: npt.NDArray[np.int32], n: int) -> Codes:
-    """Why lists are short.
-
-    Parameters
-    ----------
-    prepared : Prepared
-        The rules.
-    block : Block
-        Users with what they have seen.
-    counts : int32 ndarray, shape (q,)
-        Items found for each.
-    n : int
-        Items wanted.
+def pick(
+    recommender: Recommender, prepared: Prepared, block: Block, n: int
+) -> tuple[Hits, npt.NDArray[np.int32]]:
+    """Choose at most `n` items for each user of `block`.
 
     Returns
     -------
-    int8 ndarray, shape (q,)
-        Place in `REASONS` of the first step that left fewer than `n` items; `FULL` for a list
-        of `n`.
+    Hits
+        In the order of the lists.
+    int32 ndarray, shape (q,)
+        How many items each user had to choose from before quotas; what exceeds `n` may be left
+        uncounted.
     """
-    codes = np.full(len(block), FULL, np.int8)
-    short = np.flatnonzero(counts < n)
-    if short.size:
-        some = block.take(short)
-        codes[short] = _first_step(_left(prepared, some), n)
-    return codes
+    if block.rows is None:
+        prepared.check_visitors()
+    block = narrowed(prepared, block)
+    quotas = prepared.quotas
+    if quotas is None and prepared.diversify is None:
+        hits = search(recommender, prepared, block, n)
+        return hits, hits.counts
+    depth = prepared.depth(n)
+    hits = search(recommender, prepared, block, depth)
+    chosen = Chosen.nothing(len(block), min(n, len(recommender.items)))
+    slots = None if quotas is None else Slots(quotas, chosen.ids[:, :0], hits.ids)
+    if prepared.diversify is not None:
+        weight = prepared.diversify.weight
+        diversified(chosen, hits, recommender.item_factors, weight, slots)
+    elif slots is not None:
+        in_order(chosen, np.arange(len(block)), hits, slots)
+    if quotas is not None and slots is not None:
+        users = _unfinished(chosen, np.arange(len(block)), hits.counts, depth)
+        full = _lines(*slots.full(), (len(block), slots.n_values))[users]
+        _go_deeper(recommender, prepared, quotas, block, chosen, users, full)
+    return Hits(chosen.ids, chosen.scores, chosen.counts), hits.counts
 
 
-def _left(prepared: Prepared, block: Block) -> list[tuple[str, Counts]]:
-    """How many items each step leaves to each user."""
-    everything = np.full(len(block), prepared.n_items, np.int64)
-    seen = np.zeros(len(block), np.int64)
-    if block.excluded is not None:
-        seen += np.diff(block.excluded.indptr)
-    steps = [(NOTHING_LEFT, everything - seen)]
-    excluded = None if block.excluded is None else pattern(block.excluded)
-    if prepared.denied is not None:
-        excluded = either(excluded, prepared.denied[block.rows])
-    steps.append((RULES, _open_to(prepared, block, excluded)))
-    if prepared.shown is not None:
-        excluded = either(excluded, prepared.shown[block.rows])
-        steps.append((NOT_SHOWN, _open_to(prepared, block, excluded)))
-    return steps
+def _unfinished(chosen: Chosen, users: Rows, counts: npt.NDArray[np.int32], depth: int) -> Rows:
+    """Those of the `users` whose list is not full and whose ranking went on below `depth`."""
+    return users[(chosen.counts[users] < chosen.ids.shape[1]) & (counts == depth)]
 
 
-def _open_to(prepared: Prepared, block: Block, excluded: sp.csr_matrix | None) -> Counts:
-    """How many items are open to each user and not among the `excluded`."""
-    is_open = prepared.open_items()
-    left = np.full(len(block), np.count_nonzero(is_open), np.int64)
-    if excluded is not None:
-        left -= excluded @ is_open.astype(np.int64)
-    if prepared.only is None or prepared.confined is None:
-        return left
-    only = prepared.only[block.rows]
-    kept = np.diff(only.indptr).astype(np.int64)
-    if excluded is not None:
-        kept -= np.diff(only.multiply(excluded).tocsr().indptr)
-    return np.where(prepared.confined[block.rows], kept, left)
+def _go_deeper(
+    recommender: Recommender,
+    prepared: Prepared,
+    quotas: Quotas,
+    block: Block,
+    chosen: Chosen,
+    users: Rows,
+    full: sp.csr_matrix,
+) -> None:
+    """Fill the lists of `users` from farther down their rankings.
+
+    What is still admitted lies below what was fetched: an item above it is in the list, or has a
+    value whose limit is reached, as it stays. So the rest of the ranking is searched without
+    these, and each round fills the list, finds the end, or reaches one more limit.
+
+    Parameters
+    ----------
+    users : int64 ndarray, shape (u,)
+        Places in `block`.
+    full : csr_matrix, shape (u, n_values)
+        Values whose limit each of them has reached.
+    """
+    depth = min(4 * chosen.ids.shape[1], len(recommender.items))
+    sizes = np.asarray(full @ np.diff(quotas.items.indptr))
+    step = max(1, _EXCLUDED_CELLS // max(int(sizes.max(initial=1)), 1))
+    for first in range(0, len(users), step):
+        some, limits = users[first : first + step], full[first : first + step]
+        while some.size:
+            rest = block.take(some)
+            closed = (limits @ quotas.items).tocsr()
+            closed = either(_listed(chosen, some, closed.shape[1]), _ones(closed))
+            rest = replace(rest, excluded=either(rest.excluded, closed))
+            hits = search(recommender, prepared, rest, depth)
+            slots = Slots(quotas, chosen.ids[some], hits.ids)
+            in_order(chosen, some, hits, slots)
+            limits = limits + _lines(*slots.full(), (len(some), slots.n_values))
+            left = _unfinished(chosen, some, hits.counts, depth)
+            keep = np.isin(some, left, assume_unique=True)
+            some, limits = left, limits[keep]
 
 
-def _first_step(steps: list[tuple[str, Counts]], n: int) -> Codes:
-    """The first step that leaves fewer than `n`; the last one where none does."""
-    codes = np.full(len(steps[0][1]), REASONS.index(steps[-1][0]), np.int8)
-    for name, left in reversed(steps):
-        codes[left < n] = REASONS.index(name)
-    return codes
+def _lines(users: Rows, columns: Rows, shape: tuple[int, int]) -> sp.csr_matrix:
+    """A matrix with a 1 at each of the pairs."""
+    return sp.csr_matrix((np.ones(users.size, np.int32), (users, columns)), shape=shape)
+
+
+def _listed(chosen: Chosen, users: Rows, items: int) -> sp.csr_matrix:
+    """What the lists of `users` hold."""
+    ids = chosen.ids[users]
+    owner, place = np.nonzero(ids >= 0)
+    ones = np.ones(owner.size, np.int8)
+    return sp.csr_matrix((ones, (owner, ids[owner, place])), shape=(len(users), items))
+
+
+def _ones(matrix: sp.csr_matrix) -> sp.csr_matrix:
+    ones = np.ones(matrix.nnz, np.int8)
+    return sp.csr_matrix((ones, matrix.indices, matrix.indptr), shape=matrix.shape)

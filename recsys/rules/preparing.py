@@ -14,16 +14,18 @@ import scipy.sparse as sp
 from recsys.catalogue import Catalogue
 from recsys.errors import InvalidInputError
 from recsys.ids import IdMap
+from recsys.rules.conditions import matching
 from recsys.rules.kinds import Allow, AllowFor, Deny, DenyFor, NotShown, Rule, Where
 from recsys.rules.pairs import allowed_by_all, either, read_pairs
 from recsys.rules.prepared import Prepared
+from recsys.rules.scoring import scoring_fields
 from recsys.rules.sources import Ledger, Policy, column_of, find, name_of, note_repeats, table_of
 
 if TYPE_CHECKING:
     from recsys.recommender import Recommender
 
 Rows: TypeAlias = npt.NDArray[np.int64]
-_KINDS = (Allow, Deny, AllowFor, DenyFor, NotShown, Where)
+_KINDS = get_args(Rule)
 
 
 class Shelf(Protocol):
@@ -85,6 +87,7 @@ def prepare(
     ledger = Ledger(unknown)
     sets = _item_sets(named, recommender, ledger)
     fields: dict[str, Any] = {"count": len(named), "n_items": len(recommender.items)}
+    fields["factors"] = int(recommender.item_factors.shape[1])
     fields["allow"], fields["deny"] = _join(sets)
     made = Prepared(**fields)
     is_open = made.open_items()
@@ -94,6 +97,7 @@ def prepare(
     if personal:
         fields |= _personal(personal, recommender, is_open, ledger)
         _note_stranded(fields, [name for name, _ in named], is_open, ledger)
+    fields |= scoring_fields(named, recommender, ledger)
     report = {"unknown": ledger.unknown, "contradictions": ledger.contradictions}
     return Prepared(**fields, notes=tuple(ledger.notes), report=report)
 
@@ -124,9 +128,10 @@ def resolve(rules: Sequence[Rule], shelf: Shelf) -> tuple[Rows | None, Rows | No
 
 
 def _named(rules: Sequence[Rule]) -> list[tuple[str, Rule]]:
-    if isinstance(rules, _KINDS):
+    given: Any = rules
+    if isinstance(given, _KINDS):
         raise InvalidInputError(f"rules is the single rule {rules!r}; put it into a list")
-    for rule in rules:
+    for rule in given:
         if not isinstance(rule, _KINDS):
             expected = ", ".join(kind.__name__ for kind in _KINDS)
             raise InvalidInputError(
@@ -141,7 +146,7 @@ def _item_sets(named: Sequence[tuple[str, Rule]], shelf: Shelf, ledger: Ledger) 
         if isinstance(rule, Allow | Deny):
             sets.append((name, _listed(rule, name, shelf.items, ledger), isinstance(rule, Allow)))
         elif isinstance(rule, Where):
-            sets.append((name, _matching(rule, shelf.catalogue), True))
+            sets.append((name, matching(rule.expression, shelf.catalogue, name), True))
     return sets
 
 
@@ -165,14 +170,6 @@ def _listed(rule: Allow | Deny, name: str, items: IdMap, ledger: Ledger) -> Rows
     distinct = np.unique(rows)
     note_repeats(rows.size, distinct.size, name, ledger)
     return distinct
-
-
-def _matching(rule: Where, catalogue: Catalogue | None) -> Rows:
-    if catalogue is None:
-        raise InvalidInputError(
-            f"the rule {rule.expression} needs an item table; fit with items=... to give one"
-        )
-    return catalogue.matching(rule.expression)
 
 
 def _personal(
@@ -222,17 +219,19 @@ def _note_stranded(
 ) -> None:
     """Note how many users AllowFor and DenyFor leave with nothing that is open to others."""
     left = np.int64(np.count_nonzero(is_open))
-    only, denied, confined = (fields.get(name) for name in ("only", "denied", "confined"))
+    only: Any = fields.get("only")
+    denied, confined = fields.get("denied"), fields.get("confined")
     if not left or (only is None and denied is None):
         return
     if denied is None:
+        assert confined is not None
         stranded = confined & (np.diff(only.indptr) == 0)
     else:
         taken = np.asarray(denied @ is_open.astype(np.int64))
         stranded = taken >= left
         if only is not None:
             kept = np.diff(only.indptr) - np.diff(only.multiply(denied).tocsr().indptr)
-            stranded = np.where(confined, kept == 0, stranded)
+            stranded = np.where(np.asarray(confined), kept == 0, stranded)
     users = int(np.count_nonzero(stranded))
     if users:
         names = [name for name in names if not name.startswith(NotShown.__name__)]

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from recsys.retrieval import Hits, top_n
-from recsys.retrieval.base import empty_hits
+from recsys.retrieval import Hits, Index, top_n
+from recsys.retrieval.base import NO_ROW, NO_SCORE, empty_hits
 from recsys.rules.pairs import either
 from recsys.rules.prepared import Prepared
 
@@ -38,11 +38,14 @@ class Block:
         What is left out for each.
     rows : int64 ndarray, shape (q,), or None
         Their user rows; None for visitors.
+    num_threads : int
+        Threads of the search; 0 means every processor.
     """
 
     queries: Floats
     excluded: sp.csr_matrix | None
     rows: Rows | None
+    num_threads: int = 0
 
     def __len__(self) -> int:
         """Return the number of users."""
@@ -50,10 +53,11 @@ class Block:
 
     def take(self, places: Rows) -> Block:
         """Only the users at `places`."""
-        return Block(
-            self.queries[places],
-            None if self.excluded is None else self.excluded[places],
-            None if self.rows is None else self.rows[places],
+        return replace(
+            self,
+            queries=self.queries[places],
+            excluded=None if self.excluded is None else self.excluded[places],
+            rows=None if self.rows is None else self.rows[places],
         )
 
 
@@ -63,42 +67,53 @@ def narrowed(prepared: Prepared, block: Block) -> Block:
     for matrix in (prepared.denied, prepared.shown):
         if matrix is not None:
             excluded = either(excluded, matrix[block.rows])
-    return Block(block.queries, excluded, block.rows)
+    return replace(block, excluded=excluded)
 
 
 def search(recommender: Recommender, prepared: Prepared, block: Block, n: int) -> Hits:
     """Return the best `n` items of each user of a narrowed `block`, best first."""
     n = min(n, len(recommender.items))
+    index, vectors = recommender.index, recommender.item_factors
+    if prepared.boosts:
+        index = prepared.boosted_index(recommender.item_factors)
+        vectors = index.vectors
+        ones = np.ones((len(block), 1), np.float32)
+        block = replace(block, queries=np.concatenate([block.queries, ones], axis=1))
+    hits = _search(index, vectors, prepared, block, n)
+    return hits if prepared.minimum is None else _above(hits, prepared.minimum)
+
+
+def _search(index: Index, vectors: Floats, prepared: Prepared, block: Block, n: int) -> Hits:
     if prepared.only is None or prepared.confined is None:
-        return _search_open(recommender, prepared, block, n)
+        return _search_open(index, prepared, block, n)
     confined = prepared.confined[block.rows]
     if not confined.any():
-        return _search_open(recommender, prepared, block, n)
+        return _search_open(index, prepared, block, n)
     hits = empty_hits(len(block), n)
     free = np.flatnonzero(~confined)
     if free.size:
-        _put(hits, free, _search_open(recommender, prepared, block.take(free), n))
+        _put(hits, free, _search_open(index, prepared, block.take(free), n))
     places = np.flatnonzero(confined)
     assert block.rows is not None
     only = prepared.only[block.rows[places]]
     for first, last in _chunks(np.diff(only.indptr), only.shape[1], block.queries.shape[1]):
         some = block.take(places[first:last])
-        _put(hits, places[first:last], _search_confined(recommender, only[first:last], some, n))
+        _put(hits, places[first:last], _search_confined(vectors, only[first:last], some, n))
     return hits
 
 
-def _search_open(recommender: Recommender, prepared: Prepared, block: Block, n: int) -> Hits:
-    return recommender.index.search(
+def _search_open(index: Index, prepared: Prepared, block: Block, n: int) -> Hits:
+    return index.search(
         block.queries,
         n,
         exclude=block.excluded,
         allow=prepared.allow,
         deny=prepared.deny,
-        num_threads=recommender.num_threads,
+        num_threads=block.num_threads,
     )
 
 
-def _search_confined(recommender: Recommender, only: sp.csr_matrix, block: Block, n: int) -> Hits:
+def _search_confined(item_vectors: Floats, only: sp.csr_matrix, block: Block, n: int) -> Hits:
     """Search the items that any of the users may have, leaving out those of the others."""
     union = np.unique(only.indices).astype(np.int64)
     if not union.size:
@@ -111,13 +126,12 @@ def _search_confined(recommender: Recommender, only: sp.csr_matrix, block: Block
         inside = union[np.minimum(place, union.size - 1)] == block.excluded.indices
         owner = np.repeat(np.arange(len(block)), np.diff(block.excluded.indptr))
         closed[owner[inside], place[inside]] = True
-    vectors = recommender.item_factors[union]
     hits = top_n(
         block.queries,
-        vectors,
+        item_vectors[union],
         min(n, union.size),
         exclude=sp.csr_matrix(closed),
-        num_threads=recommender.num_threads,
+        num_threads=block.num_threads,
     )
     filled = hits.ids >= 0
     ids = np.where(filled, union[np.where(filled, hits.ids, 0)], hits.ids).astype(np.int32)
@@ -145,3 +159,12 @@ def _put(hits: Hits, places: Rows, found: Hits) -> None:
     hits.ids[places, :width] = found.ids
     hits.scores[places, :width] = found.scores
     hits.counts[places] = found.counts
+
+
+def _above(hits: Hits, minimum: float) -> Hits:
+    """Only the hits that score at least `minimum`."""
+    kept = hits.scores >= np.float32(minimum)
+    kept &= hits.ids != NO_ROW
+    ids = np.where(kept, hits.ids, NO_ROW).astype(np.int32)
+    scores = np.where(kept, hits.scores, NO_SCORE).astype(np.float32)
+    return Hits(ids, scores, kept.sum(axis=1, dtype=np.int32))

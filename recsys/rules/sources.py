@@ -45,10 +45,13 @@ class Ledger:
 
 def name_of(rule: Any, place: int) -> str:
     """What a rule is called in messages: its kind, and its file or place (from 1)."""
+    kind = type(rule).__name__
     source = next(iter(vars(rule).values()), None)
-    if isinstance(source, str | os.PathLike) and type(rule).__name__ != "Where":
-        return f"{type(rule).__name__} from {os.fspath(source)}"
-    return f"{type(rule).__name__} (rule {place})"
+    if kind in ("Where", "Boost", "Quota") and isinstance(source, str):
+        return f"{kind} {source!r}"
+    if isinstance(source, str | os.PathLike):
+        return f"{kind} from {os.fspath(source)}"
+    return f"{kind} (rule {place})"
 
 
 def table_of(source: Any, name: str, maps: dict[str, IdMap]) -> pa.Table:

@@ -18,6 +18,11 @@ class Meaning:
     only: dict[int, set[int]] = field(default_factory=dict)
     denied: set[tuple[int, int]] = field(default_factory=set)
     shown: set[tuple[int, int]] = field(default_factory=set)
+    minimum: float = -np.inf
+    scale: np.ndarray | float = 1.0
+    add: np.ndarray | float = 0.0
+    quotas: list[tuple[str, int]] = field(default_factory=list)
+    diversify: tuple[float, int] | None = None
 
 
 def steps(
@@ -41,14 +46,81 @@ def steps(
 
 
 def expected(
-    world: Recommender, user: int, n: int, meaning: Meaning, exclude_seen: bool = True
+    world: Recommender,
+    user: int,
+    n: int,
+    meaning: Meaning,
+    exclude_seen: bool = True,
+    given: list[int] | None = None,
 ) -> tuple[list[tuple[int, float]], str | None]:
-    """Items with scores, best first, and why there are fewer than `n`."""
+    """Items with scores in the order of the list, and why there are fewer than `n`.
+
+    Of values of MMR that are equal up to rounding, that of `given`, the list to be judged, counts.
+    """
     left = steps(world, user, meaning, exclude_seen)
-    scores = world.item_factors @ world.model.user_factors[user]
-    best = sorted(left[-1][1], key=lambda item: (-scores[item], item))[:n]
+    scores = world.item_factors @ world.model.user_factors[user] * meaning.scale + meaning.add
+    left.append(
+        ("minimum_score", [item for item in left[-1][1] if scores[item] >= meaning.minimum])
+    )
+    ranking = sorted(left[-1][1], key=lambda item: (-scores[item], item))
+    best: list[int] = []
+    if meaning.diversify is not None:
+        weight, pool = meaning.diversify
+        best = relevant(world, scores, ranking[: max(pool, n)], weight, n, meaning.quotas, given)
+    for item in ranking:
+        if len(best) < n and item not in best and admitted(world, best, item, meaning.quotas):
+            best.append(item)
     reason = next((name for name, items in left if len(items) < n), None)
+    if reason is None and len(best) < n:
+        reason = "quota"
     return [(item, float(scores[item])) for item in best], reason
+
+
+def values(world: Recommender, column: str, item: int) -> set[object]:
+    """What an item counts for."""
+    assert world.catalogue is not None
+    value = world.catalogue.column(column)[item].as_py()
+    return set(value) if isinstance(value, list) else {value} - {None}
+
+
+def admitted(world: Recommender, best: list[int], item: int, quotas: list[tuple[str, int]]) -> bool:
+    """Whether quotas admit one more item to a list."""
+    for column, most in quotas:
+        for value in values(world, column, item):
+            if sum(value in values(world, column, other) for other in best) >= most:
+                return False
+    return True
+
+
+def relevant(
+    world: Recommender,
+    scores: np.ndarray,
+    pool: list[int],
+    weight: float,
+    n: int,
+    quotas: list[tuple[str, int]],
+    given: list[int] | None,
+) -> list[int]:
+    """Maximal marginal relevance, one item at a time."""
+    vectors = world.item_factors.astype(np.float64)
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    directions = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
+    best: list[int] = []
+    while len(best) < n:
+        worth = {}
+        for item in pool:
+            if item not in best and admitted(world, best, item, quotas):
+                like = max((directions[item] @ directions[other] for other in best), default=0.0)
+                worth[item] = (1 - weight) * scores[item] - weight * like
+        if not worth:
+            break
+        top = max(worth, key=lambda item: worth[item])
+        if given is not None and len(given) > len(best):
+            judged = given[len(best)]
+            if worth.get(judged, -np.inf) >= worth[top] - 1e-5:
+                top = judged
+        best.append(top)
+    return best
 
 
 def compare(

@@ -36,7 +36,7 @@ pairs = st.none() | st.lists(pair, max_size=60)
 some_items = st.none() | st.sets(st.integers(0, ITEMS - 1), min_size=1)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     seed=st.integers(0, 3),
     n=st.integers(1, 12),
