@@ -59,6 +59,9 @@ class FaissIndex:
     """What the FAISS indexes share: searching with exclusions, files."""
 
     kind = ""
+    #: With a filter that leaves fewer rows than this, or a smaller share, exact search is faster.
+    exact_below_rows = 0
+    exact_below_share = 0.0
     _index: Any
     _vectors: NDArray[np.float32]
 
@@ -125,9 +128,20 @@ class FaissIndex:
         if len(x) == 0 or allowed == 0:
             return empty_hits(len(x), n)
         seen = np.zeros(len(x), dtype=np.int64) if excluded is None else np.diff(excluded.indptr)
-        with faiss_threads(import_faiss(), threads):
-            hits = self._search_allowed(x, n, excluded, seen, rows, allowed)
+        if self._exact_is_faster(n, allowed):
+            hits = empty_hits(len(x), n)  # all are short: the exact search takes them
+        else:
+            with faiss_threads(import_faiss(), threads):
+                hits = self._search_allowed(x, n, excluded, seen, rows, allowed)
         return self._finish_short(x, hits, excluded, rows, allowed, threads)
+
+    def _exact_is_faster(self, n: int, allowed: int) -> bool:
+        if self.exact_below_rows == 0:
+            return False
+        filtered = allowed < self.size and (
+            allowed < self.exact_below_rows or allowed < self.exact_below_share * self.size
+        )
+        return filtered or n * 4 > allowed
 
     def _search_allowed(
         self,
@@ -209,9 +223,12 @@ class FaissIndex:
             "faiss": import_faiss().__version__,
             **self._settings(),
         }
-        save_index(Path(path), "index", ".faiss", header, self._write)
+        save_index(Path(path), "index", ".faiss", header, self._write, self._side())
 
     def _settings(self) -> dict[str, Any]:
+        return {}
+
+    def _side(self) -> dict[str, NDArray[Any]]:
         return {}
 
     def _write(self, path: Path) -> None:
@@ -262,9 +279,10 @@ def read_faiss(folder: Path, kind: str, type_name: str, mmap: bool) -> tuple[Any
         raise ModelFormatError(
             f"{path} cannot be read ({reason}); build the index again"
         ) from error
+    width = manifest.get("width", manifest.get("factors"))
     found = (type(index).__name__, int(index.ntotal), int(index.d), int(index.metric_type))
     expected = (
-        type_name, manifest.get("size"), manifest.get("factors"), faiss.METRIC_INNER_PRODUCT,
+        type_name, manifest.get("size"), width, faiss.METRIC_INNER_PRODUCT,
     )  # fmt: skip
     if found != expected:
         raise ModelFormatError(

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import csr_matrix
+from numpy.typing import ArrayLike
 
 from recsys.errors import InvalidInputError
-from recsys.retrieval.base import Hits, check_count, check_threads, empty_hits
+from recsys.retrieval.base import check_count, check_threads
 from recsys.retrieval.faiss_base import (
     FaissIndex,
     faiss_threads,
@@ -94,7 +93,6 @@ class FaissHnswIndex(FaissIndex):
 
     kind = "hnsw"
 
-    #: With a filter that leaves fewer rows than this, or a smaller share, exact search is faster.
     exact_below_rows = 20_000
     exact_below_share = 0.1
 
@@ -121,22 +119,6 @@ class FaissHnswIndex(FaissIndex):
             index.add(vectors / scale[:, None])
         self._attach(index)
         self._vectors[:] = vectors
-
-    def _search_allowed(
-        self,
-        x: NDArray[np.float32],
-        n: int,
-        excluded: csr_matrix | None,
-        seen: NDArray[np.int64],
-        rows: NDArray[np.int32] | None,
-        allowed: int,
-    ) -> Hits:
-        filtered = rows is not None and (
-            allowed < self.exact_below_rows or allowed < self.exact_below_share * self.size
-        )
-        if filtered or n * 4 > allowed:
-            return empty_hits(len(x), n)  # all are short: the exact search takes them
-        return super()._search_allowed(x, n, excluded, seen, rows, allowed)
 
     def _parameters(self, fetch: int, selector: Any, allowed: int) -> Any:
         # The breadth counts nodes visited, allowed or not.
