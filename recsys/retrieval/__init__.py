@@ -6,6 +6,7 @@ from recsys.retrieval.base import NO_ROW, NO_SCORE, Hits, Index
 from recsys.retrieval.exact import ExactIndex, simd_in_use, simd_variants, top_n, workspace_bytes
 from recsys.retrieval.factory import EXACT_UP_TO, IndexKind, load_index, make_index
 from recsys.retrieval.faiss_index import FaissFlatIndex, FaissHnswIndex
+from recsys.retrieval.faiss_ivf import FaissIvfIndex, FaissIvfPqIndex
 from recsys.retrieval.recall import recall_against_exact
 from recsys.retrieval.reference import top_n_reference
 
@@ -16,6 +17,8 @@ __all__ = [
     "ExactIndex",
     "FaissFlatIndex",
     "FaissHnswIndex",
+    "FaissIvfIndex",
+    "FaissIvfPqIndex",
     "Hits",
     "Index",
     "IndexKind",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,9 +13,15 @@ from recsys.errors import InvalidInputError, ModelFormatError
 from recsys.retrieval.base import Index
 from recsys.retrieval.exact import ExactIndex
 from recsys.retrieval.faiss_index import FaissFlatIndex, FaissHnswIndex
+from recsys.retrieval.faiss_ivf import FaissIvfIndex, FaissIvfPqIndex
 from recsys.retrieval.files import open_index
 
-IndexKind = Literal["auto", "exact", "flat", "hnsw"]
+IndexKind = Literal["auto", "exact", "flat", "hnsw", "ivf", "ivfpq"]
+
+_KINDS: dict[Any, Any] = {
+    made.kind: made
+    for made in (ExactIndex, FaissFlatIndex, FaissHnswIndex, FaissIvfIndex, FaissIvfPqIndex)
+}
 
 #: Rows up to which ``"auto"`` takes the exact search.
 EXACT_UP_TO = 500_000
@@ -67,6 +73,10 @@ def make_index(factors: ArrayLike, kind: IndexKind = "auto", *, num_threads: int
         return FaissFlatIndex(factors)
     if kind == "hnsw":
         return FaissHnswIndex(factors, num_threads=num_threads)
+    if kind == "ivf":
+        return FaissIvfIndex(factors, num_threads=num_threads)
+    if kind == "ivfpq":
+        return FaissIvfPqIndex(factors, num_threads=num_threads)
     raise InvalidInputError(
         f"index kind is {kind!r}, expected one of {', '.join(get_args(IndexKind))}"
     )
@@ -95,12 +105,8 @@ def load_index(path: str | os.PathLike[str], mmap: bool = True) -> Index:
     """
     manifest, _ = open_index(Path(path), verify=False)
     found = manifest.get("index")
-    if found == "exact":
-        return ExactIndex.load(path, mmap)
-    if found == "flat":
-        return FaissFlatIndex.load(path, mmap)
-    if found == "hnsw":
-        return FaissHnswIndex.load(path, mmap)
+    if found in _KINDS:
+        return _KINDS[found].load(path, mmap)
     raise ModelFormatError(
         f"{path} holds an index of the unknown kind {found!r}; upgrade alsatian or build it again"
     )

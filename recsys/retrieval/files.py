@@ -19,12 +19,17 @@ MANIFEST_VERSION = 1
 
 
 def save_index(
-    folder: Path, stem: str, suffix: str, header: dict[str, Any], write: Callable[[Path], None]
+    folder: Path,
+    stem: str,
+    suffix: str,
+    header: dict[str, Any],
+    write: Callable[[Path], None],
+    side: dict[str, NDArray[Any]] | None = None,
 ) -> None:
     """Write a data file with `write`, then the manifest that names it, then drop its predecessor.
 
-    The data file gets a fresh name, so that the old index stays whole until the new manifest is
-    renamed into place.
+    Files get fresh names, so that the old index stays whole until the new manifest is renamed into
+    place.
 
     Parameters
     ----------
@@ -36,6 +41,8 @@ def save_index(
         What the manifest says beside the file's size and checksum.
     write : callable
         Writes the file whose path it is given, atomically.
+    side : dict of ndarray, optional
+        What else belongs to the index, written into a safetensors file beside it.
 
     Raises
     ------
@@ -43,15 +50,44 @@ def save_index(
         The disk refuses.
     """
     make_folder(folder)
-    name = f"{stem}-{secrets.token_hex(4)}{suffix}"
+    token = secrets.token_hex(4)
+    name = f"{stem}-{token}{suffix}"
     write(folder / name)
-    write_manifest(
-        folder, {"kind": MANIFEST_KIND, "version": MANIFEST_VERSION, **header, "data": name}, [name]
-    )
-    for old in folder.glob(f"{stem}-*{suffix}"):
-        if old.name != name:
+    names = {"data": name}
+    if side:
+        names["side"] = f"side-{token}.safetensors"
+        write_tensors(folder / names["side"], side)
+    about = {"kind": MANIFEST_KIND, "version": MANIFEST_VERSION, **header, **names}
+    write_manifest(folder, about, list(names.values()))
+    for old in (*folder.glob(f"{stem}-*{suffix}"), *folder.glob("side-*.safetensors")):
+        if old.name not in names.values():
             with contextlib.suppress(OSError):
                 old.unlink()
+
+
+def read_side(folder: Path, manifest: dict[str, Any], mmap: bool) -> dict[str, NDArray[Any]]:
+    """Read the arrays beside the index's data file: none where nothing was saved there.
+
+    Raises
+    ------
+    ModelFormatError
+        They are damaged, or not of the index's size.
+    """
+    name = manifest.get("side")
+    if name is None:
+        return {}
+    if name not in manifest["files"]:
+        raise ModelFormatError(
+            f"{folder}/manifest.json does not list {name!r}; build the index again"
+        )
+    tensors, _ = read_tensors(folder / str(name), mmap=mmap)
+    for key, values in tensors.items():
+        if len(values) != manifest.get("size"):
+            raise ModelFormatError(
+                f"{folder / str(name)} holds {len(values)} {key}, its manifest says "
+                f"{manifest.get('size')}; build the index again"
+            )
+    return dict(tensors)
 
 
 def open_index(
