@@ -1,14 +1,14 @@
-"""A job killed at random moments: are the rows the same every time?
+"""A job killed at random moments.
 
     python -m benchmarks.batch_kill                       # 50 kills
-    python -m benchmarks.batch_kill --shared              # the same, with a second process at work
+    python -m benchmarks.batch_kill --shared              # with a second process at work
     python -m benchmarks.batch_kill --tiny --json result.json
 
-One undisturbed run of ``alsatian recommend`` is measured. Then, again and again, the same command is
-started, killed with SIGKILL at a random moment (one in five while it starts, the others from the
-first sight of its output to after its end), and finished by ``--resume``. With ``--shared`` a second process joins in, is not killed,
-and has to finish alone. Told are what each kill left and what came of it; whatever differs from the
-undisturbed run in a single row fails.
+One undisturbed run of ``alsatian recommend`` is measured. Then, again and again, the same command
+is started, killed with SIGKILL at a random moment (one in five while it starts, the others from the
+first sight of its output to after its end), and finished by ``--resume``. With ``--shared`` a
+second process joins in, is not killed, and has to finish alone. Told are what each kill left and
+what came of it; whatever differs from the undisturbed run in a single row fails.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Kill:
     begun : bool
         Whether the output existed when it died.
     left : int
-        Finished parts that it left.
+        Parts whose lists it left; the last of them may lack its record, and is written again.
     kept : int
         Parts that the next run found whole; with a second process, those of the killed one.
     same : bool
@@ -80,9 +80,8 @@ def main(arguments: list[str] | None = None) -> int:
         work = time.perf_counter() - begin - start
         expected = _rows(Path(folder) / "whole")
         kinds = "joined by another" if options.shared else "followed by --resume"
-        print(
-            f"undisturbed: {start:.2f} s to start, {work:.2f} s to work, {expected.num_rows:,} rows; each kill is {kinds}"
-        )
+        print(f"undisturbed: {start:.2f} s to start, {work:.2f} s at work, ", end="")
+        print(f"{expected.num_rows:,} rows; each kill is {kinds}")
         print("| kill | from | at, s | died | output begun | parts left | parts kept | same rows |")
         print("| ---: | --- | ---: | --- | --- | ---: | ---: | --- |")
         dice = random.Random(options.seed)

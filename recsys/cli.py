@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from recsys.errors import AlsatianError
+from recsys.errors import AlsatianError, InvalidInputError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -241,6 +241,12 @@ def recommend(
     include_seen: Annotated[
         bool, typer.Option("--include-seen", help="Allow what a user already has.")
     ] = False,
+    replies: Annotated[
+        bool, typer.Option("--replies", help="Write a text for each user as well.")
+    ] = False,
+    llm: Annotated[
+        str, typer.Option(help="For --replies: embedded, none, a .gguf file, or URL#MODEL.")
+    ] = "embedded",
     engine: Annotated[str, typer.Option(help="local, or ray for a cluster.")] = "local",
     address: Annotated[
         str | None, typer.Option(help="Ray cluster, HOST:PORT or auto; else RAY_ADDRESS, or here.")
@@ -257,8 +263,11 @@ def recommend(
     """
     from recsys.batch import parse_memory, plan_job, run_job
     from recsys.batch.engines import make_engine
+    from recsys.batch.replies import make_writer
     from recsys.recommender import Recommender
 
+    if replies and engine != "local":
+        raise InvalidInputError(f"--replies needs --engine local, found {engine!r}")
     work = make_engine(engine, address=address, cpus=cpus)
     recommender = Recommender.load(model)
     plan = plan_job(
@@ -270,6 +279,8 @@ def recommend(
         memory=parse_memory(memory) if memory is not None else None,
         part_users=part_users,
         resume=resume,
+        writer=make_writer(recommender, llm) if replies else None,
+        writer_key=llm,
     )
     if not as_json:
         typer.echo(plan.describe())

@@ -17,4 +17,5 @@ def test_tiny(shared: bool, tmp_path: Path) -> None:
     kills = json.loads((tmp_path / "result.json").read_text())["kills"]
     assert len(kills) == 2
     assert all(kill["same"] for kill in kills)
-    assert shared or all(kill["kept"] == kill["left"] for kill in kills if kill["begun"])
+    # A part whose record was not written yet is written again.
+    assert shared or all(kill["left"] - kill["kept"] in (0, 1) for kill in kills)
