@@ -15,6 +15,8 @@ from recsys.cli import run
 from recsys.errors import InvalidInputError, UnknownIdError
 from recsys.recommender import Recommender
 
+GOOD = "For tonight, start with {1}, {why}. You could also try {2}, and {3} is a fine choice too."
+
 
 def test_a_text_names_the_list(rec: Recommender) -> None:
     concierge = Concierge(rec, None)
@@ -63,7 +65,7 @@ def test_invented_words_are_not_stored(rec: Recommender) -> None:
 def test_words_of_a_language_model_are_stored_where_they_hold(rec: Recommender) -> None:
     rows = np.arange(6)
     lists = rec.lists(rows, 3)
-    table = ListWriter(rec, ScriptedLLM(["For tonight, start with {1}, {why}. You could also try {2}, and {3} is a fine choice too."]))(lists)
+    table = ListWriter(rec, ScriptedLLM([GOOD]))(lists)
     assert "llm" in table.column("writer").to_pylist()
     first = lists.table.column("item_id").to_pylist()[::3]
     assert rec.catalogue is not None
