@@ -218,9 +218,9 @@ class ObjectClaims:
         wanted = [number for number in numbers if not others & set(self._claims(_part(number)))]
         for number in wanted:
             self._put(_part(number))
+        others = self._others()  # anew: who came since may not have seen these claims
         if wanted and others:
             time.sleep(self._settle)
-        others = self._others()
         taken = []
         for number in wanted:
             if self._stands(_part(number), others):
