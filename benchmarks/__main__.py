@@ -24,7 +24,6 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
     "topn": (),
     "retrieval_recall": (),
     "batch_job": (),
-    "batch_kill": (),
     "quality_ml1m": (),
     "quality_gowalla": (),
     "conversations": (),
