@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from llm_layer.claims import Known
-from llm_layer.dialogue import State
+from llm_layer.dialogue import MOST, State
 from llm_layer.facts import ItemFacts
 from llm_layer.genres import GenreWords
 from llm_layer.llm.base import LLM
@@ -105,6 +105,36 @@ class Concierge:
             taste = self.rec.user_vector(user)
         return Conversation(self, visitor, taste)
 
+    def introduce(self, user: Any, items: Sequence[Any], *, most: int = 5) -> Reply:
+        """Words for a list that is ready, such as one of a batch job, in English.
+
+        Parameters
+        ----------
+        user : Any
+            Id of a user of the model.
+        items : sequence of ids
+            What is recommended, best first.
+        most : int
+            So many of them are spoken of, 1 to 10.
+
+        Returns
+        -------
+        Reply
+            Checked as in a conversation.
+
+        Raises
+        ------
+        UnknownIdError
+            The model knows no such user, or no such item.
+        InvalidInputError
+            `items` is empty, or `most` is out of range.
+        """
+        if not len(items):
+            raise InvalidInputError(f"the list of user {user!r} is empty; give at least one item")
+        if not 1 <= most <= MOST:
+            raise InvalidInputError(f"most is {most!r}, expected 1 to {MOST}")
+        return self.open(user)._introduce(self.rec.items.rows(items[:most]).tolist())
+
     def profile(self, visitor: Visitor, language: Language) -> UserProfile:
         """What is known about a visitor."""
         return self._profiler.profile(visitor.history, language, keywords=False)
@@ -163,6 +193,18 @@ class Conversation:
             state.take(request, concierge.facts)
             profile = concierge.profile(self.visitor, request.language)
         plan = self._plan(request, profile, watch)
+        return self._word(plan, request, watch)
+
+    def _introduce(self, rows: list[int]) -> Reply:
+        request, watch = Request(text=""), _Stages()
+        self.state.take(request, self._concierge.facts)
+        self.state.count = len(rows)
+        with watch.stage("plan"):
+            plan = self._concierge._planner.offer(rows, self.visitor, self.state, request, ())
+        return self._word(plan, request, watch)
+
+    def _word(self, plan: Plan, request: Request, watch: _Stages) -> Reply:
+        concierge, state = self._concierge, self.state
         named = {*state.like, *state.unlike, *request.seen, *request.about}
         if self.visitor.user is None:
             named |= set(self.visitor.history)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from recsys.errors import AlsatianError, ClusterError, StorageError
+from recsys.errors import AlsatianError, ClusterError, InvalidInputError, StorageError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -254,6 +254,12 @@ def recommend(
     unknown: Annotated[
         str, typer.Option(help="Unknown ids in users and rules: stop, or report and go on.")
     ] = "stop",
+    replies: Annotated[
+        bool, typer.Option("--replies", help="Write a text for each user as well.")
+    ] = False,
+    llm: Annotated[
+        str, typer.Option(help="For --replies: embedded, none, a .gguf file, or URL#MODEL.")
+    ] = "embedded",
     engine: Annotated[str, typer.Option(help="local, or ray for a cluster.")] = "local",
     address: Annotated[
         str | None, typer.Option(help="Ray cluster, HOST:PORT or auto; else RAY_ADDRESS, or here.")
@@ -276,9 +282,12 @@ def recommend(
     """
     from recsys.batch import parse_memory, plan_job, run_job
     from recsys.batch.engines import make_engine
+    from recsys.batch.replies import make_writer
     from recsys.recommender import Recommender
     from recsys.rules import Allow, Deny, Where, read_rules
 
+    if replies and engine != "local":
+        raise InvalidInputError(f"--replies needs --engine local, found {engine!r}")
     signal.signal(signal.SIGTERM, _terminate)
     work = make_engine(engine, address=address, cpus=cpus)
     wanted = read_rules(rules) if rules is not None else []
@@ -287,8 +296,9 @@ def recommend(
     wanted += [Where(text) for text in where or ()]
     say = _events() if as_json else None
     try:
+        recommender = Recommender.load(model)
         plan = plan_job(
-            Recommender.load(model),
+            recommender,
             out,
             users="all" if users == "all" else Path(users),
             since=since,
@@ -299,6 +309,8 @@ def recommend(
             memory=parse_memory(memory) if memory is not None else None,
             part_users=part_users,
             resume=resume,
+            writer=make_writer(recommender, llm) if replies else None,
+            writer_key=llm,
         )
         if say is not None:
             say("planned", plan.to_dict())

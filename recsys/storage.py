@@ -94,11 +94,16 @@ def _sync_folder(folder: Path) -> None:
 def make_folder(path: str | os.PathLike[str]) -> Path:
     """Create a folder and its parents, with :class:`StorageError` when the system refuses."""
     folder = Path(path)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise storage_error(folder, error) from error
-    return folder
+    while True:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except FileExistsError as error:
+            if os.path.lexists(folder) and not folder.is_dir():
+                raise storage_error(folder, error) from error
+            continue  # a folder that was removed, or made, in this very moment
+        except OSError as error:
+            raise storage_error(folder, error) from error
+        return folder
 
 
 def existing_file(path: str | os.PathLike[str], what: str) -> Path:

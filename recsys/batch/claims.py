@@ -69,9 +69,7 @@ class FileClaims:
         self._folder = make_folder(folder)
         self._held: dict[int, int] = {}
         # Everybody who works here holds this one, shared; who gets it alone is alone.
-        self._presence = _open(folder / "workers")
-        self._alone = _lock(self._presence, fcntl.LOCK_EX)
-        fcntl.flock(self._presence, fcntl.LOCK_SH)
+        self._presence, self._alone = _enter(folder / "workers")
 
     def alone(self) -> bool:
         """Whether nobody else was at work when this process came."""
@@ -81,12 +79,10 @@ class FileClaims:
         """Lock the files of parts; return those that were free."""
         taken = []
         for number in numbers:
-            descriptor = _open(self._file(number))
-            if _lock(descriptor, fcntl.LOCK_EX):
+            descriptor = _claimed(self._file(number))
+            if descriptor is not None:
                 self._held[number] = descriptor
                 taken.append(number)
-            else:
-                os.close(descriptor)
         return taken
 
     def release(self, number: int) -> None:
@@ -104,14 +100,48 @@ class FileClaims:
             self.release(number)
         if _lock(self._presence, fcntl.LOCK_EX):
             with contextlib.suppress(OSError):
-                (self._folder / "workers").unlink()
+                presence = self._folder / "workers"
                 for left in self._folder.iterdir():  # of processes that died
-                    left.unlink()
+                    if left != presence:
+                        left.unlink()
+                # Last: who waits for it finds it gone and makes its own.
+                presence.unlink()
                 self._folder.rmdir()
         os.close(self._presence)
 
     def _file(self, number: int) -> Path:
         return self._folder / f"{number:05d}"
+
+
+def _enter(path: Path) -> tuple[int, bool]:
+    """Hold `path` together with others; tell whether there were none."""
+    while True:
+        descriptor = _open(path)
+        alone = _lock(descriptor, fcntl.LOCK_EX)
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        if _is_at(descriptor, path):
+            return descriptor, alone
+        os.close(descriptor)  # who held it has removed it
+
+
+def _claimed(path: Path) -> int | None:
+    """Hold `path` alone; None where another process does."""
+    while True:
+        descriptor = _open(path)
+        if not _lock(descriptor, fcntl.LOCK_EX):
+            os.close(descriptor)
+            return None
+        if _is_at(descriptor, path):
+            return descriptor
+        os.close(descriptor)  # who held it has removed it
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    """Whether an open file is still at its path; if not, others make and lock a new one."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _open(path: Path) -> int:
@@ -188,9 +218,9 @@ class ObjectClaims:
         wanted = [number for number in numbers if not others & set(self._claims(_part(number)))]
         for number in wanted:
             self._put(_part(number))
+        others = self._others()  # anew: who came since may not have seen these claims
         if wanted and others:
             time.sleep(self._settle)
-        others = self._others()
         taken = []
         for number in wanted:
             if self._stands(_part(number), others):

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from recsys.batch.manifest import File, Part, part_name
 from recsys.batch.memory import GROUP_ROWS
 from recsys.batch.plan import JobPlan
+from recsys.batch.replies import replies_schema
 from recsys.lists import Lists
 from recsys.storage import sha256_file
 
@@ -53,6 +54,7 @@ def write_part(plan: JobPlan, number: int) -> Part:
     name = part_name(number)
     rows = 0
     short: list[pa.Table] = []
+    texts: list[pa.Table] = []
     beside: list[File] = []
     with plan.store.staged(name) as path:
         with pq.ParquetWriter(path, output_schema(plan), compression="zstd") as writer:
@@ -61,11 +63,15 @@ def write_part(plan: JobPlan, number: int) -> Part:
                 rows += lists.table.num_rows
                 groups.add(lists.table.cast(output_schema(plan)))
                 short.append(lists.short)
+                if plan.writer is not None:
+                    texts.append(plan.writer(lists).cast(replies_schema(plan.recommender)))
             groups.end()
         lists_file = File(name, path.stat().st_size, sha256_file(path))
         missing = pa.concat_tables(short)
         if missing.num_rows:
             beside.append(_put(plan, f"_short-{number:05d}.parquet", missing))
+        if texts:
+            beside.append(_put(plan, f"_replies-{number:05d}.parquet", pa.concat_tables(texts)))
     return Part(number, first, last - first, rows, missing.num_rows, (lists_file, *beside))
 
 

@@ -24,6 +24,7 @@ from recsys.batch.memory import (
     model_bytes,
     user_bytes,
 )
+from recsys.batch.replies import ReplyWriter
 from recsys.batch.selection import Selection, select_users
 from recsys.batch.store import Store, open_store
 from recsys.errors import InvalidInputError
@@ -41,6 +42,9 @@ _PARTS = 64
 _FEWEST_PART_USERS = 512
 _MOST_PART_USERS = 65_536
 _PROBE_USERS = 256
+_PROBE_REPLIES = 4
+# A language model takes a second or so for each.
+_REPLIES_OF_A_PART = 64
 # Seen on MovieLens 1M with integer ids, zstd.
 _BYTES_PER_ROW = 6
 
@@ -73,6 +77,8 @@ class JobPlan:
         Of all parts, roughly.
     estimated_seconds : float
         Extrapolated from a probe of a few users.
+    writer : callable, optional
+        Writes a text for each user who has a list.
     """
 
     recommender: Recommender
@@ -88,6 +94,7 @@ class JobPlan:
     memory: int
     estimated_bytes: int
     estimated_seconds: float
+    writer: ReplyWriter | None = None
 
     @property
     def parts(self) -> int:
@@ -159,6 +166,8 @@ def plan_job(
     rules: Sequence[Rule] | Prepared = (),
     since: str | int | dt.datetime | None = None,
     unknown: Policy = "stop",
+    writer: ReplyWriter | None = None,
+    writer_key: str = "",
     part_users: int | None = None,
     memory: int | None = None,
     resume: bool = False,
@@ -188,9 +197,14 @@ def plan_job(
     unknown : {"stop", "report"}
         What to do about ids, in `users` and `rules`, that the model does not know: raise, or leave
         them out and list them in the report.
+    writer : callable, optional
+        Writes a text for each user who has a list: see :mod:`recsys.batch.replies`. A language
+        model need not write the same text twice, so a part whose files were lost may get others.
+    writer_key : str
+        What `writer` is: jobs that differ in it are other jobs.
     part_users : int, optional
-        Users in a part; by default about 64 parts of 512 to 65,536 users. Work that is lost by a
-        crash is at most one part.
+        Users in a part; by default about 64 parts of 512 to 65,536 users, with `writer` at most
+        64. Work that is lost by a crash is at most one part.
     memory : int, optional
         Limit in bytes for the work space beside program and model; 512 MiB by default.
     resume : bool
@@ -220,6 +234,8 @@ def plan_job(
     prepared = prepare(rules, recommender, unknown=unknown)
     count = len(selection.rows)
     size = check_count(part_users, "part_users") if part_users is not None else _part_users(count)
+    if writer is not None and part_users is None:
+        size = min(size, _REPLIES_OF_A_PART)
     limit = check_count(memory, "memory") if memory is not None else DEFAULT_LIMIT
     manifest = Manifest(
         job={
@@ -228,6 +244,7 @@ def plan_job(
             "n": n,
             "exclude_seen": bool(exclude_seen),
             "rules": prepared.sha256,
+            **({"replies": writer_key} if writer is not None else {}),
         },
         about={"users": count, "source": selection.source, "rules": prepared.count},
         part_users=size,
@@ -253,7 +270,10 @@ def plan_job(
         work_bytes=fixed + largest_block(costs, borders),
         memory=limit,
         estimated_bytes=count * listed * _BYTES_PER_ROW,
-        estimated_seconds=_probe(recommender, selection.rows, borders, n, exclude_seen, prepared),
+        estimated_seconds=_probe(
+            recommender, selection.rows, borders, n, exclude_seen, prepared, writer
+        ),
+        writer=writer,
     )
 
 
@@ -268,6 +288,7 @@ def _probe(
     n: int,
     exclude_seen: bool,
     rules: Prepared,
+    writer: ReplyWriter | None,
 ) -> float:
     """Seconds for all users, from a few spread over them; the first round only warms up."""
     if len(rows) == 0:
@@ -280,4 +301,10 @@ def _probe(
         lists = recommender.lists(some, n, exclude_seen, rules)
         pq.write_table(lists.table, pa.BufferOutputStream(), compression="zstd")
         seconds = time.perf_counter() - begin
-    return seconds * len(rows) / len(chosen)
+    seconds *= len(rows) / len(chosen)
+    if writer is not None:
+        few = recommender.lists(chosen[:_PROBE_REPLIES], n, exclude_seen, rules)
+        begin = time.perf_counter()
+        written = writer(few).num_rows
+        seconds += (time.perf_counter() - begin) * len(rows) / max(1, written)
+    return seconds
