@@ -1,4 +1,4 @@
-"""A job that is killed at random moments and resumed: are the rows always the same?
+"""A job that is killed at random moments and resumed: the rows have to be the same.
 
     python -m benchmarks.batch_kill                    # 50 kills, some four minutes
     python -m benchmarks.batch_kill --processes 2      # two processes share it, one is killed
