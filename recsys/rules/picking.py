@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
-
 from dataclasses import replace
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -51,8 +50,10 @@ def pick(
     chosen = Chosen.nothing(len(block), min(n, len(recommender.items)))
     slots = None if quotas is None else Slots(quotas, chosen.ids[:, :0], hits.ids)
     if prepared.diversify is not None:
-        weight = prepared.diversify.weight
-        diversified(chosen, hits, recommender.item_factors, weight, slots)
+        rule, vectors = prepared.diversify, recommender.item_factors
+        if rule.by == "content" and recommender.content is not None:
+            vectors = recommender.content.item_vectors
+        diversified(chosen, hits, vectors, rule.weight, slots)
     elif slots is not None:
         in_order(chosen, np.arange(len(block)), hits, slots)
     if quotas is not None and slots is not None:
