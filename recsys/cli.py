@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import time
 from importlib.metadata import entry_points
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from recsys.errors import AlsatianError
+from recsys.errors import AlsatianError, ClusterError, StorageError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -235,12 +236,24 @@ def evaluate(
 @app.command()
 def recommend(
     model: ModelArgument,
-    out: Annotated[Path, typer.Option(help="Folder for the parts and the manifest.")],
+    out: Annotated[str, typer.Option(help="Folder, or s3:// or gs:// and a prefix.")],
     users: Annotated[str, typer.Option(help="'all', or a file of user ids.")] = "all",
+    since: Annotated[
+        str | None, typer.Option(help="Only users with an interaction since this time.")
+    ] = None,
     n: Annotated[int, typer.Option(help="Items for each user.")] = 20,
     include_seen: Annotated[
         bool, typer.Option("--include-seen", help="Allow what a user already has.")
     ] = False,
+    rules: Annotated[Path | None, typer.Option(help="Rules in a TOML or JSON file.")] = None,
+    allow: Annotated[Path | None, typer.Option(help="File of the only items to list.")] = None,
+    deny: Annotated[Path | None, typer.Option(help="File of items never to list.")] = None,
+    where: Annotated[
+        list[str] | None, typer.Option(help='Condition such as "year >= 1990 and in_stock".')
+    ] = None,
+    unknown: Annotated[
+        str, typer.Option(help="Unknown ids in users and rules: stop, or report and go on.")
+    ] = "stop",
     engine: Annotated[str, typer.Option(help="local, or ray for a cluster.")] = "local",
     address: Annotated[
         str | None, typer.Option(help="Ray cluster, HOST:PORT or auto; else RAY_ADDRESS, or here.")
@@ -248,34 +261,61 @@ def recommend(
     cpus: Annotated[int, typer.Option(help="Processors of each of Ray's tasks.")] = 1,
     memory: Annotated[str | None, typer.Option(help="Limit such as 512MiB or 2GiB.")] = None,
     part_users: Annotated[int | None, typer.Option(help="Users in each part.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Finish what is missing.")] = False,
-    as_json: AsJson = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Finish what is missing; join those at work.")
+    ] = False,
+    plan_only: Annotated[bool, typer.Option("--plan", help="Say what it would do.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print events as JSON lines.")] = False,
 ) -> None:
     """Write recommendations for all users, or for those of a file, as Parquet parts.
+
+    Exit status: 0 done; 1 a defect; 2 bad input; 3 the disk, the store or the cluster refused:
+    finished parts are kept, go on with --resume; 130 interrupted, 143 terminated, likewise.
 
     Example: alsatian recommend model --users all --n 20 --out lists
     """
     from recsys.batch import parse_memory, plan_job, run_job
     from recsys.batch.engines import make_engine
     from recsys.recommender import Recommender
+    from recsys.rules import Allow, Deny, Where, read_rules
 
+    signal.signal(signal.SIGTERM, _terminate)
     work = make_engine(engine, address=address, cpus=cpus)
-    recommender = Recommender.load(model)
-    plan = plan_job(
-        recommender,
-        out,
-        users="all" if users == "all" else Path(users),
-        n=n,
-        exclude_seen=not include_seen,
-        memory=parse_memory(memory) if memory is not None else None,
-        part_users=part_users,
-        resume=resume,
-    )
-    if not as_json:
-        typer.echo(plan.describe())
-    progress = None if as_json else _progress()
-    result = run_job(plan, resume=resume, progress=progress, engine=work)
-    _say(result.describe(), result.to_dict(), as_json)
+    wanted = read_rules(rules) if rules is not None else []
+    wanted += [Allow(allow)] if allow is not None else []
+    wanted += [Deny(deny)] if deny is not None else []
+    wanted += [Where(text) for text in where or ()]
+    say = _events() if as_json else None
+    try:
+        plan = plan_job(
+            Recommender.load(model),
+            out,
+            users="all" if users == "all" else Path(users),
+            since=since,
+            n=n,
+            exclude_seen=not include_seen,
+            rules=wanted,
+            unknown=unknown,  # type: ignore[arg-type]  # checked there
+            memory=parse_memory(memory) if memory is not None else None,
+            part_users=part_users,
+            resume=resume,
+        )
+        if say is not None:
+            say("planned", plan.to_dict())
+        else:
+            typer.echo(plan.describe())
+        if plan_only:
+            return
+        progress = _progress(plan) if say is None else _progress_events(plan, say)
+        result = run_job(plan, resume=resume, progress=progress, engine=work)
+    except AlsatianError as error:
+        if say is not None:
+            say("failed", {"error": type(error).__name__, "message": str(error)})
+        raise
+    if say is not None:
+        say("done", result.to_dict())
+    else:
+        typer.echo(result.describe())
 
 
 @app.command()
@@ -350,7 +390,39 @@ def _say_table(
         typer.echo(f"  {value:+.4f}  {_name(recommender, row['item_id'])}")
 
 
-def _progress() -> Any:
+class _Terminated(KeyboardInterrupt):
+    """The system asked the process to end."""
+
+
+def _terminate(number: int, frame: Any) -> None:
+    raise _Terminated
+
+
+def _events() -> Any:
+    """Print events as JSON, a line each, as they happen."""
+
+    def say(event: str, facts: dict[str, Any]) -> None:
+        typer.echo(json.dumps({"event": event, **facts}, ensure_ascii=False, default=str))
+        sys.stdout.flush()
+
+    return say
+
+
+def _seconds_left(plan: Any, done: int, rate: float) -> float | None:
+    """Seconds for the parts that are missing at `rate` users a second; None without one."""
+    return (plan.parts - done) * plan.part_users / rate if rate > 0 else None
+
+
+def _progress_events(plan: Any, say: Any) -> Any:
+    def report(done: int, total: int, users_per_second: float) -> None:
+        left = _seconds_left(plan, done, users_per_second)
+        facts = {"parts_done": done, "parts": total, "users_per_second": users_per_second}
+        say("progress", {**facts, "seconds_left": left})
+
+    return report
+
+
+def _progress(plan: Any) -> Any:
     """A live line on a terminal, plain log lines a few seconds apart elsewhere."""
     live = sys.stderr.isatty()
     last = [0.0]
@@ -360,11 +432,27 @@ def _progress() -> Any:
         if not live and done < total and now - last[0] < 5:
             return
         last[0] = now
-        line = f"part {done}/{total}, {users_per_second:,.0f} users/s"
-        sys.stderr.write(f"\r{line}" + ("\n" if done == total else "") if live else f"{line}\n")
+        line = f"part {done}/{total}"
+        left = _seconds_left(plan, done, users_per_second)
+        if left is not None:
+            line += f", {users_per_second:,.0f} users/s, {_duration(left)} left"
+        sys.stderr.write(f"\r{line:60}" + ("\n" if done == total else "") if live else f"{line}\n")
         sys.stderr.flush()
 
     return report
+
+
+def _duration(seconds: float) -> str:
+    """Hours, minutes and seconds, as far as they matter.
+
+    >>> _duration(3.2), _duration(75), _duration(7384)
+    ('3 s', '1 min 15 s', '2 h 3 min')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def load_plugins() -> None:
@@ -374,7 +462,11 @@ def load_plugins() -> None:
 
 
 def main() -> None:
-    """Run the command line and exit: 0 done, 2 bad input or usage, 130 interrupted, 1 a crash."""
+    """Run the command line and exit.
+
+    0 done, 1 a crash, 2 bad input or usage, 3 disk, store or cluster refused, 130 interrupted, 143
+    terminated.
+    """
     sys.exit(run(sys.argv[1:]))
 
 
@@ -385,10 +477,14 @@ def run(arguments: list[str]) -> int:
         load_plugins()
         status = app(arguments, prog_name="alsatian", standalone_mode=False)
         return status if isinstance(status, int) else 0
+    except (StorageError, ClusterError) as error:
+        return _fail(str(error), error, 3)
     except AlsatianError as error:
         return _fail(str(error), error, 2)
     except _UsageError as error:
         return _fail(f"{error.format_message()} (see --help)", error, 2)
+    except _Terminated as error:
+        return _fail("terminated", error, 143)
     except (KeyboardInterrupt, typer.Abort) as error:
         return _fail("interrupted", error, 130)
     except BrokenPipeError:

@@ -193,7 +193,7 @@ def cut_blocks(costs: NDArray[np.int64], room: int, part_users: int) -> NDArray[
 
 def largest_block(costs: NDArray[np.int64], borders: NDArray[np.int64]) -> int:
     """Return the bytes of the dearest block."""
-    return int(np.add.reduceat(costs, borders[:-1]).max())
+    return int(np.add.reduceat(costs, borders[:-1]).max()) if len(borders) > 1 else 0
 
 
 def _id_bytes(ids: Any) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import time
 from collections.abc import Sequence
@@ -99,6 +100,13 @@ class JobPlan:
         return self.manifest.part_users
 
     @property
+    def report(self) -> dict[str, Any]:
+        """What was left out, as values that JSON can hold; empty where nothing was."""
+        users = {"users": self.users.report} if self.users.report else {}
+        rules = {name: found for name, found in self.rules.report.items() if found}
+        return {**users, **({"rules": rules} if rules else {})}
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What the caller should know."""
         return (*self.users.notes, *self.rules.notes)
@@ -121,6 +129,7 @@ class JobPlan:
             "estimated_bytes": self.estimated_bytes,
             "estimated_seconds": round(self.estimated_seconds, 3),
             "notes": list(self.notes),
+            "report": self.report,
         }
 
     def describe(self) -> str:
@@ -148,6 +157,7 @@ def plan_job(
     n: int = 20,
     exclude_seen: bool = True,
     rules: Sequence[Rule] | Prepared = (),
+    since: str | int | dt.datetime | None = None,
     unknown: Policy = "stop",
     part_users: int | None = None,
     memory: int | None = None,
@@ -172,6 +182,9 @@ def plan_job(
         Leave out what a user has interacted with.
     rules : sequence of Rule
         See :mod:`recsys.rules`; they are prepared once for the job.
+    since : int, datetime or str, optional
+        Only users with an interaction at this time or later: see
+        :func:`recsys.batch.selection.select_users`.
     unknown : {"stop", "report"}
         What to do about ids, in `users` and `rules`, that the model does not know: raise, or leave
         them out and list them in the report.
@@ -203,7 +216,7 @@ def plan_job(
         raise InvalidInputError(
             "the recommender has no fingerprint, by which a job is known; save it first"
         )
-    selection = select_users(recommender, users)
+    selection = select_users(recommender, users, since=since, unknown=unknown)
     prepared = prepare(rules, recommender, unknown=unknown)
     count = len(selection.rows)
     size = check_count(part_users, "part_users") if part_users is not None else _part_users(count)
@@ -257,6 +270,8 @@ def _probe(
     rules: Prepared,
 ) -> float:
     """Seconds for all users, from a few spread over them; the first round only warms up."""
+    if len(rows) == 0:
+        return 0.0
     # No more at once than a block may hold: the probe keeps the limit too.
     most = min(_PROBE_USERS, int(np.diff(borders).min()))
     chosen = rows[np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(np.int64)]

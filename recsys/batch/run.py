@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
@@ -160,11 +161,20 @@ def _enter(plan: JobPlan, claims: Claims, resume: bool) -> tuple[Manifest, int, 
         # Whole parts of a job that was complete have no records any more.
         for part in kept.values():
             write_record(store, part)
-        replace(manifest, parts={}).write(store)
+        _begin(plan, manifest)
     if found is not None:
         for number in found.parts.keys() - kept.keys():
             store.remove(record_name(number))
     return manifest, len(kept), notes
+
+
+def _begin(plan: JobPlan, manifest: Manifest) -> None:
+    """Say which job it is, and what was left out of it."""
+    if plan.report:
+        text = json.dumps(plan.report, indent=2, ensure_ascii=False, default=str)
+        plan.store.write(REPORT, (text + "\n").encode())
+    if plan.parts:
+        replace(manifest, parts={}).write(plan.store)
 
 
 def _complete(store: Store, manifest: Manifest) -> None:
@@ -248,5 +258,7 @@ class _Work:
             self._progress(len(self._manifest.parts), self._plan.parts, rate)
 
 
+#: Where ids and contradictions are listed that were left out of a job.
+REPORT = "_report.json"
 #: Seconds between looks at what others do.
 _WAIT = 0.2

@@ -111,7 +111,7 @@ class FolderStore:
     def names(self, folder: str = "") -> dict[str, int]:
         """Files right in `folder` and their sizes."""
         found: dict[str, int] = {}
-        with contextlib.suppress(FileNotFoundError):
+        with self._readable(folder), contextlib.suppress(FileNotFoundError, NotADirectoryError):
             for entry in os.scandir(self.folder / folder):
                 with contextlib.suppress(FileNotFoundError):  # gone meanwhile
                     found[entry.name] = entry.stat().st_size
@@ -119,10 +119,22 @@ class FolderStore:
 
     def read(self, name: str) -> bytes | None:
         """A file's content, or None where there is none."""
+        with self._readable(name):
+            try:
+                return (self.folder / name).read_bytes()
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+
+    @contextlib.contextmanager
+    def _readable(self, name: str) -> Iterator[None]:
+        """Turn what the system answers into one line."""
         try:
-            return (self.folder / name).read_bytes()
-        except FileNotFoundError:
-            return None
+            yield
+        except OSError as error:
+            raise StorageError(
+                f"cannot read {self.folder / name}: {error.strerror or error}; check its owner and "
+                "mode, then go on with --resume"
+            ) from error
 
     def write(self, name: str, content: bytes) -> None:
         """Write beside the name, flush, rename."""

@@ -6,6 +6,7 @@ the search, so that asking for ten items under a rule gives ten where ten exist.
 
 from __future__ import annotations
 
+from recsys.rules.files import read_rules
 from recsys.rules.kinds import (
     Allow,
     AllowFor,
@@ -38,5 +39,6 @@ __all__ = [
     "Rule",
     "Where",
     "prepare",
+    "read_rules",
     "resolve",
 ]

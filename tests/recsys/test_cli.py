@@ -96,7 +96,49 @@ def test_recommend_writes_every_user(model: Path, tmp_path: Path, capsys: Captur
     assert table["user_id"].to_pylist()[::5] == list(range(100, 160))
     assert "memory:" in capsys.readouterr().out
     assert run([*arguments, "--part-users", "25", "--resume", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["parts_done"] == 0
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [event["event"] for event in events] == ["planned", "done"]
+    assert (events[-1]["parts_done"], events[-1]["parts_kept"]) == (0, 3)
+
+
+def test_recommend_tells_a_scheduler(model: Path, tmp_path: Path, capsys: Captured) -> None:
+    arguments = ["recommend", str(model), "--n", "5", "--part-users", "25", "--json", "--out"]
+    out = tmp_path / "lists"
+    assert run([*arguments, str(out), "--plan"]) == 0
+    assert json.loads(capsys.readouterr().out)["parts"] == 3
+    assert not out.exists()
+    assert run([*arguments, str(out)]) == 0
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [event["event"] for event in events] == ["planned", *["progress"] * 3, "done"]
+    assert [event["parts_done"] for event in events[1:4]] == [1, 2, 3]
+    assert events[3]["seconds_left"] == 0
+    assert run([*arguments, str(out)]) == 2
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["event"] == "failed"
+    assert "--resume" in captured.err
+
+
+def test_recommend_with_rules_of_a_file(model: Path, tmp_path: Path, capsys: Captured) -> None:
+    denied = tmp_path / "denied.csv"
+    denied.write_text("item_id\n3\n4\n99999\n")
+    rules = tmp_path / "rules.toml"
+    rules.write_text('[[rule]]\ndeny = "denied.csv"\n\n[[rule]]\nallow = [3, 4, 5, 6, 7, 8]\n')
+    arguments = ["recommend", str(model), "--include-seen", "--rules", str(rules), "--out"]
+    assert run([*arguments, str(tmp_path / "no")]) == 2
+    assert "99999" in capsys.readouterr().err
+    assert run([*arguments, str(tmp_path / "lists"), "--unknown", "report"]) == 0
+    table = pq.read_table(sorted((tmp_path / "lists").glob("part-*.parquet")))
+    assert set(table["item_id"].to_pylist()) == {5, 6, 7, 8}
+    assert set(table["reason"].to_pylist()) == {"rules"}
+    assert "99999" in (tmp_path / "lists" / "_report.json").read_text()
+    assert run([*arguments, str(tmp_path / "x"), "--rules", str(denied)]) == 2
+    assert "is not JSON" in capsys.readouterr().err
+
+
+def test_status_3_where_the_disk_refuses(model: Path, tmp_path: Path, capsys: Captured) -> None:
+    (tmp_path / "file").write_text("")
+    assert run(["recommend", str(model), "--out", str(tmp_path / "file" / "lists")]) == 3
+    assert "is a file, not a folder" in capsys.readouterr().err
 
 
 def test_similar_and_explain(model: Path, capsys: Captured) -> None:

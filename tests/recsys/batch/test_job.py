@@ -13,6 +13,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
+from recsys.als import AlternatingLeastSquares
 from recsys.batch import Manifest, parse_memory, plan_job, run_job
 from recsys.batch.memory import fixed_bytes
 from recsys.errors import (
@@ -23,6 +24,7 @@ from recsys.errors import (
     ModelFormatError,
     UnknownIdError,
 )
+from recsys.interactions import Interactions
 from recsys.recommender import Recommender
 from recsys.rules import Allow, Deny
 from recsys.storage import sha256_file
@@ -328,3 +330,55 @@ def test_a_failing_engine_leaves_finished_parts(recommender: Recommender, tmp_pa
 def test_memory_that_cannot_be_parsed(text: str) -> None:
     with pytest.raises(InvalidInputError, match="512MiB or 2GiB"):
         parse_memory(text)
+
+
+@pytest.fixture(scope="module")
+def timed(tmp_path_factory: pytest.TempPathFactory) -> Recommender:
+    """Forty users, of whom number u acts on day u of 1970 and before."""
+    pairs = [(u, i, (u - i) * 86_400) for u in range(40) for i in range(5)]
+    users, items, times = zip(*pairs, strict=True)
+    frame = pa.table({"user": users, "item": items, "at": times})
+    events = Interactions.from_frame(frame, user="user", item="item", timestamp="at")
+    found = Recommender.fit(events, model=AlternatingLeastSquares(factors=4, iterations=1))
+    found.save(tmp_path_factory.mktemp("timed") / "model")
+    return found
+
+
+@pytest.mark.parametrize(
+    ("since", "first"),
+    [("1970-02-05", 35), (35 * 86_400, 35), ("3024000", 35), ("1970-02-05T00:00:01", 36), (0, 0)],
+)
+def test_users_who_changed(timed: Recommender, tmp_path: Path, since: Any, first: int) -> None:
+    job(timed, tmp_path / "all", since=since, exclude_seen=False, n=2)
+    served = dict.fromkeys(rows_of(tmp_path / "all").column("user_id").to_pylist())
+    assert list(served) == list(range(first, 40))
+    job(timed, tmp_path / "some", users=[1, 39, 36], since=since, exclude_seen=False, n=2)
+    served = dict.fromkeys(rows_of(tmp_path / "some").column("user_id").to_pylist())
+    assert list(served) == [user for user in (1, 39, 36) if user >= first]
+
+
+def test_nobody_changed(timed: Recommender, tmp_path: Path) -> None:
+    result = job(timed, tmp_path, since="2026-01-01")
+    assert (result.users, result.rows, result.parts) == (0, 0, 0)
+    found = Manifest.read(tmp_path)
+    assert found is not None
+    assert found.committed
+    assert job(timed, tmp_path, since="2026-01-01", resume=True).parts_done == 0
+
+
+def test_since_needs_times(timed: Recommender, recommender: Recommender, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInputError, match="have no times"):
+        plan_job(recommender, tmp_path, since="2026-01-01")
+    with pytest.raises(InvalidInputError, match="expected a date such as"):
+        plan_job(timed, tmp_path, since="yesterday")
+
+
+def test_unknown_users_are_reported(recommender: Recommender, tmp_path: Path) -> None:
+    ids = ["u1", "nobody", "u2", "no-one"]
+    result = job(recommender, tmp_path, users=ids, unknown="report")
+    assert result.users == 2
+    report = json.loads((tmp_path / "_report.json").read_text())
+    assert report["users"]["count"] == 2
+    assert report["users"]["first"] == ["nobody", "no-one"]
+    with pytest.raises(UnknownIdError, match="knows none of them"):
+        plan_job(recommender, tmp_path / "x", users=["nobody"], unknown="report")
