@@ -114,7 +114,8 @@ def _directions(item_vectors: Floats, ids: npt.NDArray[np.int32]) -> Floats:
     """Vectors of length 1 of the items; zeros stay zero."""
     vectors = item_vectors[np.maximum(ids, 0)]
     lengths = np.linalg.norm(vectors, axis=2, keepdims=True)
-    return np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
+    unit: Floats = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
+    return unit
 
 
 def _chunks(users: int, cells: int) -> Iterator[tuple[int, int]]:

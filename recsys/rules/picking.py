@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -58,6 +59,8 @@ def pick(
         in_order(chosen, np.arange(len(block)), hits, slots)
     if quotas is not None and slots is not None:
         users = _unfinished(chosen, np.arange(len(block)), hits.counts, depth)
+        if not users.size:
+            return Hits(chosen.ids, chosen.scores, chosen.counts), hits.counts
         full = _lines(*slots.full(), (len(block), slots.n_values))[users]
         _go_deeper(recommender, prepared, quotas, block, chosen, users, full)
     return Hits(chosen.ids, chosen.scores, chosen.counts), hits.counts
@@ -65,7 +68,8 @@ def pick(
 
 def _unfinished(chosen: Chosen, users: Rows, counts: npt.NDArray[np.int32], depth: int) -> Rows:
     """Those of the `users` whose list is not full and whose ranking went on below `depth`."""
-    return users[(chosen.counts[users] < chosen.ids.shape[1]) & (counts == depth)]
+    going = (chosen.counts[users] < chosen.ids.shape[1]) & (counts == depth)
+    return np.asarray(users[going])
 
 
 def _go_deeper(
@@ -91,22 +95,46 @@ def _go_deeper(
         Values whose limit each of them has reached.
     """
     depth = min(4 * chosen.ids.shape[1], len(recommender.items))
-    sizes = np.asarray(full @ np.diff(quotas.items.indptr))
-    step = max(1, _EXCLUDED_CELLS // max(int(sizes.max(initial=1)), 1))
-    for first in range(0, len(users), step):
-        some, limits = users[first : first + step], full[first : first + step]
-        while some.size:
+    small = np.flatnonzero(~quotas.large)
+    items = quotas.items[small]
+    while users.size:
+        going: list[Rows] = []
+        reached: list[sp.csr_matrix] = []
+        for places, closed in _alike(quotas, full):
+            some, limits = users[places], full[places]
+            apart = (limits[:, small] @ items).tocsr()
+            taken = either(_listed(chosen, some, apart.shape[1]), _ones(apart))
             rest = block.take(some)
-            closed = (limits @ quotas.items).tocsr()
-            closed = either(_listed(chosen, some, closed.shape[1]), _ones(closed))
-            rest = replace(rest, excluded=either(rest.excluded, closed))
-            hits = search(recommender, prepared, rest, depth)
+            rest = replace(rest, excluded=either(rest.excluded, taken))
+            hits = search(recommender, prepared, rest, depth, closed)
             slots = Slots(quotas, chosen.ids[some], hits.ids)
             in_order(chosen, some, hits, slots)
             limits = limits + _lines(*slots.full(), (len(some), slots.n_values))
             left = _unfinished(chosen, some, hits.counts, depth)
-            keep = np.isin(some, left, assume_unique=True)
-            some, limits = left, limits[keep]
+            going.append(left)
+            reached.append(limits[np.isin(some, left, assume_unique=True)])
+        users, full = np.concatenate(going), sp.vstack(reached, format="csr")
+
+
+def _alike(quotas: Quotas, full: sp.csr_matrix) -> Iterator[tuple[Rows, npt.NDArray[np.bool_]]]:
+    """Users whose limits are reached for the same large values, and which items these close.
+
+    A large value's items would be many exclusions for each user; to users alike they are closed
+    at one stroke. What smaller values exclude is kept small by taking few users at a time.
+    """
+    large = full[:, np.flatnonzero(quotas.large)].toarray() > 0
+    _, group = np.unique(np.packbits(large, axis=1), axis=0, return_inverse=True)
+    order = np.argsort(group.ravel(), kind="stable")
+    borders = np.flatnonzero(np.diff(group.ravel()[order])) + 1
+    sizes = np.diff(quotas.items.indptr) * ~quotas.large
+    each = np.asarray(full @ sizes) + 1
+    for members in np.split(order, borders):
+        values = np.flatnonzero(quotas.large)[large[members[0]]]
+        closed = np.zeros(quotas.items.shape[1], np.bool_)
+        closed[quotas.items[values].indices] = True
+        step = max(1, _EXCLUDED_CELLS // int(each[members].max()))
+        for first in range(0, len(members), step):
+            yield members[first : first + step], closed
 
 
 def _lines(users: Rows, columns: Rows, shape: tuple[int, int]) -> sp.csr_matrix:

@@ -15,6 +15,8 @@ from recsys.errors import InvalidInputError
 
 Rows: TypeAlias = npt.NDArray[np.int64]
 
+_LARGE = 64
+
 
 @dataclass(frozen=True)
 class Quotas:
@@ -40,6 +42,11 @@ class Quotas:
         matrices = (self.values, self.items)
         arrays = [part for m in matrices for part in (m.data, m.indices, m.indptr)]
         return int(self.limits.nbytes) + sum(int(array.nbytes) for array in arrays)
+
+    @property
+    def large(self) -> npt.NDArray[np.bool_]:
+        """Which values have more than one in `_LARGE` of all items: bool, shape (n_values,)."""
+        return np.asarray(np.diff(self.items.indptr) * _LARGE > self.items.shape[1])
 
     @property
     def widest(self) -> int:

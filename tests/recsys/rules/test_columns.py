@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,7 +14,7 @@ from recsys import Recommender, Where
 from recsys.catalogue import Catalogue
 from recsys.content import Content, ContentEncoder
 from recsys.errors import InvalidInputError
-from recsys.rules import Boost, Diversify, prepare
+from recsys.rules import Boost, Diversify, prepare, read_rules
 
 from .oracle import Meaning, compare, expected, relevant
 
@@ -92,3 +93,16 @@ def test_diversity_by_content(world: Recommender, weight: float) -> None:
         assert relevant(shelf, scores, pool, weight, 5, [], given) == given  # type: ignore[arg-type]
     by_factors = prepare([Diversify(weight, 12)], world)
     assert by_factors.sha256 != prepare([Diversify(weight, 12, "content")], world).sha256
+
+
+def test_columns_and_content_in_a_file(tmp_path: Path) -> None:
+    lines = [
+        '[[rule]]\nboost = "stock"\nadd = "margin"',
+        '[[rule]]\ndiversify = 0.2\nby = "content"',
+    ]
+    (tmp_path / "rules.toml").write_text("\n".join(lines))
+    found = read_rules(tmp_path / "rules.toml")
+    assert found == [Boost("stock", add="margin"), Diversify(0.2, by="content")]
+    (tmp_path / "rules.toml").write_text('[[rule]]\nboost = "stock"\nadd = true')
+    with pytest.raises(InvalidInputError, match="rule 1: add is True, expected a number or a text"):
+        read_rules(tmp_path / "rules.toml")
