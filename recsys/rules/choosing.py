@@ -16,7 +16,7 @@ from recsys.rules.quotas import Slots
 Rows: TypeAlias = npt.NDArray[np.int64]
 Floats: TypeAlias = npt.NDArray[np.float32]
 
-_VECTOR_CELLS = 2_000_000
+_VECTOR_CELLS = 500_000  # 2 MB: they stay in the cache from step to step
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,8 @@ def _diversify(
             slots.take(users[lines], best)
         chosen.append(users[lines], ids[lines, best], hits.scores[users[lines], best])
         free[lines, best] = False
-        cosine = np.matmul(directions[lines], directions[lines, best][:, :, None])[:, :, 0]
+        others = directions if lines.size == len(users) else directions[lines]  # a copy less
+        cosine = np.matmul(others, directions[lines, best][:, :, None])[:, :, 0]
         nearest[lines] = cosine if step == 0 else np.maximum(nearest[lines], cosine)
 
 
