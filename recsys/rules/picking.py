@@ -11,11 +11,12 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from recsys.retrieval import Hits
+from recsys.retrieval.base import empty_hits
 from recsys.rules.choosing import Chosen, diversified, in_order
 from recsys.rules.pairs import either
 from recsys.rules.prepared import Prepared
 from recsys.rules.quotas import Quotas, Slots
-from recsys.rules.searching import Block, narrowed, search
+from recsys.rules.searching import Block, narrowed, put, search
 
 if TYPE_CHECKING:
     from recsys.recommender import Recommender
@@ -24,6 +25,8 @@ Rows: TypeAlias = npt.NDArray[np.int64]
 
 # Exclusions that are held at a time while quotas look deeper.
 _EXCLUDED_CELLS = 2_000_000
+# Users that go down their rankings together.
+_ROUND_USERS = 2048
 
 
 def pick(
@@ -95,25 +98,39 @@ def _go_deeper(
         Values whose limit each of them has reached.
     """
     depth = min(4 * chosen.ids.shape[1], len(recommender.items))
-    small = np.flatnonzero(~quotas.large)
-    items = quotas.items[small]
-    while users.size:
-        going: list[Rows] = []
-        reached: list[sp.csr_matrix] = []
-        for places, closed in _alike(quotas, full):
-            some, limits = users[places], full[places]
-            apart = (limits[:, small] @ items).tocsr()
-            taken = either(_listed(chosen, some, apart.shape[1]), _ones(apart))
-            rest = block.take(some)
-            rest = replace(rest, excluded=either(rest.excluded, taken))
-            hits = search(recommender, prepared, rest, depth, closed)
+    for first in range(0, len(users), _ROUND_USERS):
+        some, limits = users[first : first + _ROUND_USERS], full[first : first + _ROUND_USERS]
+        while some.size:
+            hits = _below(recommender, prepared, quotas, block, chosen, (some, limits), depth)
             slots = Slots(quotas, chosen.ids[some], hits.ids)
             in_order(chosen, some, hits, slots)
             limits = limits + _lines(*slots.full(), (len(some), slots.n_values))
             left = _unfinished(chosen, some, hits.counts, depth)
-            going.append(left)
-            reached.append(limits[np.isin(some, left, assume_unique=True)])
-        users, full = np.concatenate(going), sp.vstack(reached, format="csr")
+            some, limits = left, limits[np.isin(some, left, assume_unique=True)]
+
+
+def _below(
+    recommender: Recommender,
+    prepared: Prepared,
+    quotas: Quotas,
+    block: Block,
+    chosen: Chosen,
+    reached: tuple[Rows, sp.csr_matrix],
+    depth: int,
+) -> Hits:
+    """The best `depth` items that the lists of users do not hold and their limits admit."""
+    users, full = reached
+    found = empty_hits(len(users), depth)
+    small = np.flatnonzero(~quotas.large)
+    items = quotas.items[small]
+    for places, closed in _alike(quotas, full):
+        some = users[places]
+        apart = (full[places][:, small] @ items).tocsr()
+        taken = either(_listed(chosen, some, apart.shape[1]), _ones(apart))
+        rest = block.take(some)
+        rest = replace(rest, excluded=either(rest.excluded, taken))
+        put(found, places, search(recommender, prepared, rest, depth, closed))
+    return found
 
 
 def _alike(quotas: Quotas, full: sp.csr_matrix) -> Iterator[tuple[Rows, npt.NDArray[np.bool_]]]:

@@ -25,6 +25,8 @@ Floats: TypeAlias = npt.NDArray[np.float32]
 # Of 8,192 to 2,000,000 cells this took the least time for lists of 100 among 26,744 items.
 _MASK_CELLS = 32_768
 _VECTOR_CELLS = 8_000_000
+# Scores below which a second thread costs more than it helps.
+_ALONE_CELLS = 200_000
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,7 @@ def _search(
     hits = empty_hits(len(block), n)
     free = np.flatnonzero(~confined)
     if free.size:
-        _put(hits, free, _search_open(index, prepared, block.take(free), n, closed))
+        put(hits, free, _search_open(index, prepared, block.take(free), n, closed))
     places = np.flatnonzero(confined)
     assert block.rows is not None
     only = prepared.only[block.rows[places]]
@@ -121,7 +123,7 @@ def _search(
         only.eliminate_zeros()
     for first, last in _chunks(np.diff(only.indptr), only.shape[1], block.queries.shape[1]):
         some = block.take(places[first:last])
-        _put(hits, places[first:last], _search_confined(vectors, only[first:last], some, n))
+        put(hits, places[first:last], _search_confined(vectors, only[first:last], some, n))
     return hits
 
 
@@ -132,16 +134,19 @@ def _search_open(
     n: int,
     closed: npt.NDArray[np.bool_] | None,
 ) -> Hits:
-    allow, deny = prepared.allow, prepared.deny
-    if closed is not None:
+    threads = block.num_threads
+    if closed is None:
+        allow, deny = prepared.allow, prepared.deny
+    else:
         allow, deny = np.flatnonzero(prepared.open_items() & ~closed), None
+        threads = 1 if len(block) * allow.size < _ALONE_CELLS else threads
     return index.search(
         block.queries,
         n,
         exclude=block.excluded,
         allow=allow,
         deny=deny,
-        num_threads=block.num_threads,
+        num_threads=threads,
     )
 
 
@@ -163,7 +168,7 @@ def _search_confined(item_vectors: Floats, only: sp.csr_matrix, block: Block, n:
         item_vectors[union],
         min(n, union.size),
         exclude=sp.csr_matrix(closed),
-        num_threads=block.num_threads,
+        num_threads=1 if closed.size < _ALONE_CELLS else block.num_threads,
         preselect=False,
     )
     filled = hits.ids >= 0
@@ -186,7 +191,7 @@ def _chunks(sizes: npt.NDArray[np.int32], items: int, factors: int) -> Iterator[
         first = last
 
 
-def _put(hits: Hits, places: Rows, found: Hits) -> None:
+def put(hits: Hits, places: Rows, found: Hits) -> None:
     """Write the lines of `found` into `hits`."""
     width = found.ids.shape[1]
     hits.ids[places, :width] = found.ids
