@@ -101,6 +101,20 @@ class Catalogue:
         parts = value if isinstance(value, list) else self._splitter.split(str(value))
         return tuple(str(part) for part in parts if part and str(part).lower() not in _MISSING)
 
+    @property
+    def separators(self) -> dict[str, str]:
+        """Columns of text that hold several values each, with the pattern between the values.
+
+        That is the genres, where | ; or , stands in any of them: between words parted by spaces
+        alone, as in "Home Decor", nobody can tell whether they are one value or two.
+        """
+        name = self.roles.get("genres")
+        if name is None or not _is_text(self.table.column(name).type):
+            return {}
+        if self._splitter is not _SEPARATORS:
+            return {}
+        return {name: self._splitter.pattern}
+
     def texts(self) -> list[str]:
         """One text for each item: its text columns joined, empty where it has none."""
         columns = [self.table.column(name).to_pylist() for name in self.text]
@@ -139,6 +153,44 @@ class Catalogue:
             return _SEPARATORS
         parted = pc.any(pc.match_substring_regex(self.table.column(name), r"[|;,]")).as_py()
         return _SEPARATORS if parted else re.compile(r"\s+")
+
+
+def single_values(
+    column: pa.Array, separator: str | None = None
+) -> tuple[npt.NDArray[np.int64], pa.Array]:
+    """Single values of a column, and the row that each stands in; nulls are left out.
+
+    Parameters
+    ----------
+    column : pyarrow.Array
+        Each entry of a list is a value; anything else is one value.
+    separator : str, optional
+        Pattern between the values of a text.
+
+    Examples
+    --------
+    >>> rows, values = single_values(pa.array(["Crime|Drama", None, "War"]), "[|]")
+    >>> rows.tolist(), values.to_pylist()
+    ([0, 0, 2], ['Crime', 'Drama', 'War'])
+    """
+    rows = np.arange(len(column))
+    if separator is not None:
+        column = pc.split_pattern_regex(column.cast(pa.large_string()), separator)
+    if is_list(column.type):
+        rows = np.asarray(pc.list_parent_indices(column))
+        column = pc.list_flatten(column)
+    kept = pc.is_valid(column)
+    if separator is not None:
+        none = pc.is_in(pc.utf8_lower(column), pa.array(sorted(_MISSING), column.type))
+        kept = pc.and_(kept, pc.invert(none))
+    return rows[np.asarray(kept)].astype(np.int64), column.filter(kept)
+
+
+def is_list(kind: pa.DataType) -> bool:
+    """Whether a column of this Arrow type holds lists."""
+    return bool(
+        pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    )
 
 
 def align(table: Any, item_id: str, warm: IdMap) -> tuple[pa.Table, IdMap]:

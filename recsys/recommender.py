@@ -271,8 +271,16 @@ class Recommender:
         -------
         Lists
             Two tables.
+
+        Raises
+        ------
+        UnknownIdError
+            An item or user of a rule is unknown.
+        InvalidInputError
+            A row or `n` out of range, or a rule that does not fit the model.
         """
         n = check_count(n)
+        rows = self._checked_rows(rows)
         prepared = prepare(rules, self, contradictions="report")
         seen = self._wide(self.interactions.matrix[rows]) if exclude_seen else None
         queries = np.asarray(self.model.user_factors[rows], np.float32)
@@ -471,6 +479,20 @@ class Recommender:
         return pick(
             self, prepared, Block(queries, excluded, None, self.num_threads), check_count(n)
         )[0]
+
+    def _checked_rows(self, rows: npt.ArrayLike) -> Rows:
+        values = np.asarray(rows)
+        if values.ndim != 1 or (values.size and values.dtype.kind not in "iu"):
+            raise InvalidInputError(
+                f"rows are of type {values.dtype} and shape {values.shape}, expected user rows: "
+                "one dimension of whole numbers"
+            )
+        outside = values[(values < 0) | (values >= len(self.users))]
+        if outside.size:
+            raise InvalidInputError(
+                f"rows hold {outside[0]}, expected user rows from 0 to {len(self.users) - 1}"
+            )
+        return values.astype(np.int64)
 
     def _wide(self, matrix: sp.csr_matrix) -> sp.csr_matrix:
         """Interactions widened by the cold items, so that their columns are item rows."""

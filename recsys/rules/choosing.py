@@ -16,7 +16,7 @@ from recsys.rules.quotas import Slots
 Rows: TypeAlias = npt.NDArray[np.int64]
 Floats: TypeAlias = npt.NDArray[np.float32]
 
-_VECTOR_CELLS = 2_000_000
+_VECTOR_CELLS = 500_000  # 2 MB: they stay in the cache from step to step
 
 
 @dataclass(frozen=True)
@@ -69,24 +69,24 @@ def in_order(chosen: Chosen, users: Rows, hits: Hits, slots: Slots) -> None:
 
 
 def diversified(
-    chosen: Chosen, hits: Hits, item_factors: Floats, weight: float, slots: Slots | None
+    chosen: Chosen, hits: Hits, item_vectors: Floats, weight: float, slots: Slots | None
 ) -> None:
     """Append the items of `hits` to empty lists by maximal marginal relevance."""
-    for first, last in _chunks(len(hits), hits.ids.shape[1] * item_factors.shape[1]):
-        _diversify(chosen, hits, item_factors, weight, slots, np.arange(first, last))
+    for first, last in _chunks(len(hits), hits.ids.shape[1] * item_vectors.shape[1]):
+        _diversify(chosen, hits, item_vectors, weight, slots, np.arange(first, last))
 
 
 def _diversify(
     chosen: Chosen,
     hits: Hits,
-    item_factors: Floats,
+    item_vectors: Floats,
     weight: float,
     slots: Slots | None,
     users: Rows,
 ) -> None:
     """As :func:`diversified`, for a few of the users."""
     ids = hits.ids[users]
-    directions = _directions(item_factors, ids)
+    directions = _directions(item_vectors, ids)
     relevance = (1 - weight) * np.where(ids >= 0, hits.scores[users], 0).astype(np.float64)
     nearest = np.zeros(ids.shape)
     free = ids >= 0
@@ -106,15 +106,17 @@ def _diversify(
             slots.take(users[lines], best)
         chosen.append(users[lines], ids[lines, best], hits.scores[users[lines], best])
         free[lines, best] = False
-        cosine = np.matmul(directions[lines], directions[lines, best][:, :, None])[:, :, 0]
+        others = directions if lines.size == len(users) else directions[lines]  # a copy less
+        cosine = np.matmul(others, directions[lines, best][:, :, None])[:, :, 0]
         nearest[lines] = cosine if step == 0 else np.maximum(nearest[lines], cosine)
 
 
-def _directions(item_factors: Floats, ids: npt.NDArray[np.int32]) -> Floats:
+def _directions(item_vectors: Floats, ids: npt.NDArray[np.int32]) -> Floats:
     """Vectors of length 1 of the items; zeros stay zero."""
-    vectors = item_factors[np.maximum(ids, 0)]
+    vectors = item_vectors[np.maximum(ids, 0)]
     lengths = np.linalg.norm(vectors, axis=2, keepdims=True)
-    return np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
+    unit: Floats = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
+    return unit
 
 
 def _chunks(users: int, cells: int) -> Iterator[tuple[int, int]]:

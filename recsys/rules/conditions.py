@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from typing import NoReturn, TypeAlias
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from recsys.catalogue import Catalogue
+from recsys.catalogue import Catalogue, is_list, single_values
 from recsys.errors import InvalidInputError
 from recsys.rules.expression import Both, Column, Constant, Not, Test, Tree, parse, refuse
 
@@ -47,11 +48,13 @@ def matching(
         )
     if isinstance(condition, pc.Expression):
         return catalogue.matching(condition)
-    return np.flatnonzero(holds(condition, catalogue.table))
+    return np.flatnonzero(holds(condition, catalogue.table, catalogue.separators))
 
 
-def holds(text: str, table: pa.Table) -> Mask:
+def holds(text: str, table: pa.Table, separators: Mapping[str, str] | None = None) -> Mask:
     """Which rows of `table` the condition `text` holds for; see :mod:`recsys.rules.expression`.
+
+    `separators` are patterns between the values of columns of text: "has" takes them for lists.
 
     Raises
     ------
@@ -64,13 +67,14 @@ def holds(text: str, table: pa.Table) -> Mask:
     >>> holds("year < 2000 or tags has 'sea'", films).tolist()
     [True, False, True]
     """
-    return _Evaluation(text, table).of(parse(text))
+    return _Evaluation(text, table, separators or {}).of(parse(text))
 
 
 class _Evaluation:
-    def __init__(self, text: str, table: pa.Table) -> None:
+    def __init__(self, text: str, table: pa.Table, separators: Mapping[str, str]) -> None:
         self.text = text
         self.table = table
+        self.separators = separators
 
     def of(self, tree: Tree) -> Mask:
         if isinstance(tree, Test):
@@ -91,7 +95,7 @@ class _Evaluation:
             return _mask(values)
         if test.operator == "has":
             return self._has(test, values)
-        if _is_list(values.type):
+        if is_list(values.type):
             self._mismatch(test.column, values.type, "ask what it has: tags has 'war'")
         if test.operator == "contains":
             return self._contains(test, values)
@@ -114,10 +118,10 @@ class _Evaluation:
         return values
 
     def _has(self, test: Test, values: pa.Array) -> Mask:
-        if not _is_list(values.type):
+        separator = self.separators.get(test.column.name)
+        if separator is None and not is_list(values.type):
             self._mismatch(test.column, values.type, "'has' is for lists; use = or contains")
-        inner = pc.list_flatten(values)
-        owner = pc.list_parent_indices(values).to_numpy()
+        owner, inner = single_values(values, separator)
         if pa.types.is_dictionary(inner.type):
             inner = inner.cast(inner.type.value_type)
         mask = np.zeros(len(values), np.bool_)
@@ -148,7 +152,9 @@ class _Evaluation:
             self._wrong(constant, f"column {column.name!r} is of type {kind}")
         try:
             against = pa.scalar(value)
-            if pa.types.is_temporal(kind):
+            if pa.types.is_timestamp(kind) and kind.tz is not None:
+                against = _moment(str(value), kind)
+            elif pa.types.is_temporal(kind):
                 against = against.cast(kind)
             elif pa.types.is_integer(kind) and (isinstance(value, float) or kind == pa.uint64()):
                 # Arrow compares neither large whole numbers with fractions nor uint64 with int64.
@@ -168,14 +174,17 @@ class _Evaluation:
         refuse(self.text, constant.at, constant.written, message)
 
 
+def _moment(text: str, kind: pa.TimestampType) -> pa.Scalar:
+    """A time; in the column's own zone where the text names none."""
+    try:
+        return pa.scalar(text).cast(kind)
+    except pa.ArrowInvalid:
+        local = pa.scalar(text).cast(pa.timestamp(kind.unit))
+        return pc.assume_timezone(local, kind.tz)
+
+
 def _mask(values: pa.Array) -> Mask:
     return np.array(pc.fill_null(values, False).to_numpy(zero_copy_only=False), np.bool_)
-
-
-def _is_list(kind: pa.DataType) -> bool:
-    return bool(
-        pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
-    )
 
 
 def _is_text(kind: pa.DataType) -> bool:

@@ -16,7 +16,9 @@
 
 A text stands between single or double quotes, which are doubled inside it ('it''s'). Words of the
 language are understood in capitals too. A column alone is a test whether it is true. "has" asks
-whether a list holds a value, "contains" whether a text holds another, capitals told apart.
+whether a list holds a value (or the text of the catalogue's genres, "Crime|Drama"), "contains"
+whether a text holds another, capitals told apart. Dates and times are texts, 2026-01-31 or
+2026-01-31 12:00, in the zone of the column where they name none.
 
 A test is true or false, never unknown: where the item table has a null, every test but "is null"
 is false; so ``not price < 5`` holds for an item without a price and ``price >= 5`` does not.

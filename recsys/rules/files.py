@@ -19,6 +19,10 @@ those of its class::
     factor = 1.2
 
     [[rule]]
+    boost = "stock"
+    add = "margin"
+
+    [[rule]]
     quota = "brand"
     most = 3
 
@@ -51,6 +55,7 @@ from recsys.storage import existing_file
 # By the name of the field that says the kind: the class, what the field is, and the other fields
 # with their types and whether they have to be there.
 _NUMBER = (int, float)
+_AMOUNT = (int, float, str)  # a text is the name of a column
 _KINDS: dict[str, tuple[Any, Any, dict[str, tuple[Any, bool]]]] = {
     "allow": (Allow, (str, list), {}),
     "deny": (Deny, (str, list), {}),
@@ -59,9 +64,9 @@ _KINDS: dict[str, tuple[Any, Any, dict[str, tuple[Any, bool]]]] = {
     "not_shown": (NotShown, str, {"days": (_NUMBER, True), "now": (None, False)}),
     "where": (Where, str, {}),
     "minimum_score": (MinimumScore, _NUMBER, {}),
-    "boost": (Boost, str, {"factor": (_NUMBER, False), "add": (_NUMBER, False)}),
+    "boost": (Boost, str, {"factor": (_AMOUNT, False), "add": (_AMOUNT, False)}),
     "quota": (Quota, str, {"most": (int, True)}),
-    "diversify": (Diversify, _NUMBER, {"pool": (int, False)}),
+    "diversify": (Diversify, _NUMBER, {"pool": (int, False), "by": (str, False)}),
 }
 _PATHS = {"allow", "deny", "allow_for", "deny_for", "not_shown"}
 

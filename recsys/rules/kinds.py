@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import pyarrow.compute as pc
 
@@ -102,21 +102,28 @@ class Boost:
 
     Attributes
     ----------
-    where : str or pyarrow.compute.Expression
-        A condition, as for :class:`Where`.
-    factor : float
-        Finite, more than 0. It scales the item's vector, so that a negative score moves away from
-        0 as well: a factor of 2 lifts what a user is predicted to like, and sinks the rest.
-    add : float
-        Finite; below 0 it sinks.
+    where : str, pyarrow.compute.Expression or None
+        A condition, as for :class:`Where`; None stands for every item.
+    factor : float or str
+        Finite, more than 0; or the name of a column of numbers that holds each item's own. It
+        scales the item's vector, so that a negative score moves away from 0 as well: a factor of
+        2 lifts what a user is predicted to like, and sinks the rest.
+    add : float or str
+        Finite, below 0 it sinks; or the name of a column of numbers.
 
-    Of several boosts on an item the factors are multiplied first, then what they add is added. A
-    model with an approximate index is searched exactly under boosts.
+    Where a column holds a null, the item's score is left as it is. Of several boosts on an item the
+    factors are multiplied first, then what they add is added. A model with an approximate index is
+    searched exactly under boosts.
+
+    Examples
+    --------
+    >>> Boost(None, add="margin")
+    Boost(where=None, factor=1.0, add='margin')
     """
 
-    where: str | pc.Expression
-    factor: float = 1.0
-    add: float = 0.0
+    where: str | pc.Expression | None
+    factor: float | str = 1.0
+    add: float | str = 0.0
 
 
 @dataclass(frozen=True)
@@ -126,8 +133,8 @@ class Quota:
     Attributes
     ----------
     column : str
-        An item counts for its value, in a column of lists for each of its values, and for none
-        where it has a null.
+        An item counts for its value, in a column of lists for each of its values (so too in the
+        text of the catalogue's genres, "Crime|Drama"), and for none where it has a null.
     most : int
         At least 1.
 
@@ -154,15 +161,19 @@ class Diversify:
     pool : int
         At least 1; where it is less than the items wanted, those many are taken instead. Where
         quotas use up the pool, the list goes on down the ranking by score.
+    by : {"factors", "content"}
+        Whose cosine: that of the item factors (who likes them), or of the items' sentence vectors
+        (what they are about; the model must be fitted with ``item_text``).
 
     Notes
     -----
     Carbonell & Goldstein 1998, "The use of MMR, diversity-based reranking for reordering
-    documents and producing summaries". The cosine is of the item factors.
+    documents and producing summaries".
     """
 
     weight: float
     pool: int = 100
+    by: Literal["factors", "content"] = "factors"
 
 
 Rule: TypeAlias = (

@@ -38,8 +38,8 @@ class Prepared:
     ----------
     count : int
         Number of rules.
-    n_items, factors : int
-        Items of the model, and the length of their vectors.
+    n_users, n_items, factors : int
+        Users and items of the model, and the length of their vectors.
     allow, deny : int64 ndarray or None
         Sorted item rows that every Allow and Where admits, and that some Deny names; None where
         there is no such rule.
@@ -65,6 +65,7 @@ class Prepared:
     """
 
     count: int = 0
+    n_users: int = 0
     n_items: int = 0
     factors: int = 0
     allow: Rows | None = None
@@ -140,6 +141,20 @@ class Prepared:
     def personal(self) -> bool:
         """Whether some rule is about single users."""
         return any(matrix is not None for matrix in (self.denied, self.shown, self.only))
+
+    def check_model(self, users: int, items: int) -> None:
+        """Refuse a model of another size than the rules were prepared for.
+
+        Raises
+        ------
+        InvalidInputError
+            It has not these numbers of users and items.
+        """
+        if (users, items) != (self.n_users, self.n_items):
+            raise InvalidInputError(
+                f"the rules were prepared for a model of {self.n_users:,} users and "
+                f"{self.n_items:,} items, this one has {users:,} and {items:,}; prepare them again"
+            )
 
     def check_visitors(self) -> None:
         """Refuse rules about single users, where there are none.
@@ -220,7 +235,7 @@ class Prepared:
         if self.minimum is not None:
             found.append(("minimum", np.array([self.minimum], "<f8")))
         if self.diversify is not None:
-            found.append(
-                ("diversify", np.array([self.diversify.weight, self.diversify.pool], "<f8"))
-            )
+            rule = self.diversify
+            numbers = np.array([rule.weight, rule.pool], "<f8")
+            found.append((f"diversify by {rule.by}", numbers))
         return found if self.quotas is None else found + self.quotas.contents()

@@ -76,9 +76,11 @@ def prepare(
         The file of a rule does not exist.
     InvalidInputError
         A rule that does not fit the model: ids of another type, nulls, a missing column, a
-        condition on the item table without one; or rules that contradict each other.
+        condition on the item table without one; rules that contradict each other; or rules
+        prepared for a model of another size.
     """
     if isinstance(rules, Prepared):
+        rules.check_model(len(recommender.users), len(recommender.items))
         return rules
     for name, value in (("unknown", unknown), ("contradictions", contradictions)):
         if value not in get_args(Policy):
@@ -87,6 +89,7 @@ def prepare(
     ledger = Ledger(unknown)
     sets = _item_sets(named, recommender, ledger)
     fields: dict[str, Any] = {"count": len(named), "n_items": len(recommender.items)}
+    fields["n_users"] = len(recommender.users)
     fields["factors"] = int(recommender.item_factors.shape[1])
     fields["allow"], fields["deny"] = _join(sets)
     made = Prepared(**fields)

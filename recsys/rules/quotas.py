@@ -8,12 +8,14 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 import scipy.sparse as sp
 
+from recsys.catalogue import single_values
 from recsys.errors import InvalidInputError
 
 Rows: TypeAlias = npt.NDArray[np.int64]
+
+_LARGE = 64
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,11 @@ class Quotas:
         return int(self.limits.nbytes) + sum(int(array.nbytes) for array in arrays)
 
     @property
+    def large(self) -> npt.NDArray[np.bool_]:
+        """Which values have more than one in `_LARGE` of all items: bool, shape (n_values,)."""
+        return np.asarray(np.diff(self.items.indptr) * _LARGE > self.items.shape[1])
+
+    @property
     def widest(self) -> int:
         """The most values of one item, at least 1."""
         return max(1, int(np.diff(self.values.indptr).max(initial=0)))
@@ -64,28 +71,28 @@ def join_quotas(parts: list[tuple[sp.csr_matrix, int]]) -> Quotas | None:
     return Quotas(values, items, np.concatenate(limits))
 
 
-def values_of(column: pa.ChunkedArray, name: str) -> sp.csr_matrix:
-    """Which item has which value of a column: int32 csr_matrix, shape (n_items, n_values)."""
-    values = column.combine_chunks()
-    owner = np.arange(len(values))
-    if pa.types.is_list(values.type) or pa.types.is_large_list(values.type):
-        owner = pc.list_parent_indices(values).to_numpy()
-        values = pc.list_flatten(values)
+def values_of(column: pa.ChunkedArray, name: str, separator: str | None = None) -> sp.csr_matrix:
+    """Which item has which value of a column: int32 csr_matrix, shape (n_items, n_values).
+
+    `name` is what the rule is called; `separator` as in :func:`recsys.catalogue.single_values`.
+    """
+    owner, values = single_values(column.combine_chunks(), separator)
     if pa.types.is_string_view(values.type):
         values = values.cast(pa.large_string())
+    if pa.types.is_dictionary(values.type):
+        values = values.cast(values.type.value_type)
     try:
-        coded = values if pa.types.is_dictionary(values.type) else values.dictionary_encode()
+        coded = values.dictionary_encode()
     except pa.ArrowException as error:
         raise InvalidInputError(
             f"{name}: the column is of type {values.type}, whose values cannot be told apart; "
             "use a column of text, numbers or lists of them"
         ) from error
-    known = np.asarray(coded.is_valid())
-    codes = coded.indices.filter(pa.array(known)).to_numpy()
-    pairs = np.unique(owner[known] * np.int64(len(coded.dictionary)) + codes)
-    where = (pairs // max(len(coded.dictionary), 1), pairs % max(len(coded.dictionary), 1))
+    distinct = np.int64(max(len(coded.dictionary), 1))
+    pairs = np.unique(owner * distinct + coded.indices.to_numpy())
     shape = (len(column), len(coded.dictionary))
-    return sp.csr_matrix((np.ones(pairs.size, np.int32), where), shape=shape)
+    ones = np.ones(pairs.size, np.int32)
+    return sp.csr_matrix((ones, (pairs // distinct, pairs % distinct)), shape=shape)
 
 
 class Slots:

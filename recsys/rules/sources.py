@@ -49,7 +49,7 @@ def name_of(rule: Any, place: int) -> str:
     source = next(iter(vars(rule).values()), None)
     if kind in ("Where", "Boost", "Quota") and isinstance(source, str):
         return f"{kind} {source!r}"
-    if isinstance(source, str | os.PathLike):
+    if kind not in ("MinimumScore", "Diversify") and isinstance(source, str | os.PathLike):
         return f"{kind} from {os.fspath(source)}"
     return f"{kind} (rule {place})"
 
