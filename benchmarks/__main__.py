@@ -24,6 +24,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
     "topn": (),
     "retrieval_recall": (),
     "batch_job": (),
+    "batch_kill": (),
     "quality_ml1m": (),
     "quality_gowalla": (),
     "conversations": (),

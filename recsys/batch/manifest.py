@@ -88,8 +88,10 @@ class Part:
             File(str(file["name"]), int(file["bytes"]), str(file["sha256"]))
             for file in value["files"]
         )
-        numbers = ("number", "first", "users", "rows", "short")
-        part = Part(*(int(value[name]) for name in numbers), files)
+        number, first, users, rows, short = (
+            int(value[name]) for name in ("number", "first", "users", "rows", "short")
+        )
+        part = Part(number, first, users, rows, short, files)
         if not files or files[0].name != part.name:
             raise ValueError(f"part {part.number} has no lists")
         return part
