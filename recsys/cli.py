@@ -288,13 +288,13 @@ def recommend(
 
     if replies and engine != "local":
         raise InvalidInputError(f"--replies needs --engine local, found {engine!r}")
-    signal.signal(signal.SIGTERM, _terminate)
     work = make_engine(engine, address=address, cpus=cpus)
     wanted = read_rules(rules) if rules is not None else []
     wanted += [Allow(allow)] if allow is not None else []
     wanted += [Deny(deny)] if deny is not None else []
     wanted += [Where(text) for text in where or ()]
     say = _events() if as_json else None
+    before = signal.signal(signal.SIGTERM, _terminate)
     try:
         recommender = Recommender.load(model)
         plan = plan_job(
@@ -324,6 +324,8 @@ def recommend(
         if say is not None:
             say("failed", {"error": type(error).__name__, "message": str(error)})
         raise
+    finally:  # whoever calls this in a process of its own keeps its signals
+        signal.signal(signal.SIGTERM, before)
     if say is not None:
         say("done", result.to_dict())
     else:

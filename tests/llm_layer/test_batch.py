@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +78,7 @@ def test_words_of_a_language_model_are_stored_where_they_hold(rec: Recommender) 
 def test_replies_on_the_command_line(
     rec: Recommender, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    handler = signal.getsignal(signal.SIGTERM)
     rec.save(tmp_path / "model")
     out = tmp_path / "lists"
     arguments = ["recommend", str(tmp_path / "model"), "--n", "3", "--out", str(out)]
@@ -87,3 +89,4 @@ def test_replies_on_the_command_line(
     assert "0 written now" in capsys.readouterr().out
     assert run([*arguments, "--replies", "--llm", "none", "--engine", "ray"]) == 2
     assert "--engine local" in capsys.readouterr().err
+    assert signal.getsignal(signal.SIGTERM) == handler  # the job's own is gone
