@@ -90,7 +90,9 @@ def allowed_by_all(
     rules: list[tuple[sp.csr_matrix, npt.NDArray[np.bool_]]], users: int, items: int
 ) -> tuple[sp.csr_matrix, npt.NDArray[np.bool_]]:
     """What every AllowFor that names a user allows, and which users are named at all."""
-    named = np.sum([who for _, who in rules], axis=0, dtype=np.int64)
+    named = np.zeros(users, np.int64)
+    for _, who in rules:
+        named += who
     every = np.concatenate([keys_of(matrix) for matrix, _ in rules])
     keys, count = np.unique(every, return_counts=True)
     return matrix_of(keys[count == named[keys // max(items, 1)]], users, items), named > 0
