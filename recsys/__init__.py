@@ -13,7 +13,18 @@ if TYPE_CHECKING:
     from recsys.als.distributed import DistributedALS
     from recsys.interactions import Interactions
     from recsys.recommender import Explanation, Recommender
-    from recsys.rules import Allow, Deny, Where
+    from recsys.rules import (
+        Allow,
+        AllowFor,
+        Boost,
+        Deny,
+        DenyFor,
+        Diversify,
+        MinimumScore,
+        NotShown,
+        Quota,
+        Where,
+    )
 
 _HOMES = {
     "AlternatingLeastSquares": "recsys.als",
@@ -23,16 +34,30 @@ _HOMES = {
     "Explanation": "recsys.recommender",
     "Interactions": "recsys.interactions",
     "Recommender": "recsys.recommender",
+    "AllowFor": "recsys.rules",
+    "Boost": "recsys.rules",
+    "DenyFor": "recsys.rules",
+    "Diversify": "recsys.rules",
+    "MinimumScore": "recsys.rules",
+    "NotShown": "recsys.rules",
+    "Quota": "recsys.rules",
     "Where": "recsys.rules",
 }
 
 __all__ = [
     "Allow",
+    "AllowFor",
     "AlternatingLeastSquares",
+    "Boost",
     "Deny",
+    "DenyFor",
     "DistributedALS",
+    "Diversify",
     "Explanation",
     "Interactions",
+    "MinimumScore",
+    "NotShown",
+    "Quota",
     "Recommender",
     "Where",
 ]

@@ -234,19 +234,23 @@ class Recommender:
             At most so many items for each, >= 1; fewer where fewer remain.
         exclude_seen : bool
             Leave out what a user has interacted with.
-        rules : sequence of Allow, Deny, Where
-            Applied inside the search.
+        rules : sequence of Rule, or Prepared
+            Of :mod:`recsys.rules`: allow and deny, for everyone or for single users, conditions,
+            boosts, quotas, diversity; applied inside the search. Rules that are used often are
+            made ready once by :func:`recsys.rules.prepare`.
 
         Returns
         -------
         pyarrow.Table
             user_id, item_id (types of the input), rank (int32, from 1), score (float32); users in
-            the order given, items best first.
+            the order given, items best first (under Diversify, in the order of the list).
 
         Raises
         ------
         UnknownIdError
-            A user or an item of a rule is unknown.
+            A user, or a user or an item of a rule, is unknown.
+        InvalidInputError
+            A rule does not fit the model.
         """
         lists = self.lists(self.users.rows(users), n, exclude_seen, rules)
         return lists.table.select(["user_id", "item_id", "rank", "score"])
@@ -326,8 +330,8 @@ class Recommender:
             At most so many for each, >= 1; the hits are min(n, n_items) wide.
         exclude : sequence of q lists of item ids, optional
             Items to leave out for each vector.
-        rules : sequence of Allow, Deny, Where
-            Applied to all.
+        rules : sequence of Rule, or Prepared
+            Applied to all; none may be about single users.
         """
         queries = np.atleast_2d(np.asarray(vectors, np.float32))
         excluded = None

@@ -253,8 +253,8 @@ def plan_job(
     store = open_store(out)
     check_output(store, manifest, resume)
     costs = user_bytes(recommender, selection.rows, n, exclude_seen)
-    costs += prepared.row_bytes(selection.rows)
-    fixed = fixed_bytes(recommender, n) + prepared.bytes
+    costs += prepared.row_bytes(selection.rows, n)
+    fixed = fixed_bytes(recommender, n) + prepared.bytes + prepared.work_bytes
     borders = cut_blocks(costs, limit - fixed, size)
     listed = min(n, len(recommender.items))
     return JobPlan(

@@ -125,9 +125,14 @@ def resolve(rules: Sequence[Rule], shelf: Shelf) -> tuple[Rows | None, Rows | No
     UnknownIdError
         A rule names an item that the model does not know.
     InvalidInputError
-        A Where without an item table, or whose expression does not fit it.
+        A Where without an item table, or whose expression does not fit it; a rule of another
+        kind, which is more than item rows.
     """
-    return _join(_item_sets(_named(rules), shelf, Ledger("stop")))
+    named = _named(rules)
+    for name, rule in named:
+        if not isinstance(rule, Allow | Deny | Where):
+            raise InvalidInputError(f"{name} does not come to item rows alone; use prepare")
+    return _join(_item_sets(named, shelf, Ledger("stop")))
 
 
 def _named(rules: Sequence[Rule]) -> list[tuple[str, Rule]]:

@@ -24,6 +24,7 @@ from recsys.rules import (
     choosing,
     picking,
     prepare,
+    resolve,
 )
 from recsys.rules.conditions import holds
 
@@ -204,6 +205,11 @@ def test_each_rule_shows_in_the_checksum(world: Recommender) -> None:
 def test_what_is_out_of_range_is_refused(world: Recommender, rule: Any, said: str) -> None:
     with pytest.raises(InvalidInputError, match=said):
         prepare([rule], world)
+
+
+def test_rules_that_are_more_than_item_rows_are_prepared(world: Recommender) -> None:
+    with pytest.raises(InvalidInputError, match=r"Quota 'genre' does not come to item rows alone"):
+        resolve([Quota("genre", 1)], world)
 
 
 def test_one_diversify_is_enough(world: Recommender) -> None:
