@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,6 +22,7 @@ from recsys.retrieval.base import (
     check_vectors,
 )
 from recsys.retrieval.files import load_vectors, save_vectors
+from recsys.retrieval.removal import Removable
 
 
 def top_n(
@@ -176,7 +178,7 @@ def _search(
     return hits
 
 
-class ExactIndex:
+class ExactIndex(Removable):
     """Exact search over item vectors, held as they are: nothing is built, nothing is copied.
 
     Parameters
@@ -204,7 +206,7 @@ class ExactIndex:
 
     @property
     def size(self) -> int:
-        """Number of item rows."""
+        """Number of item rows, removed ones included."""
         return len(self.vectors)
 
     @property
@@ -223,7 +225,36 @@ class ExactIndex:
         num_threads: int = 0,
     ) -> Hits:
         """Return the `n` best rows of each query, exactly: see :func:`top_n`."""
-        return _search(self.vectors, queries, n, exclude, allow, deny, num_threads)
+        denied = self._denied(deny)
+        return _search(self.vectors, queries, n, exclude, allow, denied, num_threads)
+
+    @property
+    def bytes(self) -> int:
+        """Memory of the vectors, mapped or not."""
+        return int(self.vectors.nbytes)
+
+    @property
+    def recall_(self) -> float:
+        """1.0: every row is looked at."""
+        return 1.0
+
+    def add(self, vectors: ArrayLike) -> NDArray[np.int64]:
+        """Append items: see :meth:`recsys.retrieval.Index.add`. The matrix is copied."""
+        more = check_vectors(vectors, "vectors", self.factors)
+        before = self.size
+        self.vectors = np.concatenate([self.vectors, more])
+        return np.arange(before, self.size)
+
+    def describe(self) -> dict[str, Any]:
+        """Return kind, sizes and recall, as JSON can hold them."""
+        return {
+            "index": self.kind,
+            "size": self.size,
+            "factors": self.factors,
+            "removed": len(self.removed),
+            "bytes": self.bytes,
+            "recall": self.recall_,
+        }
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the vectors as safetensors and a manifest into the folder `path`.
@@ -233,7 +264,7 @@ class ExactIndex:
         StorageError
             The disk refuses.
         """
-        save_vectors(Path(path), self.vectors, kind=self.kind)
+        save_vectors(Path(path), self.vectors, kind=self.kind, removed=self.removed)
 
     @staticmethod
     def load(path: str | os.PathLike[str], mmap: bool = True) -> ExactIndex:
@@ -255,5 +286,5 @@ class ExactIndex:
             It is damaged, of another kind, or newer than this version.
         """
         index = ExactIndex.__new__(ExactIndex)
-        index.vectors = load_vectors(Path(path), kind=ExactIndex.kind, mmap=mmap)
+        index.vectors, index._removed = load_vectors(Path(path), kind=ExactIndex.kind, mmap=mmap)
         return index

@@ -1,238 +1,30 @@
-"""FAISS indexes behind the interface of :class:`recsys.retrieval.Index`.
-
-FAISS is imported when the first index is made, not with this module.
-"""
+"""FAISS's exhaustive search and its graph behind the interface of the indexes."""
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import csr_matrix
 
-from recsys.errors import InvalidInputError, ModelFormatError, StorageError
-from recsys.retrieval.base import (
-    NO_ROW,
-    NO_SCORE,
-    Hits,
-    candidate_rows,
-    check_count,
-    check_exclude,
-    check_threads,
-    check_vectors,
-    empty_hits,
+from recsys.errors import InvalidInputError
+from recsys.retrieval.base import check_count, check_threads
+from recsys.retrieval.faiss_base import (
+    ApproximateIndex,
+    FaissIndex,
+    faiss_module,
+    faiss_threads,
+    in_memory,
+    read_faiss,
+    some_vectors,
 )
-from recsys.retrieval.exact import top_n
-from recsys.retrieval.files import open_index, save_index
-from recsys.storage import atomic_write
-
-_BLOCK_CELLS = 4_000_000  # entries of one block of over-fetched results
+from recsys.retrieval.files import read_removed
+from recsys.retrieval.tuning import Knob
 
 
-def _faiss() -> Any:
-    import faiss  # 0.1 s and an OpenMP runtime: only where it is used
-
-    return faiss
-
-
-@contextlib.contextmanager
-def _threads(faiss: Any, number: int) -> Iterator[None]:
-    """Let FAISS use `number` threads (0: as it stands) within the block only."""
-    if number == 0:
-        yield
-        return
-    before = faiss.omp_get_max_threads()
-    faiss.omp_set_num_threads(number)
-    try:
-        yield
-    finally:
-        faiss.omp_set_num_threads(before)
-
-
-class _FaissIndex:
-    """What the FAISS indexes share: searching with exclusions, files."""
-
-    kind = ""
-    _index: Any
-    _vectors: NDArray[np.float32]
-
-    @property
-    def size(self) -> int:
-        """Number of item rows."""
-        return len(self._vectors)
-
-    @property
-    def factors(self) -> int:
-        """Length of a vector."""
-        return int(self._vectors.shape[1])
-
-    @property
-    def vectors(self) -> NDArray[np.float32]:
-        """Item vectors as FAISS holds them: a view, shape (size, factors)."""
-        return self._vectors
-
-    def search(
-        self,
-        queries: ArrayLike,
-        n: int,
-        *,
-        exclude: csr_matrix | None = None,
-        allow: ArrayLike | None = None,
-        deny: ArrayLike | None = None,
-        num_threads: int = 0,
-    ) -> Hits:
-        """Return the `n` best rows of each query that the index finds.
-
-        `allow` and `deny` become a FAISS selector, applied while it searches. What is excluded
-        for one query alone is fetched on top and struck out; a query that comes up short of what
-        the catalogue holds is searched again exactly, so that the counts are always exact.
-
-        Parameters
-        ----------
-        queries : array-like, shape (q, factors)
-            Finite values, taken as float32.
-        n : int
-            Rows wanted for each query, at least 1.
-        exclude : csr_matrix, shape (q, size), optional
-            Its stored entries are never returned for their query.
-        allow, deny : array-like of int, optional
-            Only these rows; not these rows. `deny` wins.
-        num_threads : int
-            OpenMP threads of this search; 0 leaves FAISS its own number.
-
-        Returns
-        -------
-        Hits
-            Scores are true inner products.
-
-        Raises
-        ------
-        InvalidInputError
-            A parameter is of the wrong shape, out of range, or not finite.
-        """
-        n = check_count(n)
-        threads = check_threads(num_threads)
-        x = check_vectors(queries, "queries", self.factors)
-        excluded = check_exclude(exclude, len(x), self.size)
-        rows = candidate_rows(self.size, allow, deny)
-        allowed = self.size if rows is None else len(rows)
-        if len(x) == 0 or allowed == 0:
-            return empty_hits(len(x), n)
-        seen = np.zeros(len(x), dtype=np.int64) if excluded is None else np.diff(excluded.indptr)
-        with _threads(_faiss(), threads):
-            hits = self._search_allowed(x, n, excluded, seen, rows, allowed)
-        return self._finish_short(x, hits, excluded, rows, allowed, threads)
-
-    def _search_allowed(
-        self,
-        x: NDArray[np.float32],
-        n: int,
-        excluded: csr_matrix | None,
-        seen: NDArray[np.int64],
-        rows: NDArray[np.int32] | None,
-        allowed: int,
-    ) -> Hits:
-        hits = empty_hits(len(x), n)
-        selector = None if rows is None else _selector(self.size, rows)
-        # Queries that have seen about as many items are fetched together, so that one heavy user
-        # does not make the fetch large for all.
-        levels = np.ceil(np.log2(np.maximum(seen, 1))).astype(np.int64) + (seen > 0)
-        for level in np.unique(levels):
-            fetch = min(n + (0 if level == 0 else 1 << int(level - 1)), allowed)
-            members = np.flatnonzero(levels == level)
-            step = max(1, _BLOCK_CELLS // fetch)
-            for start in range(0, len(members), step):
-                block = members[start : start + step]
-                scores, ids = self._fetch(x[block], fetch, selector, allowed)
-                if excluded is not None:
-                    ids[_stored(excluded, block, ids)] = NO_ROW
-                _keep_best(hits, block, scores, ids)
-        return hits
-
-    def _fetch(
-        self, x: NDArray[np.float32], fetch: int, selector: Any, allowed: int
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        scores, ids = self._index.search(
-            x, fetch, params=self._parameters(fetch, selector, allowed)
-        )
-        return scores, ids
-
-    def _parameters(self, fetch: int, selector: Any, allowed: int) -> Any:
-        return None if selector is None else _faiss().SearchParameters(sel=selector)
-
-    def _finish_short(
-        self,
-        x: NDArray[np.float32],
-        hits: Hits,
-        excluded: csr_matrix | None,
-        rows: NDArray[np.int32] | None,
-        allowed: int,
-        threads: int,
-    ) -> Hits:
-        n = hits.ids.shape[1]
-        short = np.flatnonzero(hits.counts < min(n, allowed))
-        if len(short) == 0:
-            return hits
-        exact = top_n(
-            x[short],
-            self._vectors,
-            n,
-            exclude=None if excluded is None else excluded[short],
-            allow=rows,
-            num_threads=threads,
-        )
-        # Most are short because nothing is left for them; those keep what FAISS found.
-        more = exact.counts > hits.counts[short]
-        hits.ids[short[more]] = exact.ids[more]
-        hits.scores[short[more]] = exact.scores[more]
-        hits.counts[short[more]] = exact.counts[more]
-        return hits
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write FAISS's own format and a manifest with its checksum into the folder `path`.
-
-        Raises
-        ------
-        StorageError
-            The disk refuses.
-        """
-        header = {
-            "index": self.kind,
-            "size": self.size,
-            "factors": self.factors,
-            "faiss": _faiss().__version__,
-            **self._settings(),
-        }
-        save_index(Path(path), "index", ".faiss", header, self._write)
-
-    def _settings(self) -> dict[str, Any]:
-        return {}
-
-    def _write(self, path: Path) -> None:
-        with atomic_write(path) as temporary:
-            try:
-                _faiss().write_index(self._index, os.fspath(temporary))
-            except RuntimeError as error:
-                reason = str(error).splitlines()[0]
-                raise StorageError(
-                    f"cannot write {path}: FAISS answered: {reason}; check that the disk has room"
-                ) from error
-
-    def _attach(self, index: Any) -> None:
-        """Take `index`, and a view of the vectors in its storage."""
-        faiss = _faiss()
-        storage = index if self.kind == "flat" else faiss.downcast_index(index.storage)
-        size, factors = int(index.ntotal), int(index.d)
-        self._index = index
-        self._vectors = faiss.rev_swig_ptr(storage.get_xb(), size * factors).reshape(size, factors)
-
-
-class FaissFlatIndex(_FaissIndex):
+class FaissFlatIndex(FaissIndex):
     """FAISS's exhaustive inner product search (``IndexFlatIP``).
 
     Parameters
@@ -254,8 +46,8 @@ class FaissFlatIndex(_FaissIndex):
     kind = "flat"
 
     def __init__(self, factors: ArrayLike) -> None:
-        vectors = _some_vectors(factors)
-        index = _faiss().IndexFlatIP(vectors.shape[1])
+        vectors = some_vectors(factors)
+        index = faiss_module().IndexFlatIP(vectors.shape[1])
         index.add(vectors)
         self._attach(index)
 
@@ -263,12 +55,28 @@ class FaissFlatIndex(_FaissIndex):
     def load(path: str | os.PathLike[str], mmap: bool = True) -> FaissFlatIndex:
         """Open a saved index; see :meth:`recsys.retrieval.ExactIndex.load`."""
         loaded = FaissFlatIndex.__new__(FaissFlatIndex)
-        index, _ = _read(Path(path), FaissFlatIndex.kind, "IndexFlatIP", mmap)
+        index, manifest = read_faiss(Path(path), FaissFlatIndex.kind, "IndexFlatIP", mmap)
         loaded._attach(index)
+        loaded._removed = read_removed(Path(path), manifest)
         return loaded
 
+    @property
+    def bytes(self) -> int:
+        """Memory of the vectors, mapped or not."""
+        return int(self._vectors.nbytes)
 
-class FaissHnswIndex(_FaissIndex):
+    @property
+    def recall_(self) -> float:
+        """1.0: every row is looked at."""
+        return 1.0
+
+    def _append(self, more: NDArray[np.float32]) -> None:
+        index = in_memory(self._index)
+        index.add(more)
+        self._attach(index)
+
+
+class FaissHnswIndex(ApproximateIndex):
     """A navigable graph over the items (FAISS HNSW), for large catalogues and few queries.
 
     Parameters
@@ -305,10 +113,6 @@ class FaissHnswIndex(_FaissIndex):
 
     kind = "hnsw"
 
-    #: With a filter that leaves fewer rows than this, or a smaller share, exact search is faster.
-    exact_below_rows = 20_000
-    exact_below_share = 0.1
-
     def __init__(
         self,
         factors: ArrayLike,
@@ -322,113 +126,54 @@ class FaissHnswIndex(_FaissIndex):
             raise InvalidInputError(f"links is {links}, expected at least 4")
         check_count(ef_construction, "ef_construction")
         self.ef_search = check_count(ef_search, "ef_search")
-        vectors = _some_vectors(factors)
-        faiss = _faiss()
+        vectors = some_vectors(factors)
+        faiss = faiss_module()
         index = faiss.IndexHNSWFlat(vectors.shape[1], int(links), faiss.METRIC_INNER_PRODUCT)
         index.hnsw.efConstruction = int(ef_construction)
-        norms = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
-        scale = np.sqrt(np.where(norms > 0, norms, 1.0)).astype(np.float32)
-        with _threads(faiss, check_threads(num_threads)):
-            index.add(vectors / scale[:, None])
+        with faiss_threads(faiss, check_threads(num_threads)):
+            index.add(_linked_form(vectors))
         self._attach(index)
         self._vectors[:] = vectors
 
-    def _search_allowed(
-        self,
-        x: NDArray[np.float32],
-        n: int,
-        excluded: csr_matrix | None,
-        seen: NDArray[np.int64],
-        rows: NDArray[np.int32] | None,
-        allowed: int,
-    ) -> Hits:
-        filtered = rows is not None and (
-            allowed < self.exact_below_rows or allowed < self.exact_below_share * self.size
-        )
-        if filtered or n * 4 > allowed:
-            return empty_hits(len(x), n)  # all are short: the exact search takes them
-        return super()._search_allowed(x, n, excluded, seen, rows, allowed)
+    def knobs(self) -> tuple[Knob, ...]:
+        """``ef_search``, the breadth of a search."""
+        return (Knob("ef_search", 8, 4096),)
+
+    @property
+    def bytes(self) -> int:
+        """Memory of vectors and links, mapped or not."""
+        return int(self._vectors.nbytes) + 4 * int(self._index.hnsw.neighbors.size())
+
+    def _append(self, more: NDArray[np.float32]) -> None:
+        # The copy is what grows: an interrupt leaves this index as it was.
+        index = in_memory(self._index)
+        grown = FaissHnswIndex.__new__(FaissHnswIndex)
+        grown._attach(index)
+        vectors = np.concatenate([self._vectors, more])
+        grown._vectors[:] = _linked_form(self._vectors)
+        index.add(_linked_form(more))
+        grown._attach(index)
+        grown._vectors[:] = vectors
+        self._index, self._vectors = grown._index, grown._vectors
 
     def _parameters(self, fetch: int, selector: Any, allowed: int) -> Any:
         # The breadth counts nodes visited, allowed or not.
         breadth = int(max(self.ef_search, fetch) * self.size / allowed)
-        return _faiss().SearchParametersHNSW(efSearch=breadth, sel=selector)
-
-    def _settings(self) -> dict[str, Any]:
-        return {"ef_search": self.ef_search}
+        return faiss_module().SearchParametersHNSW(efSearch=breadth, sel=selector)
 
     @staticmethod
     def load(path: str | os.PathLike[str], mmap: bool = True) -> FaissHnswIndex:
         """Open a saved index; see :meth:`recsys.retrieval.ExactIndex.load`."""
         loaded = FaissHnswIndex.__new__(FaissHnswIndex)
-        index, manifest = _read(Path(path), FaissHnswIndex.kind, "IndexHNSWFlat", mmap)
-        loaded.ef_search = check_count(manifest.get("ef_search", 256), "ef_search")
+        index, manifest = read_faiss(Path(path), FaissHnswIndex.kind, "IndexHNSWFlat", mmap)
+        loaded.ef_search = 256
         loaded._attach(index)
+        loaded._restore(manifest, Path(path))
         return loaded
 
 
-def _some_vectors(factors: ArrayLike) -> NDArray[np.float32]:
-    vectors = check_vectors(factors, "item factors")
-    if len(vectors) == 0:
-        raise InvalidInputError(
-            "item factors have no rows, and FAISS cannot index nothing; use ExactIndex"
-        )
-    return vectors
-
-
-def _read(folder: Path, kind: str, type_name: str, mmap: bool) -> tuple[Any, dict[str, Any]]:
-    faiss = _faiss()
-    manifest, path = open_index(folder, kind)
-    try:
-        index = faiss.read_index(os.fspath(path), faiss.IO_FLAG_MMAP_IFC if mmap else 0)
-    except RuntimeError as error:
-        reason = str(error).splitlines()[0]
-        raise ModelFormatError(
-            f"{path} cannot be read ({reason}); build the index again"
-        ) from error
-    found = (type(index).__name__, int(index.ntotal), int(index.d), int(index.metric_type))
-    expected = (
-        type_name, manifest.get("size"), manifest.get("factors"), faiss.METRIC_INNER_PRODUCT,
-    )  # fmt: skip
-    if found != expected:
-        raise ModelFormatError(
-            f"{path} holds {found}, its manifest says {expected}; build the index again"
-        )
-    return index, manifest
-
-
-def _selector(size: int, rows: NDArray[np.int32]) -> Any:
-    mask = np.zeros(size, dtype=np.bool_)
-    mask[rows] = True
-    return _faiss().IDSelectorBitmap(np.packbits(mask, bitorder="little"))
-
-
-def _stored(
-    excluded: csr_matrix, queries: NDArray[np.int64], ids: NDArray[np.int64]
-) -> NDArray[np.bool_]:
-    """Tell which of `ids` (line j: row ``queries[j]`` of `excluded`) are stored entries."""
-    block = excluded[queries]
-    width = excluded.shape[1]
-    lines = np.repeat(np.arange(len(queries), dtype=np.int64), np.diff(block.indptr))
-    stored = lines * width + block.indices  # ascending, as the matrix's indices are
-    if len(stored) == 0:
-        return np.zeros(ids.shape, dtype=np.bool_)
-    # A line without a hit holds -1: it must not turn into the last item of the line before.
-    wanted = np.arange(len(queries), dtype=np.int64)[:, None] * width + ids
-    at = np.minimum(np.searchsorted(stored, wanted), len(stored) - 1)
-    found: NDArray[np.bool_] = (stored[at] == wanted) & (ids != NO_ROW)
-    return found
-
-
-def _keep_best(
-    hits: Hits, queries: NDArray[np.int64], scores: NDArray[np.float32], ids: NDArray[np.int64]
-) -> None:
-    """Write the best of what was fetched into the lines `queries` of `hits`."""
-    width = min(hits.ids.shape[1], ids.shape[1])
-    scores = np.where((ids != NO_ROW) & (scores > NO_SCORE), scores, np.float32(NO_SCORE))
-    ids = np.where(scores > NO_SCORE, ids, NO_ROW)
-    order = np.lexsort((ids, -scores), axis=-1)[:, :width]
-    best = np.take_along_axis(ids, order, axis=1)
-    hits.ids[queries, :width] = best
-    hits.scores[queries, :width] = np.take_along_axis(scores, order, axis=1)
-    hits.counts[queries] = (best != NO_ROW).sum(axis=1)
+def _linked_form(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the vectors that the graph is linked by."""
+    norms = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
+    scale = np.sqrt(np.where(norms > 0, norms, 1.0)).astype(np.float32)
+    return vectors / scale[:, None]

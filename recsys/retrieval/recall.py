@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from recsys.errors import InvalidInputError
-from recsys.retrieval.base import Index
+from recsys.retrieval.base import Hits, Index
 
 
 def recall_against_exact(index: Index, exact: Index, queries: ArrayLike, n: int) -> float:
@@ -50,13 +50,29 @@ def recall_against_exact(index: Index, exact: Index, queries: ArrayLike, n: int)
     total = int(truth.counts.sum())
     if total == 0:
         raise InvalidInputError("recall needs at least one query and one item, found none")
-    hit = 0
-    for query in range(len(truth)):
+    return int(found_per_query(truth, found).sum()) / total
+
+
+def found_per_query(truth: Hits, found: Hits) -> NDArray[np.int64]:
+    """How many entries of each line of `truth` the same line of `found` holds.
+
+    Parameters
+    ----------
+    truth, found : Hits
+        Exact and found answers to the same queries.
+
+    Returns
+    -------
+    ndarray of int64, shape (q,)
+        Ties at the end count as in :func:`recall_against_exact`.
+    """
+    hit = np.zeros(len(truth), dtype=np.int64)
+    for query in np.flatnonzero(truth.counts):
         last = int(truth.counts[query]) - 1
         true = truth.ids[query, : last + 1]
         got = found.ids[query, : found.counts[query]]
         floor = truth.scores[query, last]
         # Two implementations may differ in the last bits of a score.
         tied = np.isclose(found.scores[query, : len(got)], floor, rtol=1e-6, atol=0.0)
-        hit += min(len(true), int((np.isin(got, true) | tied).sum()))
-    return hit / total
+        hit[query] = min(len(true), int((np.isin(got, true) | tied).sum()))
+    return hit

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from recsys.retrieval import (
     ExactIndex,
     FaissFlatIndex,
     FaissHnswIndex,
+    FaissIvfIndex,
+    FaissIvfPqIndex,
     Index,
     load_index,
     make_index,
@@ -41,6 +44,8 @@ INDEXES = {
     "exact": Declared(ExactIndex, 1.0, orders_ties=True),
     "flat": Declared(FaissFlatIndex, 1.0, orders_ties=False),
     "hnsw": Declared(FaissHnswIndex, 0.95, orders_ties=False),
+    "ivf": Declared(FaissIvfIndex, 0.95, orders_ties=False),
+    "ivfpq": Declared(FaissIvfPqIndex, 0.9, orders_ties=False),
 }
 
 
@@ -194,7 +199,8 @@ def test_saved_and_loaded(
 ) -> None:
     index.save(tmp_path / "index")
     index.save(tmp_path / "index")  # over itself
-    assert len(list((tmp_path / "index").iterdir())) == 2
+    files = 3 if index.kind in ("ivf", "ivfpq") else 2  # none of the first save is left
+    assert len(list((tmp_path / "index").iterdir())) == files
     for loaded in (
         declared.make.load(tmp_path / "index", mmap=mmap),
         load_index(tmp_path / "index", mmap=mmap),
@@ -235,11 +241,15 @@ def damage_newer(data: Path) -> None:
 )
 def test_damage_is_refused(index: Index, tmp_path: Path, damage: Any) -> None:
     index.save(tmp_path)
-    (data,) = (file for file in tmp_path.iterdir() if file.name != "manifest.json")
-    damage(data)
-    with pytest.raises(ModelFormatError) as raised:
-        load_index(tmp_path)
-    assert "\n" not in str(raised.value)
+    names = [file.name for file in tmp_path.iterdir() if file.name != "manifest.json"]
+    for name in names:
+        hurt = tmp_path / "hurt"
+        shutil.copytree(tmp_path, hurt)
+        damage(hurt / name)
+        with pytest.raises(ModelFormatError) as raised:
+            load_index(hurt)
+        assert "\n" not in str(raised.value)
+        shutil.rmtree(hurt)
 
 
 def test_another_kind_is_refused(declared: Declared, index: Index, tmp_path: Path) -> None:
@@ -256,7 +266,9 @@ def test_factory() -> None:
     for kind, declared in INDEXES.items():
         assert type(make_index(vectors, kind)) is declared.make  # type: ignore[arg-type]
     assert isinstance(make_index(vectors), ExactIndex)
-    with pytest.raises(InvalidInputError, match="expected one of auto, exact, flat, hnsw"):
+    with pytest.raises(
+        InvalidInputError, match="expected one of auto, exact, flat, hnsw, ivf, ivfpq"
+    ):
         make_index(vectors, "annoy")  # type: ignore[arg-type]
 
 
