@@ -34,7 +34,8 @@ from recsys.retrieval.removal import Removable
 from recsys.retrieval.tuning import Knob, Tuned, tuned_from
 from recsys.storage import atomic_write
 
-_BLOCK_CELLS = 4_000_000  # entries of one block of over-fetched results
+#: Entries of one block of over-fetched results.
+BLOCK_CELLS = 4_000_000
 
 
 def faiss_module() -> Any:
@@ -159,7 +160,7 @@ class FaissIndex(Removable):
         for level in np.unique(levels):
             fetch = min(n + (0 if level == 0 else 1 << int(level - 1)), allowed)
             members = np.flatnonzero(levels == level)
-            step = max(1, _BLOCK_CELLS // fetch)
+            step = max(1, BLOCK_CELLS // fetch)
             for start in range(0, len(members), step):
                 block = members[start : start + step]
                 scores, ids = self._fetch(x[block], fetch, selector, allowed)

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from recsys.errors import InvalidInputError, ModelFormatError
 from recsys.retrieval.base import NO_ROW, NO_SCORE, check_count, check_threads
 from recsys.retrieval.faiss_base import (
+    BLOCK_CELLS,
     ApproximateIndex,
     faiss_module,
     faiss_threads,
@@ -306,7 +307,18 @@ class FaissIvfPqIndex(FaissIvfIndex):
         return (*super().knobs(), Knob("depth", 1, 64))
 
     def _probe(self, x: Floats, fetch: int, selector: Any, probes: int) -> tuple[Floats, Ints]:
-        _, ids = super()._probe(x, min(fetch * self.depth, self.size), selector, probes)
+        wide = min(fetch * self.depth, self.size)
+        scores = np.empty((len(x), fetch), dtype=np.float32)
+        ids = np.empty((len(x), fetch), dtype=np.int64)
+        step = max(1, BLOCK_CELLS // wide)
+        for start in range(0, len(x), step):
+            block = slice(start, start + step)
+            _, found = super()._probe(x[block], wide, selector, probes)
+            scores[block], ids[block] = self._rescored(x[block], found, fetch)
+        return scores, ids
+
+    def _rescored(self, x: Floats, ids: Ints, fetch: int) -> tuple[Floats, Ints]:
+        """Return the `fetch` best of `ids` by exact scores; a missing one stands last."""
         faiss = faiss_module()
         scores = np.empty(ids.shape, dtype=np.float32)
         faiss.fvec_inner_products_by_idx(
@@ -318,7 +330,6 @@ class FaissIvfPqIndex(FaissIvfIndex):
             best = np.argpartition(-scores, fetch - 1, axis=1)[:, :fetch]
             scores = np.take_along_axis(scores, best, axis=1)
             ids = np.take_along_axis(ids, best, axis=1)
-            # Shortness is read off the last place.
             last = np.argmin(scores, axis=1)[:, None]
             _swap_last(scores, last)
             _swap_last(ids, last)
