@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from recsys.errors import InvalidInputError, ModelFormatError
 from recsys.retrieval.base import Index, check_count, check_vectors
 from recsys.retrieval.exact import ExactIndex
-from recsys.retrieval.faiss_base import ApproximateIndex
+from recsys.retrieval.faiss_base import some_vectors
 from recsys.retrieval.faiss_index import FaissFlatIndex, FaissHnswIndex
 from recsys.retrieval.faiss_ivf import FaissIvfIndex, FaissIvfPqIndex
 from recsys.retrieval.files import open_index
@@ -102,34 +102,25 @@ def make_index(
     limit = EXACT_UP_TO
     if batch is not None and check_count(batch, "batch") < LARGE_BATCH:
         limit = EXACT_UP_TO_SINGLE
-    vectors = check_vectors(factors, "item factors")
-    sample = None if queries is None else check_vectors(queries, "queries", vectors.shape[1])
-    if kind == "auto":
-        return _auto(vectors, recall, sample, n, limit, num_threads)
     if kind == "exact":
-        return ExactIndex(vectors)
+        return ExactIndex(factors)
     if kind == "flat":
-        return FaissFlatIndex(vectors)
-    index: ApproximateIndex = _APPROXIMATE[kind](vectors, num_threads=num_threads)
+        return FaissFlatIndex(factors)
+    few = queries is None or np.shape(queries)[0] < LEAST_SAMPLE
+    if kind == "auto" and (few or recall == 1 or np.shape(factors)[0] <= limit):
+        return ExactIndex(factors)
+    vectors = some_vectors(factors)
+    sample = None if queries is None else check_vectors(queries, "queries", vectors.shape[1])
+    index = _APPROXIMATE["ivf" if kind == "auto" else kind](vectors, num_threads=num_threads)
     if sample is not None:
-        tune(index, sample, n=n, recall=recall, num_threads=num_threads)
+        tuned = tune(index, sample, n=n, recall=recall, num_threads=num_threads)
+        if kind == "auto" and not (tuned.reached and _worth_it(index)):
+            return ExactIndex(vectors)
     return index
 
 
-def _auto(
-    vectors: np.ndarray[tuple[int, ...], np.dtype[np.float32]],
-    recall: float,
-    sample: ArrayLike | None,
-    n: int,
-    limit: int,
-    num_threads: int,
-) -> Index:
-    if len(vectors) <= limit or recall == 1 or sample is None or np.shape(sample)[0] < LEAST_SAMPLE:
-        return ExactIndex(vectors)
-    index = FaissIvfIndex(vectors, num_threads=num_threads)
-    tuned = tune(index, sample, n=n, recall=recall, num_threads=num_threads)
-    worth = index.nprobe <= _WORTH_PROBING * index.lists
-    return index if tuned.reached and worth else ExactIndex(vectors)
+def _worth_it(index: FaissHnswIndex | FaissIvfIndex) -> bool:
+    return isinstance(index, FaissIvfIndex) and index.nprobe <= _WORTH_PROBING * index.lists
 
 
 def load_index(path: str | os.PathLike[str], mmap: bool = True) -> Index:

@@ -168,7 +168,10 @@ class FaissIvfIndex(ApproximateIndex):
         return (Knob("nprobe", 1, self._lists),)
 
     def _fetch(self, x: Floats, fetch: int, selector: Any, allowed: int) -> tuple[Floats, Ints]:
-        probes = self._probes(x, fetch, allowed)
+        # A shorter list is cut from one of the length that the probing was tuned for.
+        usual = _USUAL if self.tuned is None else self.tuned.n
+        fetch = min(max(fetch, usual), allowed)
+        probes = self._probes(x, fetch / usual, allowed)
         scores, ids = self._probe(x, fetch, selector, probes)
         short = np.flatnonzero(ids[:, -1] == NO_ROW)
         if len(short) and probes < self._lists:  # small lists: farther, before the exact search
@@ -176,10 +179,9 @@ class FaissIvfIndex(ApproximateIndex):
             scores[short], ids[short] = self._probe(x[short], fetch, selector, farther)
         return scores, ids
 
-    def _probes(self, x: Floats, fetch: int, allowed: int) -> int:
+    def _probes(self, x: Floats, longer: float, allowed: int) -> int:
         """Lists to look into: longer answers, and filters, take more items in proportion."""
-        usual = _USUAL if self.tuned is None else self.tuned.n
-        more = max(1.0, fetch / usual) * self.size / allowed
+        more = max(1.0, longer) * self.size / allowed
         if more == 1.0:
             return min(self.nprobe, self._lists)
         _, lists = self._promise(x[:_LOOKED_AT], self._lists)
