@@ -136,6 +136,8 @@ def tune(
     choosing = _Judge(index, chosen[:half], n, num_threads)
     held_out = _Judge(index, chosen[half:], n, num_threads)
     knobs = index.knobs()
+    for knob in knobs[1:]:  # what is chosen later must not bind before
+        setattr(index, knob.name, knob.high)
     for place, knob in enumerate(knobs, 1):
         # The first of several knobs leaves to the others a part of what may be lost.
         target = 1 - (1 - wanted) * place / len(knobs)
