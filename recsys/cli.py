@@ -101,7 +101,7 @@ def fit(
     regularization_exponent: Exponent = 0.0,
     iterations: Iterations = 15,
     solver: Solver = "cg",
-    index: Annotated[str, typer.Option(help="auto, exact, flat or hnsw.")] = "auto",
+    index: Annotated[str, typer.Option(help="auto, exact, flat, hnsw, ivf or ivfpq.")] = "auto",
     seed: Seed = 0,
     threads: Threads = 0,
     checkpoint: Annotated[

@@ -23,8 +23,9 @@ from recsys.foldin import FoldIn, UserSystem
 from recsys.ids import IdMap, Ids
 from recsys.interactions import Interactions
 from recsys.lists import Lists, listed, make_lists
-from recsys.retrieval import ExactIndex, Hits, Index, make_index
+from recsys.retrieval import ExactIndex, Hits, Index, IndexKind, make_index
 from recsys.retrieval.base import check_count
+from recsys.retrieval.tuning import LEAST_SAMPLE, SAMPLE, check_recall
 from recsys.rules import Prepared, Rule, prepare
 from recsys.rules.picking import pick
 from recsys.rules.searching import Block
@@ -32,7 +33,6 @@ from recsys.rules.shortage import reasons
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 Rows: TypeAlias = npt.NDArray[np.int64]
-IndexKind: TypeAlias = Literal["auto", "exact", "flat", "hnsw"]
 
 
 @dataclass(frozen=True)
@@ -90,6 +90,7 @@ class Recommender:
         items: IdMap,
         cold_factors: Floats,
         index: Index | IndexKind = "auto",
+        recall: float = 0.99,
         catalogue: Catalogue | None = None,
         content: Content | None = None,
         fingerprint: str = "",
@@ -108,7 +109,11 @@ class Recommender:
         self.item_factors = (
             np.concatenate([learned, cold_factors]) if len(cold_factors) else learned
         )
-        self.index = make_index(self.item_factors, index) if isinstance(index, str) else index
+        self.index = (
+            make_index(self.item_factors, index, recall=recall, queries=_sample(model))
+            if isinstance(index, str)
+            else index
+        )
 
     @property
     def users(self) -> IdMap:
@@ -133,6 +138,7 @@ class Recommender:
         roles: dict[str, str] | None = None,
         model: AlternatingLeastSquares | None = None,
         index: IndexKind = "auto",
+        recall: float = 0.99,
         encoder: ContentEncoder | None = None,
         show_progress: bool = False,
         checkpoint: str | os.PathLike[str] | None = None,
@@ -160,8 +166,11 @@ class Recommender:
             Which columns play title, year, genres, where their names do not tell.
         model : AlternatingLeastSquares, optional
             With the settings to use; the default settings otherwise. It is fitted in place.
-        index : {"auto", "exact", "flat", "hnsw"}
-            Where the search runs.
+        index : {"auto", "exact", "flat", "hnsw", "ivf", "ivfpq"}
+            Where the search runs: see :func:`recsys.retrieval.make_index`.
+        recall : float
+            Share of the exact lists wanted of an approximate index, in (0, 1]. It is tuned on a
+            sample of the users; ``index.recall_`` tells what was measured.
         encoder : ContentEncoder, optional
             Sentence vectors; the packaged MiniLM otherwise.
         show_progress : bool
@@ -183,6 +192,7 @@ class Recommender:
             raise InvalidInputError(
                 f"index kind is {index!r}, expected one of {', '.join(get_args(IndexKind))}"
             )
+        check_recall(recall)
         model = model if model is not None else AlternatingLeastSquares()
         _check_model(model)  # before it is trained
         catalogue = None
@@ -213,6 +223,7 @@ class Recommender:
             items=everything,
             cold_factors=cold,
             index=index,
+            recall=recall,
             catalogue=catalogue,
             content=content,
         )
@@ -547,6 +558,15 @@ class Recommender:
             }
         )
         return Explanation(user, item, float(shares.sum()), listed)
+
+
+def _sample(model: AlternatingLeastSquares) -> Floats | None:
+    """Some users' factors to tune an approximate index with, None where there are too few."""
+    users = np.asarray(model.user_factors)
+    if len(users) < LEAST_SAMPLE:
+        return None
+    chosen = np.random.default_rng(0).choice(len(users), min(SAMPLE, len(users)), replace=False)
+    return np.asarray(users[np.sort(chosen)], np.float32)
 
 
 def _check_model(model: AlternatingLeastSquares) -> None:

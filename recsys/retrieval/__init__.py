@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from recsys.retrieval.base import NO_ROW, NO_SCORE, Hits, Index
 from recsys.retrieval.exact import ExactIndex, simd_in_use, simd_variants, top_n, workspace_bytes
-from recsys.retrieval.factory import EXACT_UP_TO, IndexKind, load_index, make_index
+from recsys.retrieval.factory import (
+    EXACT_UP_TO,
+    EXACT_UP_TO_SINGLE,
+    IndexKind,
+    load_index,
+    make_index,
+)
 from recsys.retrieval.faiss_index import FaissFlatIndex, FaissHnswIndex
 from recsys.retrieval.faiss_ivf import FaissIvfIndex, FaissIvfPqIndex
 from recsys.retrieval.recall import recall_against_exact
 from recsys.retrieval.reference import top_n_reference
+from recsys.retrieval.tuning import Tuned, tune
 
 __all__ = [
     "EXACT_UP_TO",
+    "EXACT_UP_TO_SINGLE",
     "NO_ROW",
     "NO_SCORE",
     "ExactIndex",
@@ -22,6 +30,7 @@ __all__ = [
     "Hits",
     "Index",
     "IndexKind",
+    "Tuned",
     "load_index",
     "make_index",
     "recall_against_exact",
@@ -29,5 +38,6 @@ __all__ = [
     "simd_variants",
     "top_n",
     "top_n_reference",
+    "tune",
     "workspace_bytes",
 ]

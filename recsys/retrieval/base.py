@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -41,14 +41,17 @@ class Hits:
 
 @runtime_checkable
 class Index(Protocol):
-    """Maximum inner product search over a fixed matrix of item vectors.
+    """Maximum inner product search over a matrix of item vectors.
+
+    A row is the position of an item in that matrix, and stays it: added items come after the last
+    one, removed ones keep their numbers and are never returned.
 
     Attributes
     ----------
     kind : str
-        ``"exact"``, ``"flat"`` or ``"hnsw"``.
+        ``"exact"``, ``"flat"``, ``"hnsw"``, ``"ivf"`` or ``"ivfpq"``.
     size : int
-        Number of item rows.
+        Number of item rows, removed ones included.
     factors : int
         Length of a vector.
     """
@@ -57,7 +60,7 @@ class Index(Protocol):
 
     @property
     def size(self) -> int:
-        """Return the number of item rows."""
+        """Return the number of item rows, removed ones included."""
         ...
 
     @property
@@ -105,8 +108,61 @@ class Index(Protocol):
         """
         ...
 
+    @property
+    def removed(self) -> NDArray[np.int64]:
+        """Return the removed rows, ascending."""
+        ...
+
+    @property
+    def bytes(self) -> int:
+        """Return the memory that vectors and index take, mapped or not."""
+        ...
+
+    @property
+    def recall_(self) -> float | None:
+        """Return the share of the exact answer that is found.
+
+        1.0 where the search is exhaustive, else the figure measured when the index was tuned, or
+        None where nobody measured it.
+        """
+        ...
+
+    def add(self, vectors: ArrayLike) -> NDArray[np.int64]:
+        """Append items without building anew.
+
+        Parameters
+        ----------
+        vectors : array-like, shape (k, factors)
+            Finite values.
+
+        Returns
+        -------
+        ndarray of int64, shape (k,)
+            The rows that they got: ``size .. size + k - 1`` of before.
+
+        Raises
+        ------
+        InvalidInputError
+            Not a matrix of finite numbers of that width; nothing is added then.
+        """
+        ...
+
+    def remove(self, rows: ArrayLike) -> None:
+        """Leave `rows` out of every search from now on; their numbers stay taken.
+
+        Raises
+        ------
+        InvalidInputError
+            Not whole numbers within ``[0, size)``; nothing is removed then.
+        """
+        ...
+
+    def describe(self) -> dict[str, Any]:
+        """Return kind, sizes, settings and measured recall, as JSON can hold them."""
+        ...
+
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the index into the folder `path`."""
+        """Write the index into the folder `path`, removed rows included."""
         ...
 
 
@@ -232,13 +288,14 @@ def candidate_rows(
         keep = np.ones(size, dtype=np.bool_)
     else:
         keep = np.zeros(size, dtype=np.bool_)
-        keep[_rows(allow, size, "allow")] = True
+        keep[check_rows(allow, size, "allow")] = True
     if deny is not None:
-        keep[_rows(deny, size, "deny")] = False
+        keep[check_rows(deny, size, "deny")] = False
     return np.flatnonzero(keep).astype(np.int32)
 
 
-def _rows(values: ArrayLike, size: int, name: str) -> NDArray[np.int64]:
+def check_rows(values: ArrayLike, size: int, name: str) -> NDArray[np.int64]:
+    """Return `values` as item rows, or raise :class:`InvalidInputError`."""
     rows = np.asarray(values)
     if rows.size == 0:
         return np.empty(0, dtype=np.int64)

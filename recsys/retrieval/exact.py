@@ -24,6 +24,7 @@ from recsys.retrieval.base import (
     check_vectors,
 )
 from recsys.retrieval.files import load_vectors, save_vectors
+from recsys.retrieval.removal import Removable
 
 #: From how many queries on the whole numbers of the items are worth making.
 PRESELECT_FROM = 32
@@ -272,7 +273,7 @@ class _Prepared:
             return self._some[1]
 
 
-class ExactIndex:
+class ExactIndex(Removable):
     """Exact search over item vectors, held as they are: nothing is built, nothing is copied.
 
     Parameters
@@ -301,7 +302,7 @@ class ExactIndex:
 
     @property
     def size(self) -> int:
-        """Number of item rows."""
+        """Number of item rows, removed ones included."""
         return len(self.vectors)
 
     @property
@@ -324,16 +325,46 @@ class ExactIndex:
         The whole numbers that the search goes by are made once, with the first few dozen queries,
         and kept: half the size of the vectors.
         """
-        request = _check(self.vectors, queries, n, exclude, allow, deny, num_threads)
+        denied = self._denied(deny)
+        request = _check(self.vectors, queries, n, exclude, allow, denied, num_threads)
         return _search(self.vectors, request, self._prepared.catalogue(self.vectors, request))
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what can be made again."""
-        return {"vectors": self.vectors}
+        return {name: value for name, value in self.__dict__.items() if name != "_prepared"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.vectors = state["vectors"]
+        self.__dict__.update(state)
         self._prepared = _Prepared()
+
+    @property
+    def bytes(self) -> int:
+        """Memory of the vectors, mapped or not."""
+        return int(self.vectors.nbytes)
+
+    @property
+    def recall_(self) -> float:
+        """1.0: every row is looked at."""
+        return 1.0
+
+    def add(self, vectors: ArrayLike) -> NDArray[np.int64]:
+        """Append items: see :meth:`recsys.retrieval.Index.add`. The matrix is copied."""
+        more = check_vectors(vectors, "vectors", self.factors)
+        before = self.size
+        self.vectors = np.concatenate([self.vectors, more])
+        self._prepared = _Prepared()
+        return np.arange(before, self.size)
+
+    def describe(self) -> dict[str, Any]:
+        """Return kind, sizes and recall, as JSON can hold them."""
+        return {
+            "index": self.kind,
+            "size": self.size,
+            "factors": self.factors,
+            "removed": len(self.removed),
+            "bytes": self.bytes,
+            "recall": self.recall_,
+        }
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the vectors as safetensors and a manifest into the folder `path`.
@@ -343,7 +374,7 @@ class ExactIndex:
         StorageError
             The disk refuses.
         """
-        save_vectors(Path(path), self.vectors, kind=self.kind)
+        save_vectors(Path(path), self.vectors, kind=self.kind, removed=self.removed)
 
     @staticmethod
     def load(path: str | os.PathLike[str], mmap: bool = True) -> ExactIndex:
@@ -365,6 +396,6 @@ class ExactIndex:
             It is damaged, of another kind, or newer than this version.
         """
         index = ExactIndex.__new__(ExactIndex)
-        index.vectors = load_vectors(Path(path), kind=ExactIndex.kind, mmap=mmap)
+        index.vectors, index._removed = load_vectors(Path(path), kind=ExactIndex.kind, mmap=mmap)
         index._prepared = _Prepared()
         return index

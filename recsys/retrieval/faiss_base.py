@@ -1,4 +1,4 @@
-"""What the FAISS indexes share behind the interface of :class:`recsys.retrieval.Index`.
+"""What the FAISS indexes share: searching with exclusions, adding, removing, files.
 
 FAISS is imported when the first index is made, not with this module.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +29,17 @@ from recsys.retrieval.base import (
     empty_hits,
 )
 from recsys.retrieval.exact import top_n
-from recsys.retrieval.files import open_index, save_index
+from recsys.retrieval.files import open_index, read_removed, save_index
+from recsys.retrieval.removal import Removable
+from recsys.retrieval.tuning import Knob, Tuned, tuned_from
 from recsys.storage import atomic_write
 
-_BLOCK_CELLS = 4_000_000  # entries of one block of over-fetched results
+#: Entries of one block of over-fetched results.
+BLOCK_CELLS = 4_000_000
 
 
-def import_faiss() -> Any:
-    """Return the module ``faiss``, imported where it is first used."""
+def faiss_module() -> Any:
+    """Return FAISS, imported now if it was not."""
     import faiss  # 0.1 s and an OpenMP runtime: only where it is used
 
     return faiss
@@ -55,19 +59,16 @@ def faiss_threads(faiss: Any, number: int) -> Iterator[None]:
         faiss.omp_set_num_threads(before)
 
 
-class FaissIndex:
-    """What the FAISS indexes share: searching with exclusions, files."""
+class FaissIndex(Removable):
+    """What the FAISS indexes share: searching with exclusions, adding, removing, files."""
 
     kind = ""
-    #: With a filter that leaves fewer rows than this, or a smaller share, exact search is faster.
-    exact_below_rows = 0
-    exact_below_share = 0.0
     _index: Any
     _vectors: NDArray[np.float32]
 
     @property
     def size(self) -> int:
-        """Number of item rows."""
+        """Number of item rows, removed ones included."""
         return len(self._vectors)
 
     @property
@@ -77,8 +78,18 @@ class FaissIndex:
 
     @property
     def vectors(self) -> NDArray[np.float32]:
-        """Item vectors as FAISS holds them: a view, shape (size, factors)."""
+        """Item vectors, shape (size, factors): a view, good until something is added."""
         return self._vectors
+
+    @property
+    def bytes(self) -> int:
+        """Memory that vectors and index take, mapped or not."""
+        raise NotImplementedError
+
+    @property
+    def recall_(self) -> float | None:
+        """Share of the exact answer that is found: 1.0, as measured by the tuning, or None."""
+        raise NotImplementedError
 
     def search(
         self,
@@ -123,25 +134,14 @@ class FaissIndex:
         threads = check_threads(num_threads)
         x = check_vectors(queries, "queries", self.factors)
         excluded = check_exclude(exclude, len(x), self.size)
-        rows = candidate_rows(self.size, allow, deny)
+        rows = candidate_rows(self.size, allow, self._denied(deny))
         allowed = self.size if rows is None else len(rows)
         if len(x) == 0 or allowed == 0:
             return empty_hits(len(x), n)
         seen = np.zeros(len(x), dtype=np.int64) if excluded is None else np.diff(excluded.indptr)
-        if self._exact_is_faster(n, allowed):
-            hits = empty_hits(len(x), n)  # all are short: the exact search takes them
-        else:
-            with faiss_threads(import_faiss(), threads):
-                hits = self._search_allowed(x, n, excluded, seen, rows, allowed)
+        with faiss_threads(faiss_module(), threads):
+            hits = self._search_allowed(x, n, excluded, seen, rows, allowed)
         return self._finish_short(x, hits, excluded, rows, allowed, threads)
-
-    def _exact_is_faster(self, n: int, allowed: int) -> bool:
-        if self.exact_below_rows == 0:
-            return False
-        filtered = allowed < self.size and (
-            allowed < self.exact_below_rows or allowed < self.exact_below_share * self.size
-        )
-        return filtered or n * 4 > allowed
 
     def _search_allowed(
         self,
@@ -160,7 +160,7 @@ class FaissIndex:
         for level in np.unique(levels):
             fetch = min(n + (0 if level == 0 else 1 << int(level - 1)), allowed)
             members = np.flatnonzero(levels == level)
-            step = max(1, _BLOCK_CELLS // fetch)
+            step = max(1, BLOCK_CELLS // fetch)
             for start in range(0, len(members), step):
                 block = members[start : start + step]
                 scores, ids = self._fetch(x[block], fetch, selector, allowed)
@@ -178,7 +178,7 @@ class FaissIndex:
         return scores, ids
 
     def _parameters(self, fetch: int, selector: Any, allowed: int) -> Any:
-        return None if selector is None else import_faiss().SearchParameters(sel=selector)
+        return None if selector is None else faiss_module().SearchParameters(sel=selector)
 
     def _finish_short(
         self,
@@ -208,6 +208,32 @@ class FaissIndex:
         hits.counts[short[more]] = exact.counts[more]
         return hits
 
+    def add(self, vectors: ArrayLike) -> NDArray[np.int64]:
+        """Append items: see :meth:`recsys.retrieval.Index.add`.
+
+        An index that was mapped from a file is copied into memory first.
+        """
+        more = check_vectors(vectors, "vectors", self.factors)
+        before = self.size
+        if len(more):
+            self._append(more)
+        return np.arange(before, self.size)
+
+    def _append(self, more: NDArray[np.float32]) -> None:
+        raise NotImplementedError
+
+    def describe(self) -> dict[str, Any]:
+        """Return kind, sizes, settings and measured recall, as JSON can hold them."""
+        return {
+            "index": self.kind,
+            "size": self.size,
+            "factors": self.factors,
+            "removed": len(self.removed),
+            "bytes": self.bytes,
+            "recall": self.recall_,
+            **self._settings(),
+        }
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write FAISS's own format and a manifest with its checksum into the folder `path`.
 
@@ -220,21 +246,28 @@ class FaissIndex:
             "index": self.kind,
             "size": self.size,
             "factors": self.factors,
-            "faiss": import_faiss().__version__,
+            "faiss": faiss_module().__version__,
             **self._settings(),
         }
-        save_index(Path(path), "index", ".faiss", header, self._write, self._side())
+        save_index(
+            Path(path),
+            header,
+            ("index", ".faiss", self._write),
+            removed=self.removed,
+            vectors=self._tensors(),
+        )
 
     def _settings(self) -> dict[str, Any]:
         return {}
 
-    def _side(self) -> dict[str, NDArray[Any]]:
-        return {}
+    def _tensors(self) -> dict[str, NDArray[Any]] | None:
+        """Return what has to be saved beside FAISS's file."""
+        return None
 
     def _write(self, path: Path) -> None:
         with atomic_write(path) as temporary:
             try:
-                import_faiss().write_index(self._index, os.fspath(temporary))
+                faiss_module().write_index(self._index, os.fspath(temporary))
             except RuntimeError as error:
                 reason = str(error).splitlines()[0]
                 raise StorageError(
@@ -243,15 +276,71 @@ class FaissIndex:
 
     def _attach(self, index: Any) -> None:
         """Take `index`, and a view of the vectors in its storage."""
-        faiss = import_faiss()
+        faiss = faiss_module()
         storage = index if self.kind == "flat" else faiss.downcast_index(index.storage)
         size, factors = int(index.ntotal), int(index.d)
         self._index = index
         self._vectors = faiss.rev_swig_ptr(storage.get_xb(), size * factors).reshape(size, factors)
 
 
+class ApproximateIndex(FaissIndex):
+    """What the indexes share that find most of the answer: tuning, and when to go exact instead."""
+
+    #: With a filter that leaves fewer rows than this, or a smaller share, exact search is faster.
+    exact_below_rows = 20_000
+    exact_below_share = 0.1
+
+    #: What the tuning found, None before it.
+    tuned: Tuned | None = None
+
+    @property
+    def recall_(self) -> float | None:
+        """Recall that the tuning measured on queries held out, None where nobody measured it."""
+        return None if self.tuned is None else self.tuned.recall
+
+    def knobs(self) -> tuple[Knob, ...]:
+        """Return what trades recall for time, in the order of tuning."""
+        raise NotImplementedError
+
+    def _settings(self) -> dict[str, Any]:
+        settings: dict[str, Any] = {knob.name: getattr(self, knob.name) for knob in self.knobs()}
+        if self.tuned is not None:
+            settings["tuned"] = asdict(self.tuned)
+        return settings
+
+    def _restore(self, manifest: dict[str, Any], folder: Path) -> None:
+        """Take the settings and removed rows of a manifest."""
+        for knob in self.knobs():
+            if knob.name in manifest:
+                setattr(self, knob.name, check_count(manifest[knob.name], knob.name))
+        self.tuned = tuned_from(manifest.get("tuned"), folder)
+        self._removed = read_removed(folder, manifest)
+
+    def _search_allowed(
+        self,
+        x: NDArray[np.float32],
+        n: int,
+        excluded: csr_matrix | None,
+        seen: NDArray[np.int64],
+        rows: NDArray[np.int32] | None,
+        allowed: int,
+    ) -> Hits:
+        filtered = rows is not None and (
+            allowed < self.exact_below_rows or allowed < self.exact_below_share * self.size
+        )
+        if filtered or n * 4 > allowed:
+            return empty_hits(len(x), n)  # all are short: the exact search takes them
+        return super()._search_allowed(x, n, excluded, seen, rows, allowed)
+
+
+def in_memory(index: Any) -> Any:
+    """Return a copy of a FAISS index that maps no file and can grow."""
+    faiss = faiss_module()
+    return faiss.deserialize_index(faiss.serialize_index(index))
+
+
 def some_vectors(factors: ArrayLike) -> NDArray[np.float32]:
-    """Return `factors` checked, or raise :class:`InvalidInputError` where there is no row."""
+    """Return item vectors, checked, of which there has to be one."""
     vectors = check_vectors(factors, "item factors")
     if len(vectors) == 0:
         raise InvalidInputError(
@@ -261,16 +350,8 @@ def some_vectors(factors: ArrayLike) -> NDArray[np.float32]:
 
 
 def read_faiss(folder: Path, kind: str, type_name: str, mmap: bool) -> tuple[Any, dict[str, Any]]:
-    """Read the FAISS index in `folder`, and its manifest.
-
-    Raises
-    ------
-    InputNotFoundError
-        There is no such folder.
-    ModelFormatError
-        It is damaged, of another kind, or newer than this version.
-    """
-    faiss = import_faiss()
+    """Read FAISS's file in `folder`; return the index and the manifest that vouches for it."""
+    faiss = faiss_module()
     manifest, path = open_index(folder, kind)
     try:
         index = faiss.read_index(os.fspath(path), faiss.IO_FLAG_MMAP_IFC if mmap else 0)
@@ -279,10 +360,9 @@ def read_faiss(folder: Path, kind: str, type_name: str, mmap: bool) -> tuple[Any
         raise ModelFormatError(
             f"{path} cannot be read ({reason}); build the index again"
         ) from error
-    width = manifest.get("width", manifest.get("factors"))
     found = (type(index).__name__, int(index.ntotal), int(index.d), int(index.metric_type))
     expected = (
-        type_name, manifest.get("size"), width, faiss.METRIC_INNER_PRODUCT,
+        type_name, manifest.get("size"), manifest.get("factors"), faiss.METRIC_INNER_PRODUCT,
     )  # fmt: skip
     if found != expected:
         raise ModelFormatError(
@@ -294,7 +374,7 @@ def read_faiss(folder: Path, kind: str, type_name: str, mmap: bool) -> tuple[Any
 def _selector(size: int, rows: NDArray[np.int32]) -> Any:
     mask = np.zeros(size, dtype=np.bool_)
     mask[rows] = True
-    return import_faiss().IDSelectorBitmap(np.packbits(mask, bitorder="little"))
+    return faiss_module().IDSelectorBitmap(np.packbits(mask, bitorder="little"))
 
 
 def _stored(

@@ -1,4 +1,4 @@
-"""FAISS's exhaustive search and its navigable graph."""
+"""FAISS's exhaustive search and its graph behind the interface of the indexes."""
 
 from __future__ import annotations
 
@@ -7,17 +7,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from recsys.errors import InvalidInputError
 from recsys.retrieval.base import check_count, check_threads
 from recsys.retrieval.faiss_base import (
+    ApproximateIndex,
     FaissIndex,
+    faiss_module,
     faiss_threads,
-    import_faiss,
+    in_memory,
     read_faiss,
     some_vectors,
 )
+from recsys.retrieval.files import read_removed
+from recsys.retrieval.tuning import Knob
 
 
 class FaissFlatIndex(FaissIndex):
@@ -43,7 +47,7 @@ class FaissFlatIndex(FaissIndex):
 
     def __init__(self, factors: ArrayLike) -> None:
         vectors = some_vectors(factors)
-        index = import_faiss().IndexFlatIP(vectors.shape[1])
+        index = faiss_module().IndexFlatIP(vectors.shape[1])
         index.add(vectors)
         self._attach(index)
 
@@ -51,12 +55,28 @@ class FaissFlatIndex(FaissIndex):
     def load(path: str | os.PathLike[str], mmap: bool = True) -> FaissFlatIndex:
         """Open a saved index; see :meth:`recsys.retrieval.ExactIndex.load`."""
         loaded = FaissFlatIndex.__new__(FaissFlatIndex)
-        index, _ = read_faiss(Path(path), FaissFlatIndex.kind, "IndexFlatIP", mmap)
+        index, manifest = read_faiss(Path(path), FaissFlatIndex.kind, "IndexFlatIP", mmap)
         loaded._attach(index)
+        loaded._removed = read_removed(Path(path), manifest)
         return loaded
 
+    @property
+    def bytes(self) -> int:
+        """Memory of the vectors, mapped or not."""
+        return int(self._vectors.nbytes)
 
-class FaissHnswIndex(FaissIndex):
+    @property
+    def recall_(self) -> float:
+        """1.0: every row is looked at."""
+        return 1.0
+
+    def _append(self, more: NDArray[np.float32]) -> None:
+        index = in_memory(self._index)
+        index.add(more)
+        self._attach(index)
+
+
+class FaissHnswIndex(ApproximateIndex):
     """A navigable graph over the items (FAISS HNSW), for large catalogues and few queries.
 
     Parameters
@@ -93,9 +113,6 @@ class FaissHnswIndex(FaissIndex):
 
     kind = "hnsw"
 
-    exact_below_rows = 20_000
-    exact_below_share = 0.1
-
     def __init__(
         self,
         factors: ArrayLike,
@@ -110,29 +127,53 @@ class FaissHnswIndex(FaissIndex):
         check_count(ef_construction, "ef_construction")
         self.ef_search = check_count(ef_search, "ef_search")
         vectors = some_vectors(factors)
-        faiss = import_faiss()
+        faiss = faiss_module()
         index = faiss.IndexHNSWFlat(vectors.shape[1], int(links), faiss.METRIC_INNER_PRODUCT)
         index.hnsw.efConstruction = int(ef_construction)
-        norms = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
-        scale = np.sqrt(np.where(norms > 0, norms, 1.0)).astype(np.float32)
         with faiss_threads(faiss, check_threads(num_threads)):
-            index.add(vectors / scale[:, None])
+            index.add(_linked_form(vectors))
         self._attach(index)
         self._vectors[:] = vectors
+
+    def knobs(self) -> tuple[Knob, ...]:
+        """``ef_search``, the breadth of a search."""
+        return (Knob("ef_search", 8, 4096),)
+
+    @property
+    def bytes(self) -> int:
+        """Memory of vectors and links, mapped or not."""
+        return int(self._vectors.nbytes) + 4 * int(self._index.hnsw.neighbors.size())
+
+    def _append(self, more: NDArray[np.float32]) -> None:
+        # The copy is what grows: an interrupt leaves this index as it was.
+        index = in_memory(self._index)
+        grown = FaissHnswIndex.__new__(FaissHnswIndex)
+        grown._attach(index)
+        vectors = np.concatenate([self._vectors, more])
+        grown._vectors[:] = _linked_form(self._vectors)
+        index.add(_linked_form(more))
+        grown._attach(index)
+        grown._vectors[:] = vectors
+        self._index, self._vectors = grown._index, grown._vectors
 
     def _parameters(self, fetch: int, selector: Any, allowed: int) -> Any:
         # The breadth counts nodes visited, allowed or not.
         breadth = int(max(self.ef_search, fetch) * self.size / allowed)
-        return import_faiss().SearchParametersHNSW(efSearch=breadth, sel=selector)
-
-    def _settings(self) -> dict[str, Any]:
-        return {"ef_search": self.ef_search}
+        return faiss_module().SearchParametersHNSW(efSearch=breadth, sel=selector)
 
     @staticmethod
     def load(path: str | os.PathLike[str], mmap: bool = True) -> FaissHnswIndex:
         """Open a saved index; see :meth:`recsys.retrieval.ExactIndex.load`."""
         loaded = FaissHnswIndex.__new__(FaissHnswIndex)
         index, manifest = read_faiss(Path(path), FaissHnswIndex.kind, "IndexHNSWFlat", mmap)
-        loaded.ef_search = check_count(manifest.get("ef_search", 256), "ef_search")
+        loaded.ef_search = 256
         loaded._attach(index)
+        loaded._restore(manifest, Path(path))
         return loaded
+
+
+def _linked_form(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the vectors that the graph is linked by."""
+    norms = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
+    scale = np.sqrt(np.where(norms > 0, norms, 1.0)).astype(np.float32)
+    return vectors / scale[:, None]

@@ -11,8 +11,11 @@ from benchmarks import retrieval_recall
 
 
 def test_tiny(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    out = tmp_path / "result.json"
-    assert retrieval_recall.main(["--tiny", "--threads", "1", "--json", str(out)]) == 0
+    out, plot = tmp_path / "result.json", tmp_path / "recall.png"
+    assert (
+        retrieval_recall.main(["--tiny", "--threads", "1", "--json", str(out), "--plot", str(plot)])
+        == 0
+    )
     shown = capsys.readouterr().out
     result = json.loads(out.read_text())
     rows = {row["name"]: row for row in result["rows"]}
@@ -22,4 +25,10 @@ def test_tiny(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert rows["hnsw, breadth 256"]["mebibytes"] > rows["exact"]["mebibytes"]
     for name in ("exact, seen excluded", "implicit topk, seen excluded", "FAISS flat itself"):
         assert name in shown
+    assert plot.stat().st_size > 10_000
+    for kind in ("ivf", "ivfpq"):
+        (tuned,) = (row for name, row in rows.items() if name.startswith(f"{kind}, tuned: "))
+        assert tuned["recall"] >= 0.98
+        assert tuned["single_queries_per_second"] > 0
+    assert rows["ivfpq, nprobe 8"]["mebibytes"] < rows["ivf, nprobe 8"]["mebibytes"]
     assert "300 queries x 1,500 items" in shown
