@@ -66,9 +66,16 @@ struct Preselection {
     const std::int32_t* excluded;  // null: none; else ascending per query
     const std::int64_t* begins;
     const std::int64_t* ends;
+    const std::uint64_t* marks;    // kMarkWords of each query, a bit for each of its excluded rows
 
     const bool* stop;
 };
+
+// A row without its mark is not excluded, which spares most searches among the excluded (Bloom 1970).
+constexpr int kMarkWords = 16;
+static inline std::uint32_t mark_of(std::int32_t row) {
+    return (static_cast<std::uint32_t>(row) * 2654435761u) >> 22;  // below 64 kMarkWords
+}
 
 constexpr std::int32_t kOverfull = -1;
 // Length that the whole numbers of a vector have: two products of them, and some rounding, fit 31 bits.

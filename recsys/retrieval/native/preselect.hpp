@@ -73,11 +73,14 @@ inline std::int32_t drop_excluded(const Preselection& selection, std::int64_t qu
     const std::int64_t begin = selection.begins[query], end = selection.ends[query];
     if (begin == end) return count;
     std::uint64_t* const keys = selection.keys + query * selection.capacity;
+    const std::uint64_t* const marks = selection.marks + query * kMarkWords;
     std::int32_t kept = selection.checked[query];
     for (std::int32_t i = kept; i < count; ++i) {
         const std::int32_t row = selection.order[row_of(keys[i])];
+        const std::uint32_t mark = mark_of(row);
         keys[kept] = keys[i];
-        kept += holds(selection.excluded + begin, end - begin, row) ? 0 : 1;
+        const bool marked = ((marks[mark / 64] >> (mark % 64)) & 1) != 0;
+        kept += marked && holds(selection.excluded + begin, end - begin, row) ? 0 : 1;
     }
     return kept;
 }

@@ -39,6 +39,7 @@ struct Workspace {
     std::vector<std::int32_t> checked, counts, rows;
     std::vector<float> limits, scores;
     std::vector<std::int16_t> whole;
+    std::vector<std::uint64_t> marks;
 };
 
 class PreselectedSearch {
@@ -76,6 +77,7 @@ class PreselectedSearch {
         space.counts.resize(size);
         space.limits.resize(size + 64);  // the kernel reads whole vectors
         space.whole.resize(static_cast<std::size_t>(2 * catalogue_.pairs));
+        if (request_.excluded_offsets != nullptr) space.marks.resize(size * topn::kMarkWords);
         space.keys.reset(new std::uint64_t[size * static_cast<std::size_t>(capacity_)]);
         space.rows.resize(static_cast<std::size_t>(capacity_));
         space.scores.resize(static_cast<std::size_t>(capacity_));
@@ -107,6 +109,18 @@ class PreselectedSearch {
         }
     }
 
+    void mark_excluded(Workspace& space, std::int64_t first, std::int64_t count) const {
+        std::fill(space.marks.begin(), space.marks.end(), 0);
+        for (std::int64_t q = 0; q < count; ++q) {
+            std::uint64_t* const marks = space.marks.data() + q * topn::kMarkWords;
+            const std::int64_t end = request_.excluded_offsets[first + q + 1];
+            for (std::int64_t i = request_.excluded_offsets[first + q]; i < end; ++i) {
+                const std::uint32_t mark = topn::mark_of(request_.excluded[i]);
+                marks[mark / 64] |= std::uint64_t{1} << (mark % 64);
+            }
+        }
+    }
+
     void work(std::int64_t task, int thread) {
         Workspace& space = workspaces_[static_cast<std::size_t>(thread)];
         prepare(space);
@@ -116,13 +130,14 @@ class PreselectedSearch {
         pack(space, query, queries);
         const std::int64_t panel_bytes = kernel_.item_tile * catalogue_.pairs * 4;
         const bool excludes = request_.excluded_offsets != nullptr;
+        if (excludes) mark_excluded(space, query, queries);
         const Preselection selection{
             catalogue_.panels.get(), catalogue_.lengths.data(), catalogue_.order.data(),
             split, plan_.splits, catalogue_.panel_count, catalogue_.candidates, catalogue_.pairs,
             std::max<std::int64_t>(2, kPanelBytes / panel_bytes), catalogue_.slack, space.packed.get(), queries, space.keys.get(), capacity_, plan_.wanted,
             space.checked.data(), space.counts.data(), space.limits.data(), excludes ? request_.excluded : nullptr,
             excludes ? request_.excluded_offsets + query : nullptr,
-            excludes ? request_.excluded_offsets + query + 1 : nullptr, &stop_};
+            excludes ? request_.excluded_offsets + query + 1 : nullptr, space.marks.data(), &stop_};
         kernel_.preselect(selection);
         if (__atomic_load_n(&stop_, __ATOMIC_RELAXED)) return;
         for (std::int64_t q = 0; q < queries; ++q) finish(selection, space, q, query + q, split);
