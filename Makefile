@@ -59,8 +59,10 @@ $(VENV)/.ready-lint: $(VENV)/.ready-test
 
 # cmfrec's own build takes a NumPy that it then cannot be imported with; built with Cython 3 it
 # takes the GIL for every BLAS call. So: against the NumPy that is here, with Cython 0.29.
+# RecTools asks for NumPy 1; what is measured of it runs with NumPy 2.
 $(VENV)/.ready-bench: $(VENV)/.ready-test
 	$(PIP) "cython<3" setuptools wheel findblas
 	$(PIP) --no-build-isolation --no-binary cmfrec --no-cache-dir cmfrec
 	$(PIP) $(call extra,bench)
+	$(PIP) --no-deps rectools typeguard
 	touch $@

@@ -138,7 +138,9 @@ def workspace_bytes(n: int, factors: int, num_threads: int = 0, *, size: int = 0
     panels = max(mebibyte // 8, 2 * 32 * factors * 4)
     # Whole numbers, row and length of an item; its key while they are sorted.
     whole = (size + 32) * (2 * (factors + 1) + 16)
-    return threads * (keys + 2048 * (factors * 4 + 128) + panels + 64 * 1024) + 16 * mebibyte + whole
+    return (
+        threads * (keys + 2048 * (factors * 4 + 128) + panels + 64 * 1024) + 16 * mebibyte + whole
+    )
 
 
 def usable_processors() -> int:
