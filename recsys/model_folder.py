@@ -105,7 +105,7 @@ def _write(recommender: Recommender, folder: Path) -> str:
     if recommender.content is not None:
         write_tensors(folder / names["content"], {"vectors": recommender.content.item_vectors})
         header["content"] = {"encoder": recommender.content.encoder.model}
-    if recommender.index.kind not in _REBUILT:
+    if recommender.index.kind not in _REBUILT or recommender.index.removed.size:
         header["index"]["folder"] = f"index-{token}"
         recommender.index.save(folder / f"index-{token}")
     write_manifest(folder, header, list(names.values()))
@@ -193,7 +193,7 @@ def _assemble(
         model,
         items=items,
         cold_factors=factors["cold_factors"],
-        index=load_index(folder / about["folder"]) if "folder" in about else about["kind"],
+        index=load_index(folder / about["folder"], mmap) if "folder" in about else about["kind"],
         catalogue=catalogue,
         content=content,
         fingerprint=fingerprint(manifest),

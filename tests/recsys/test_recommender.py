@@ -417,3 +417,18 @@ def test_a_model_with_biases_is_refused(ml100k: Path) -> None:
     events = Interactions.from_frame(pq.read_table(ml100k / "interactions.parquet"))
     with pytest.raises(InvalidInputError, match="biases=False"):
         Recommender.fit(events, model=AlternatingLeastSquares(8, biases=True))
+
+
+def test_items_removed_from_the_index_stay_removed_in_a_saved_model(
+    folder: Path, tmp_path: Path
+) -> None:
+    opened = Recommender.load(folder)
+    best = opened.recommend([196], n=1)["item_id"].to_pylist()
+    opened.index.remove(opened.items.rows(best))
+    opened.save(tmp_path / "fewer")
+    again = Recommender.load(tmp_path / "fewer")
+    assert again.index.removed.tolist() == opened.items.rows(best).tolist()
+    found = again.recommend([196], n=50)["item_id"].to_pylist()
+    assert len(found) == 50
+    assert best[0] not in found
+    assert Recommender.load(folder).recommend([196], n=1)["item_id"].to_pylist() == best

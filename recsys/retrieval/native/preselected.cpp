@@ -132,12 +132,29 @@ class PreselectedSearch {
         const bool excludes = request_.excluded_offsets != nullptr;
         if (excludes) mark_excluded(space, query, queries);
         const Preselection selection{
-            catalogue_.panels.get(), catalogue_.lengths.data(), catalogue_.order.data(),
-            split, plan_.splits, catalogue_.panel_count, catalogue_.candidates, catalogue_.pairs,
-            std::max<std::int64_t>(2, kPanelBytes / panel_bytes), catalogue_.slack, space.packed.get(), queries, space.keys.get(), capacity_, plan_.wanted,
-            space.checked.data(), space.counts.data(), space.limits.data(), excludes ? request_.excluded : nullptr,
-            excludes ? request_.excluded_offsets + query : nullptr,
-            excludes ? request_.excluded_offsets + query + 1 : nullptr, space.marks.data(), &stop_};
+            .panels = catalogue_.panels.get(),
+            .lengths = catalogue_.lengths.data(),
+            .order = catalogue_.order.data(),
+            .first = split,
+            .step = plan_.splits,
+            .last = catalogue_.panel_count,
+            .items = catalogue_.candidates,
+            .pairs = catalogue_.pairs,
+            .panels_at_a_time = std::max<std::int64_t>(2, kPanelBytes / panel_bytes),
+            .slack = catalogue_.slack,
+            .packed = space.packed.get(),
+            .queries = queries,
+            .keys = space.keys.get(),
+            .capacity = capacity_,
+            .wanted = plan_.wanted,
+            .checked = space.checked.data(),
+            .counts = space.counts.data(),
+            .limits = space.limits.data(),
+            .excluded = excludes ? request_.excluded : nullptr,
+            .begins = excludes ? request_.excluded_offsets + query : nullptr,
+            .ends = excludes ? request_.excluded_offsets + query + 1 : nullptr,
+            .marks = space.marks.data(),
+            .stop = &stop_};
         kernel_.preselect(selection);
         if (__atomic_load_n(&stop_, __ATOMIC_RELAXED)) return;
         for (std::int64_t q = 0; q < queries; ++q) finish(selection, space, q, query + q, split);
