@@ -5,8 +5,9 @@
     python -m benchmarks.batch_kill --tiny --json result.json
 
 An undisturbed job is run and timed first. Then, for each kill, ``alsatian recommend`` is started on
-an empty folder, gets SIGKILL at a moment drawn evenly from the time an undisturbed job takes (some
-fall into the start, most into the work, a few behind the end), and is run again with ``--resume``.
+an empty folder and gets SIGKILL: one in five at a moment drawn evenly from the time the whole job
+takes, the others from the time between its manifest and its end. Then it is run again with
+``--resume``.
 Every file but the manifest has to have the bytes of the undisturbed job, and no file may be left
 over.
 """
@@ -77,16 +78,24 @@ def _rounds(scratch: Path, options: argparse.Namespace) -> list[dict[str, Any]]:
     Recommender.fit(Interactions.from_csr(matrix), model=als).save(model)
     size = max(1, options.users // 100)
     begin = time.perf_counter()
-    _finish(_start(model, scratch / "whole", size))
-    span = time.perf_counter() - begin
+    job = _start(model, scratch / "whole", size)
+    _await_manifest(scratch / "whole", job)
+    work = time.perf_counter()
+    _finish(job)
+    span, work_span = time.perf_counter() - begin, time.perf_counter() - work
     truth = _files(scratch / "whole")
     dice = random.Random(options.seed)
     rounds = []
     for number in range(options.kills):
         out = scratch / f"out-{number}"
         jobs = [_start(model, out, size, resume=True) for _ in range(options.processes)]
-        seconds = dice.uniform(0, span)
-        time.sleep(seconds)
+        begin = time.perf_counter()
+        if number % 5 == 0:
+            time.sleep(dice.uniform(0, span))
+        else:
+            _await_manifest(out, jobs[0])
+            time.sleep(dice.uniform(0, work_span))
+        seconds = time.perf_counter() - begin
         jobs[0].send_signal(signal.SIGKILL)
         jobs[0].communicate()
         found = Manifest.read(out) if out.exists() else None
@@ -114,6 +123,11 @@ def _start(model: Path, out: Path, size: int, *, resume: bool = False) -> subpro
     command = [sys.executable, "-m", "recsys.cli", "recommend", str(model), "--out", str(out)]
     command += ["--part-users", str(size), *(["--resume"] if resume else [])]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+
+def _await_manifest(out: Path, job: subprocess.Popen[str]) -> None:
+    while not (out / "manifest.json").exists() and job.poll() is None:
+        time.sleep(0.001)
 
 
 def _finish(job: subprocess.Popen[str]) -> None:
