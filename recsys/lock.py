@@ -16,23 +16,25 @@ NAME = ".lock"
 
 
 @contextlib.contextmanager
-def folder_lock(folder: Path) -> Iterator[None]:
+def folder_lock(folder: Path, *, wait: bool = False) -> Iterator[None]:
     """Hold the folder's lock; the system lets go of it when the process dies, however it dies.
 
     Parameters
     ----------
     folder : Path
         Must exist.
+    wait : bool
+        Wait for whoever holds it.
 
     Raises
     ------
     JobConflictError
-        Another process holds it.
+        Another process holds it, and `wait` is false.
     StorageError
         The folder cannot be written.
     """
     path = folder / NAME
-    descriptor = _acquire(path)
+    descriptor = _acquire(path, wait)
     try:
         yield
     finally:
@@ -42,14 +44,14 @@ def folder_lock(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _acquire(path: Path) -> int:
+def _acquire(path: Path, wait: bool) -> int:
     while True:
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
             raise storage_error(path, error) from error
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
             if _same_file(descriptor, path):
                 os.ftruncate(descriptor, 0)
                 os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)

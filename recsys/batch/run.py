@@ -121,7 +121,10 @@ def run_job(
     store.make()
     claims = store.claims(CLAIMS)
     try:
-        manifest, kept, notes = _enter(plan, claims, resume)
+        with store.door():
+            manifest, kept, notes = _enter(plan, claims, resume)
+        # Where there are no locks, another job may have begun in the same moment.
+        check_output(store, plan.manifest, resume=True)
         done = _Work(plan, manifest, claims, progress).run(engine)
         _complete(store, manifest)
     finally:

@@ -17,6 +17,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from recsys.batch.claims import Claims, FileClaims, ObjectClaims
 from recsys.errors import InvalidInputError, StorageError
+from recsys.lock import folder_lock
 from recsys.storage import atomic_write, make_folder, storage_error
 
 
@@ -55,6 +56,10 @@ class Store(Protocol):
 
     def remove_folder(self, name: str) -> None:
         """Remove an empty folder; nothing where there are none."""
+        ...
+
+    def door(self) -> contextlib.AbstractContextManager[None]:
+        """Let one process at a time look at what is there and begin; where the place has locks."""
         ...
 
     def claims(self, folder: str) -> Claims:
@@ -162,6 +167,10 @@ class FolderStore:
         with contextlib.suppress(OSError):
             (self.folder / name).rmdir()
 
+    def door(self) -> contextlib.AbstractContextManager[None]:
+        """The folder's lock."""
+        return folder_lock(self.folder, wait=True)
+
     def claims(self, folder: str) -> Claims:
         """Locked files: the system lets go of them when their process dies."""
         return FileClaims(self.folder / folder)
@@ -253,6 +262,10 @@ class ObjectStore:
 
     def remove_folder(self, name: str) -> None:
         """Nothing: a prefix goes with its last object."""
+
+    def door(self) -> contextlib.AbstractContextManager[None]:
+        """Nothing: an object store has no locks."""
+        return contextlib.nullcontext()
 
     def claims(self, folder: str) -> Claims:
         """Objects that expire."""

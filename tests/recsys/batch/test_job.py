@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from recsys.errors import (
     UnknownIdError,
 )
 from recsys.interactions import Interactions
+from recsys.lock import folder_lock
 from recsys.recommender import Recommender
 from recsys.rules import Allow, Deny
 from recsys.storage import sha256_file
@@ -330,6 +332,28 @@ def test_a_failing_engine_leaves_finished_parts(recommender: Recommender, tmp_pa
 def test_memory_that_cannot_be_parsed(text: str) -> None:
     with pytest.raises(InvalidInputError, match="512MiB or 2GiB"):
         parse_memory(text)
+
+
+def test_two_jobs_that_begin_in_one_folder(recommender: Recommender, tmp_path: Path) -> None:
+    first, second = (plan_job(recommender, tmp_path, n=n) for n in (3, 4))
+    refused: list[Exception] = []
+
+    def begin() -> None:
+        try:
+            run_job(first)
+        except JobConflictError as error:
+            refused.append(error)
+
+    late = threading.Thread(target=begin)
+    with folder_lock(tmp_path):  # as the second job holds it while it looks and begins
+        late.start()
+        late.join(0.3)
+        assert late.is_alive()
+        second.manifest.write(second.store)
+    late.join(30)
+    assert [str(error) for error in refused] == [
+        f"{tmp_path} holds another job (it differs in: n); give another folder"
+    ]
 
 
 @pytest.fixture(scope="module")
