@@ -41,7 +41,7 @@ class JobResult:
     parts, parts_done, parts_kept, parts_of_others : int
         All parts; those of this run; those found whole; those that others did meanwhile.
     short_users : int
-        Users with fewer than n items, because no more remained for them.
+        Users with fewer than n items.
     seconds, users_per_second : float
         Of this run.
     notes : tuple of str
@@ -75,7 +75,7 @@ class JobResult:
         if self.parts_done:
             lines.append(f"{self.seconds:.2f} s, {self.users_per_second:,.0f} users/s")
         if self.short_users:
-            lines.append(f"{self.short_users:,} users got fewer items, as no more remain for them")
+            lines.append(f"{self.short_users:,} users got fewer items; _short-*.parquet tell why")
         return "\n".join(lines + [f"note: {note}" for note in self.notes])
 
 

@@ -21,6 +21,9 @@ from recsys.lock import folder_lock
 from recsys.storage import atomic_write, make_folder, storage_error
 
 
+_OBJECT_STORES = ("s3", "gs", "gcs")
+
+
 @runtime_checkable
 class Store(Protocol):
     """What a job needs of the place that it writes to. Names are relative, parted by ``/``."""
@@ -86,10 +89,15 @@ def open_store(where: str | os.PathLike[str]) -> Store:
     text = os.fspath(where)
     scheme, parted, rest = text.partition("://")
     if not parted:
+        begun = text.partition(":/")[0]
+        if begun in _OBJECT_STORES and begun != text:
+            raise InvalidInputError(
+                f"output {text!r} lacks a slash; expected {begun}://bucket/name"
+            )
         return FolderStore(Path(text))
     if scheme == "file":
         return FolderStore(Path(rest))
-    if scheme not in ("s3", "gs", "gcs"):
+    if scheme not in _OBJECT_STORES:
         raise InvalidInputError(
             f"output {text!r} has the unknown scheme {scheme!r}; expected a path, s3:// or gs://"
         )

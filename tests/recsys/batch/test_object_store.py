@@ -226,6 +226,7 @@ def test_two_claim_the_same_parts_at_once(server: int) -> None:
     [
         ("ftp://host/folder", "unknown scheme 'ftp'"),
         ("s3://", "names no bucket"),
+        ("s3:/bucket/lists", "lacks a slash"),
         ("s3://bucket/x?color=blue", "cannot be opened"),
     ],
 )
