@@ -20,7 +20,6 @@ from recsys.errors import InvalidInputError, StorageError
 from recsys.lock import folder_lock
 from recsys.storage import atomic_write, make_folder, storage_error
 
-
 _OBJECT_STORES = ("s3", "gs", "gcs")
 
 
