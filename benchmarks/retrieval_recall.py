@@ -355,7 +355,7 @@ def _plot(result: dict[str, Any], path: Path) -> None:
         axis.set_xlabel(f"share of the exact top {result['n']} missed (1 − recall)")
         axis.invert_xaxis()
         axis.grid(alpha=0.3, which="both")
-    axes[0].legend()
+    axes[0].legend(loc="lower left")
     axes[2].set(title="memory, vectors included", xlabel="MiB")
     figure.suptitle(
         f"{result['items']:,} items, {result['queries']:,} queries, {result['factors']} factors, "
