@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -82,14 +83,14 @@ class FaissIndex(Removable):
         return self._vectors
 
     @property
+    @abstractmethod
     def bytes(self) -> int:
         """Memory that vectors and index take, mapped or not."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def recall_(self) -> float | None:
         """Share of the exact answer that is found: 1.0, as measured by the tuning, or None."""
-        raise NotImplementedError
 
     def search(
         self,
@@ -219,8 +220,9 @@ class FaissIndex(Removable):
             self._append(more)
         return np.arange(before, self.size)
 
+    @abstractmethod
     def _append(self, more: NDArray[np.float32]) -> None:
-        raise NotImplementedError
+        """Put checked vectors, at least one, behind the last row."""
 
     def describe(self) -> dict[str, Any]:
         """Return kind, sizes, settings and measured recall, as JSON can hold them."""
@@ -298,9 +300,9 @@ class ApproximateIndex(FaissIndex):
         """Recall that the tuning measured on queries held out, None where nobody measured it."""
         return None if self.tuned is None else self.tuned.recall
 
+    @abstractmethod
     def knobs(self) -> tuple[Knob, ...]:
         """Return what trades recall for time, in the order of tuning."""
-        raise NotImplementedError
 
     def _settings(self) -> dict[str, Any]:
         settings: dict[str, Any] = {knob.name: getattr(self, knob.name) for knob in self.knobs()}

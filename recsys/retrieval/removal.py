@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -10,7 +12,7 @@ from recsys.retrieval.base import check_rows
 Rows = NDArray[np.int64]
 
 
-class Removable:
+class Removable(ABC):
     """The rows of an index that are never returned again.
 
     Row numbers are positions in the matrix of item factors, which other things hold as well (ids,
@@ -22,9 +24,9 @@ class Removable:
     _removed: Rows = np.empty(0, dtype=np.int64)
 
     @property
+    @abstractmethod
     def size(self) -> int:
         """Number of item rows, removed ones included."""
-        raise NotImplementedError
 
     @property
     def removed(self) -> Rows:
