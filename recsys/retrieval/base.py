@@ -166,6 +166,18 @@ class Index(Protocol):
         ...
 
 
+def described(index: Index) -> dict[str, Any]:
+    """Return what every index tells of itself, as JSON can hold it."""
+    return {
+        "index": index.kind,
+        "size": index.size,
+        "factors": index.factors,
+        "removed": len(index.removed),
+        "bytes": index.bytes,
+        "recall": index.recall_,
+    }
+
+
 def check_count(n: int, name: str = "n") -> int:
     """Return `n` as a plain int of at least 1, or raise :class:`InvalidInputError`."""
     if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:

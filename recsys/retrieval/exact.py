@@ -22,6 +22,7 @@ from recsys.retrieval.base import (
     check_exclude,
     check_threads,
     check_vectors,
+    described,
 )
 from recsys.retrieval.files import load_vectors, save_vectors
 from recsys.retrieval.removal import Removable
@@ -359,14 +360,7 @@ class ExactIndex(Removable):
 
     def describe(self) -> dict[str, Any]:
         """Return kind, sizes and recall, as JSON can hold them."""
-        return {
-            "index": self.kind,
-            "size": self.size,
-            "factors": self.factors,
-            "removed": len(self.removed),
-            "bytes": self.bytes,
-            "recall": self.recall_,
-        }
+        return described(self)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the vectors as safetensors and a manifest into the folder `path`.

@@ -27,6 +27,7 @@ from recsys.retrieval.base import (
     check_exclude,
     check_threads,
     check_vectors,
+    described,
     empty_hits,
 )
 from recsys.retrieval.exact import top_n
@@ -226,15 +227,7 @@ class FaissIndex(Removable):
 
     def describe(self) -> dict[str, Any]:
         """Return kind, sizes, settings and measured recall, as JSON can hold them."""
-        return {
-            "index": self.kind,
-            "size": self.size,
-            "factors": self.factors,
-            "removed": len(self.removed),
-            "bytes": self.bytes,
-            "recall": self.recall_,
-            **self._settings(),
-        }
+        return {**described(self), **self._settings()}
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write FAISS's own format and a manifest with its checksum into the folder `path`.
