@@ -240,8 +240,12 @@ class _Work:
 
     def _recorded(self, number: int) -> bool:
         """Whether somebody finished the part before this process claimed it."""
-        if self._claims.alone() and self._plan.store.read(record_name(number)) is None:
-            return False
+        store = self._plan.store
+        # In this order: whoever completes a job writes its manifest, then removes its records.
+        if store.read(record_name(number)) is None:
+            found = Manifest.read(store)
+            if found is None or not found.committed:
+                return False
         self._look()
         return number in self._manifest.parts
 

@@ -328,6 +328,23 @@ def test_a_failing_engine_leaves_finished_parts(recommender: Recommender, tmp_pa
     assert run_job(plan, resume=True).parts_kept == 2
 
 
+def test_whoever_came_first_and_finds_the_job_done_does_nothing_again(
+    recommender: Recommender, tmp_path: Path
+) -> None:
+    """The other process has completed the job, and so removed the records of its parts."""
+    plan = plan_job(recommender, tmp_path, part_users=100)
+    others: list[Any] = []
+
+    def another(done: int, total: int, rate: float) -> None:
+        if not others:
+            others.append(None)
+            others[0] = run_job(plan, resume=True)
+
+    result = run_job(plan, progress=another)
+    assert (result.parts_done, result.parts_of_others) == (1, 6)
+    assert (others[0].parts_done, others[0].parts_kept) == (6, 1)
+
+
 @pytest.mark.parametrize("text", ["", "0", "many", "-5MB", "12 furlongs", "1e9"])
 def test_memory_that_cannot_be_parsed(text: str) -> None:
     with pytest.raises(InvalidInputError, match="512MiB or 2GiB"):
