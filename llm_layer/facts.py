@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from llm_layer.attributes import Attributes
 from llm_layer.text import normalize
 from llm_layer.titles import TitleIndex, title_forms
 from recsys.recommender import Recommender
@@ -51,6 +52,8 @@ class ItemFacts:
         int64, shape (n_items,); 0 where unknown.
     genre_names : tuple of str
         Every genre of the catalogue, most frequent first.
+    attributes : Attributes
+        Its other columns: numbers, and texts of few values.
     """
 
     def __init__(self, rec: Recommender) -> None:
@@ -70,6 +73,9 @@ class ItemFacts:
         self._genres = np.zeros((n_items, len(place)), bool)
         for row, genres in enumerate(listed):
             self._genres[row, [place[genre] for genre in genres]] = True
+        columns = self._catalogue.table.column_names if self._catalogue else ()
+        named = [name for name in columns if name.lower() in (*PEOPLE_COLUMNS, *PLOT_COLUMNS)]
+        self.attributes = Attributes(self._catalogue, named)
 
     def __len__(self) -> int:
         return len(self.years)

@@ -73,7 +73,7 @@ class Templates:
         writers: dict[str, Callable[[Plan], str]] = {
             "offer": self._offer,
             "why": self._why,
-            "fact": self._fact,
+            "ask": self._fact,
             "profile": self._profile,
             "unknown": self._unknown,
         }
