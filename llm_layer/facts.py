@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from llm_layer.text import normalize
 from llm_layer.titles import TitleIndex, title_forms
@@ -28,6 +30,8 @@ PLOT_COLUMNS = ("plot", "overview", "description", "summary")
 _NAMES_APART = re.compile(r"\s*[,;|]\s*")
 # What is written "(1995)"; anything else is an error of the catalogue, and unknown.
 _YEARS = range(1000, 3000)
+# Each takes a byte an item.
+_WORDS_KEPT = 256
 _NO_NAME = {"", "n a", "na", "none", "unknown", "various"}
 
 
@@ -71,6 +75,7 @@ class ItemFacts:
             ordered = tuple(sorted(set(genres), key=place.__getitem__))
             self._listed_genres.append(combinations.setdefault(ordered, ordered))
             lines[[place[genre] for genre in ordered], row] = True
+        self._with_word = lru_cache(maxsize=_WORDS_KEPT)(self._read_word)
         self._genre_lines = {genre: lines[at] for genre, at in place.items()}
 
     def __len__(self) -> int:
@@ -112,6 +117,36 @@ class ItemFacts:
         found = np.ones(len(self), np.bool_)
         for genre in genres:
             found &= self._genre_lines[genre]
+        return found
+
+    def about(self, term: str) -> npt.NDArray[np.bool_]:
+        """Which items are of a genre, or have a word that begins so in title or description.
+
+        Parameters
+        ----------
+        term : str
+            A genre as the catalogue has it, or the beginning of a word, any case.
+
+        Returns
+        -------
+        bool array, shape (n_items,)
+        """
+        if term in self._genre_lines:
+            return self._genre_lines[term]
+        return self._with_word(term)
+
+    def _read_word(self, term: str) -> npt.NDArray[np.bool_]:
+        found = np.zeros(len(self), np.bool_)
+        pattern = rf"\b{re.escape(term)}"
+        catalogue = self._catalogue
+        columns = (catalogue.roles.get("title"), self._plot_column) if catalogue else ()
+        for column in columns:
+            if catalogue is None or column is None:
+                continue
+            values = catalogue.column(column)
+            if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+                met = pc.match_substring_regex(values, pattern, ignore_case=True)
+                found |= met.fill_null(False).to_numpy(zero_copy_only=False)
         return found
 
     def people(self, row: int) -> dict[str, tuple[str, ...]]:
