@@ -133,7 +133,7 @@ class ItemFacts:
         """
         if term in self._genre_lines:
             return self._genre_lines[term]
-        return self._with_word(term)
+        return np.asarray(self._with_word(term), np.bool_)
 
     def _read_word(self, term: str) -> npt.NDArray[np.bool_]:
         found = np.zeros(len(self), np.bool_)
