@@ -241,7 +241,7 @@ class Conversation:
         if request.act == "profile":
             with watch.stage("plan"):
                 return planner.profile(profile, request, state, self.visitor)
-        if request.act in ("why", "fact"):
+        if request.act in ("why", "ask"):
             with watch.stage("plan"):
                 return planner.about(request, state, self.visitor)
         with watch.stage("retrieve"):

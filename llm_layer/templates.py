@@ -149,7 +149,7 @@ class Templates:
         writers: dict[str, Callable[[Plan], str]] = {
             "offer": self._offer,
             "why": self._why,
-            "fact": self._fact,
+            "ask": self._fact,
             "profile": self._profile,
             "unknown": self._unknown,
         }
@@ -261,8 +261,17 @@ _LIMITS = {
         "years": "the years",
         "people": "the names",
         "genres": "the genre",
+        "ranges": "the numbers",
+        "attributes": "the kind",
     },
-    "zh": {"all_genres": "同时具备所有类型", "years": "年份", "people": "名字", "genres": "类型"},
+    "zh": {
+        "all_genres": "同时具备所有类型",
+        "years": "年份",
+        "people": "名字",
+        "genres": "类型",
+        "ranges": "数字",
+        "attributes": "种类",
+    },
 }
 _TOO_MANY = {
     "en": "I could not list that many at a time, so these are fewer.",
