@@ -12,6 +12,7 @@ import numpy as np
 
 from llm_layer.claims import Known
 from llm_layer.dialogue import MOST, State
+from llm_layer.domain import FILMS, Domain
 from llm_layer.facts import ItemFacts
 from llm_layer.genres import GenreWords
 from llm_layer.llm.base import LLM
@@ -46,6 +47,8 @@ class Concierge:
         Orders candidates; :class:`~llm_layer.rerank.BlendReranker` otherwise.
     timeout : float
         Seconds for one request to the language model, > 0.
+    domain : Domain, optional
+        Words for the items; :data:`~llm_layer.domain.FILMS` otherwise.
 
     Raises
     ------
@@ -60,6 +63,7 @@ class Concierge:
         *,
         reranker: Reranker | None = None,
         timeout: float = 20.0,
+        domain: Domain | None = None,
     ) -> None:
         if not timeout > 0:
             raise InvalidInputError(f"timeout is {timeout!r} s, expected more than 0")
@@ -73,7 +77,8 @@ class Concierge:
         self._reranker = reranker or BlendReranker(rec, self.facts)
         self._planner = Planner(rec, self.facts)
         self._profiler = Profiler(self.facts)
-        self._writer = Writer(self.facts, self._genre_words, self.llm, timeout)
+        self.domain = domain or FILMS
+        self._writer = Writer(self.facts, self._genre_words, self.llm, timeout, self.domain)
 
     def open(self, user: Any = None, *, likes: Sequence[Any] = ()) -> Conversation:
         """Begin a conversation.
@@ -175,7 +180,8 @@ class Conversation:
             `text` is no text, empty, or longer than 2000 characters.
         """
         if not isinstance(text, str) or not text.strip():
-            raise InvalidInputError("the message is empty; say what you would like to watch")
+            verb = self._concierge.domain.verb
+            raise InvalidInputError(f"the message is empty; say what you would like to {verb}")
         if len(text) > _LONGEST_MESSAGE:
             raise InvalidInputError(
                 f"the message has {len(text)} characters, expected at most {_LONGEST_MESSAGE}"

@@ -23,7 +23,11 @@ PEOPLE_COLUMNS = {
     "director": "director",
     "directors": "director",
     "author": "author",
+    "authors": "author",
     "artist": "artist",
+    "instructor": "teacher",
+    "instructors": "teacher",
+    "teacher": "teacher",
     "actors": "actor",
     "cast": "actor",
 }
