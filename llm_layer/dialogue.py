@@ -122,6 +122,8 @@ class State:
         Items named as examples and counter-examples.
     mood : str
         The free words of the last message that had any.
+    leanings : dict of str to float
+        Genres and keywords that the visitor wants more of (up to 1) or less of (down to -1).
     count : int
         How many items a reply recommends.
     shown : list of int
@@ -144,6 +146,7 @@ class State:
     like: list[int] = field(default_factory=list)
     unlike: list[int] = field(default_factory=list)
     mood: str = ""
+    leanings: dict[str, float] = field(default_factory=dict)
     count: int = DEFAULT_COUNT
     shown: list[int] = field(default_factory=list)
     refused: set[int] = field(default_factory=set)
@@ -189,6 +192,7 @@ class State:
     def _forget(self) -> None:
         self.constraints = Constraints()
         self.like, self.unlike, self.mood, self.count = [], [], "", DEFAULT_COUNT
+        self.leanings = {}
 
     def _take_known(self, request: Request) -> None:
         """Items that the visitor has seen or does not want."""
