@@ -115,6 +115,10 @@ class ItemFacts:
         """Genres, the catalogue's more frequent ones first."""
         return self._listed_genres[row]
 
+    def genre_flags(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        """Which of `genre_names` each of `rows` has: bool, shape (len(rows), n_genres)."""
+        return self._genres[rows]
+
     def with_genres(self, genres: Iterable[str]) -> npt.NDArray[np.bool_]:
         """Which items have at least one of `genres`: bool, shape (n_items,)."""
         found = np.zeros(len(self), np.bool_)
