@@ -63,9 +63,15 @@ class ItemFacts:
                 totals[genre] += 1
         self.genre_names = tuple(sorted(totals, key=lambda genre: (-totals[genre], genre)))
         place = {genre: at for at, genre in enumerate(self.genre_names)}
-        self._genres = np.zeros((n_items, len(place)), bool)
+        # A line for each genre, so that a condition reads one line; few combinations are met.
+        lines = np.zeros((len(place), n_items), bool)
+        combinations: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self._listed_genres: list[tuple[str, ...]] = []
         for row, genres in enumerate(listed):
-            self._genres[row, [place[genre] for genre in genres]] = True
+            ordered = tuple(sorted(set(genres), key=place.__getitem__))
+            self._listed_genres.append(combinations.setdefault(ordered, ordered))
+            lines[[place[genre] for genre in ordered], row] = True
+        self._genre_lines = {genre: lines[at] for genre, at in place.items()}
 
     def __len__(self) -> int:
         return len(self.years)
@@ -92,17 +98,21 @@ class ItemFacts:
 
     def genres(self, row: int) -> tuple[str, ...]:
         """Genres, the catalogue's more frequent ones first."""
-        return tuple(self.genre_names[at] for at in np.flatnonzero(self._genres[row]))
+        return self._listed_genres[row]
 
     def with_genres(self, genres: Iterable[str]) -> npt.NDArray[np.bool_]:
         """Which items have at least one of `genres`: bool, shape (n_items,)."""
-        wanted = [self.genre_names.index(genre) for genre in genres]
-        return np.asarray(self._genres[:, wanted].any(axis=1), np.bool_)
+        found = np.zeros(len(self), np.bool_)
+        for genre in genres:
+            found |= self._genre_lines[genre]
+        return found
 
     def with_all_genres(self, genres: Iterable[str]) -> npt.NDArray[np.bool_]:
         """Which items have each of `genres`: bool, shape (n_items,)."""
-        wanted = [self.genre_names.index(genre) for genre in genres]
-        return np.asarray(self._genres[:, wanted].all(axis=1), np.bool_)
+        found = np.ones(len(self), np.bool_)
+        for genre in genres:
+            found &= self._genre_lines[genre]
+        return found
 
     def people(self, row: int) -> dict[str, tuple[str, ...]]:
         """Names by what they did (``"director"``, ``"actor"`` ...), in the catalogue's order."""
@@ -114,31 +124,35 @@ class ItemFacts:
             return ""
         return str(self._catalogue.column(self._plot_column)[row].as_py() or "")
 
-    @cached_property
+    @property
     def person_rows(self) -> dict[str, tuple[int, ...]]:
         """Items of each person, by the comparable form of the name."""
+        return self._persons[0]
+
+    @property
+    def person_names(self) -> dict[str, str]:
+        """How each person's name is written, by its comparable form."""
+        return self._persons[1]
+
+    @cached_property
+    def _persons(self) -> tuple[dict[str, tuple[int, ...]], dict[str, str]]:
+        forms: dict[str, str] = {}  # most names are met several times
         rows: dict[str, dict[int, None]] = defaultdict(dict)
         for listed in self._people.values():
             for row, names in enumerate(listed):
                 for name in names:
-                    rows[normalize(name)][row] = None
+                    form = forms.get(name)
+                    if form is None:
+                        form = forms[name] = normalize(name)
+                    rows[form][row] = None
         rows.pop("", None)  # a name without a letter cannot be recognized
-        return {name: tuple(found) for name, found in rows.items()}
+        written = {form: name for name, form in forms.items()}
+        return {name: tuple(found) for name, found in rows.items()}, written
 
     @cached_property
     def longest_name(self) -> int:
         """Words of the longest name of a person, 0 where the catalogue names nobody."""
         return max((len(name.split()) for name in self.person_rows), default=0)
-
-    @cached_property
-    def person_names(self) -> dict[str, str]:
-        """How each person's name is written, by its comparable form."""
-        return {
-            normalize(name): name
-            for listed in self._people.values()
-            for names in listed
-            for name in names
-        }
 
     @cached_property
     def _people(self) -> dict[str, list[tuple[str, ...]]]:

@@ -12,7 +12,6 @@ import numpy.typing as npt
 from llm_layer.dialogue import Constraints, Limit, State
 from llm_layer.facts import ItemFacts
 from recsys.recommender import Recommender
-from recsys.rules import Allow
 
 Floats = npt.NDArray[np.float32]
 
@@ -54,6 +53,8 @@ class Retriever:
         self._rec = rec
         self._facts = facts
         self._average = np.asarray(rec.model.user_factors, np.float32).mean(axis=0)
+        self._centre = np.asarray(rec.item_factors, np.float32).mean(axis=0)
+        self._directions: dict[str, Floats | None] = {}
 
     def taste(self, likes: Sequence[int]) -> Floats:
         """Vector of a visitor who likes these items; without any, of the average visitor."""
@@ -85,23 +86,24 @@ class Retriever:
             constraints = state.constraints.without(given_up)
             rows = np.flatnonzero(constraints.mask(self._facts) & ~barred)
             if rows.size:
-                return self._among(rows, vector, state.mood, n, given_up)
+                return self._among(rows, vector, state, n, given_up)
         return Candidates(np.empty(0, np.int64), np.empty(0, np.float32), vector)
 
     def _among(
         self,
         rows: npt.NDArray[np.int64],
         vector: Floats,
-        mood: str,
+        state: State,
         n: int,
         given_up: tuple[Limit, ...],
     ) -> Candidates:
-        hits = self._rec.search(vector, n, rules=[Allow(self._rec.items.take(rows))])
+        # One thread: a single query is over before a second one would have begun.
+        hits = self._rec.index.search(vector[None], n, allow=rows, num_threads=1)
         found = hits.ids[0, : int(hits.counts[0])].astype(np.int64)
         content = self._rec.content
-        if not mood or content is None:
+        if not state.mood or content is None:
             return Candidates(found, hits.scores[0, : found.size], vector, given_up)
-        words = content.encode([mood])[0]
+        words = content.encode([state.mood])[0]
         near = content.item_vectors[rows] @ words
         found = np.union1d(found, rows[np.argsort(-near, kind="stable")[:n]])
         scores = np.asarray(self._rec.item_factors[found] @ vector, np.float32)
