@@ -77,6 +77,7 @@ class ItemFacts:
             lines[[place[genre] for genre in ordered], row] = True
         self._with_word = lru_cache(maxsize=_WORDS_KEPT)(self._read_word)
         self._genre_lines = {genre: lines[at] for genre, at in place.items()}
+        self._all_lines = lines
 
     def __len__(self) -> int:
         return len(self.years)
@@ -107,7 +108,7 @@ class ItemFacts:
 
     def genre_flags(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
         """Which of `genre_names` each of `rows` has: bool, shape (len(rows), n_genres)."""
-        return self._genres[rows]
+        return np.asarray(self._all_lines[:, rows].T, np.bool_)
 
     def with_genres(self, genres: Iterable[str]) -> npt.NDArray[np.bool_]:
         """Which items have at least one of `genres`: bool, shape (n_items,)."""
