@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from llm_layer.attributes import Attributes
 from llm_layer.text import normalize
 from llm_layer.titles import TitleIndex, title_forms
 from recsys.recommender import Recommender
@@ -22,7 +23,11 @@ PEOPLE_COLUMNS = {
     "director": "director",
     "directors": "director",
     "author": "author",
+    "authors": "author",
     "artist": "artist",
+    "instructor": "teacher",
+    "instructors": "teacher",
+    "teacher": "teacher",
     "actors": "actor",
     "cast": "actor",
 }
@@ -51,6 +56,8 @@ class ItemFacts:
         int64, shape (n_items,); 0 where unknown.
     genre_names : tuple of str
         Every genre of the catalogue, most frequent first.
+    attributes : Attributes
+        Its other columns: numbers, and texts of few values.
     """
 
     def __init__(self, rec: Recommender) -> None:
@@ -78,6 +85,9 @@ class ItemFacts:
         self._with_word = lru_cache(maxsize=_WORDS_KEPT)(self._read_word)
         self._genre_lines = {genre: lines[at] for genre, at in place.items()}
         self._all_lines = lines
+        columns = self._catalogue.table.column_names if self._catalogue else ()
+        named = [name for name in columns if name.lower() in (*PEOPLE_COLUMNS, *PLOT_COLUMNS)]
+        self.attributes = Attributes(self._catalogue, named)
 
     def __len__(self) -> int:
         return len(self.years)
@@ -137,7 +147,7 @@ class ItemFacts:
         bool array, shape (n_items,)
         """
         if term in self._genre_lines:
-            return self._genre_lines[term]
+            return np.asarray(self._genre_lines[term], np.bool_)
         return np.asarray(self._with_word(term), np.bool_)
 
     def _read_word(self, term: str) -> npt.NDArray[np.bool_]:

@@ -12,7 +12,7 @@ from recsys.errors import AlsatianError, MissingExtraError
 Ability: TypeAlias = Literal["schema", "probabilities"]
 
 
-def require(module: str, purpose: str) -> None:
+def require(module: str, purpose: str, *, extra: str = "llm") -> None:
     """Raise :class:`~recsys.errors.MissingExtraError` where `module` is not installed."""
     try:
         found = importlib.util.find_spec(module) is not None
@@ -20,7 +20,8 @@ def require(module: str, purpose: str) -> None:
         found = False
     if not found:
         raise MissingExtraError(
-            f'{purpose} needs {module}, which is not installed; run: pip install "alsatian[llm]"'
+            f"{purpose} needs {module}, which is not installed; "
+            f'run: pip install "alsatian[{extra}]"'
         )
 
 

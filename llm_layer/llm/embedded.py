@@ -24,6 +24,7 @@ from llm_layer.llm.base import (
     first_tokens,
     require,
 )
+from llm_layer.stopping import TurnStoppedError, is_stopped
 from recsys.downloads import file_from_wheel
 from recsys.errors import AlsatianError, InvalidInputError, ModelFormatError
 from recsys.storage import existing_file
@@ -167,6 +168,7 @@ class _Stream:
         self._usage: dict[str, Any] = {}
         self._first: tuple[tuple[str, float], ...] = ()
         self._late = False
+        self._stopped = False
 
     def __call__(self, chunk: Any) -> bool:
         """Take one piece; True tells llama.cpp to stop."""
@@ -179,13 +181,16 @@ class _Stream:
             self._finish = choice.get("finish_reason") or self._finish
             self._first = self._first or first_tokens(choice)
         self._late = not self._finish and time.perf_counter() > self._deadline
-        return self._late
+        self._stopped = not self._finish and is_stopped()
+        return self._late or self._stopped
 
     def completion(self, name: str, outcome: Any, started: float, timeout: float) -> Completion:
         if isinstance(outcome, dict) and "error" in outcome:
             self._error = str(outcome["error"].get("message", outcome["error"]))
         if self._error is not None:
             raise LLMRefusedError(f"{name} turned the request down: {_one_line(self._error)}")
+        if self._stopped:
+            raise TurnStoppedError
         if self._late:
             raise LLMTimeoutError(f"{name} did not finish within {timeout:g} s")
         text = "".join(self._pieces).strip()
