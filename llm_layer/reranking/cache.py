@@ -18,12 +18,9 @@ _TABLE = (
     "used INTEGER NOT NULL) WITHOUT ROWID"
 )
 _GET = "SELECT value FROM answers WHERE key = ?"
-_USE = (
-    "UPDATE answers SET used = (SELECT coalesce(max(used), 0) + 1 FROM answers) WHERE key = ?"
-)
+_USE = "UPDATE answers SET used = (SELECT coalesce(max(used), 0) + 1 FROM answers) WHERE key = ?"
 _PUT = (
-    "INSERT OR REPLACE INTO answers "
-    "VALUES (?, ?, (SELECT coalesce(max(used), 0) + 1 FROM answers))"
+    "INSERT OR REPLACE INTO answers VALUES (?, ?, (SELECT coalesce(max(used), 0) + 1 FROM answers))"
 )
 _TRIM = (
     "DELETE FROM answers WHERE key IN "
@@ -66,10 +63,8 @@ class AnswerCache:
         """The answer under `key`, None where there is none."""
         with self._lock:
             text = self._near.get(key)
-            if text is not None:
-                self._near.move_to_end(key)
-            elif self._file is not None:
-                text = self._read(self._file, key)
+            if self._file is not None:
+                text = self._read(self._file, key, text)
             if text is None:
                 return None
             self._keep(key, text)
@@ -102,6 +97,7 @@ class AnswerCache:
 
     def _keep(self, key: str, text: str) -> None:
         self._near[key] = text
+        self._near.move_to_end(key)
         if len(self._near) > self._size:
             self._near.popitem(last=False)
 
@@ -119,14 +115,17 @@ class AnswerCache:
             ) from error
         return file
 
-    def _read(self, file: sqlite3.Connection, key: str) -> str | None:
+    def _read(self, file: sqlite3.Connection, key: str, text: str | None) -> str | None:
+        """`text`, or what the file has, which is told that it was used."""
         try:
-            found = file.execute(_GET, (key,)).fetchone()
-            if found is not None:
+            if text is None:
+                found = file.execute(_GET, (key,)).fetchone()
+                text = None if found is None else str(found[0])
+            if text is not None:
                 file.execute(_USE, (key,))
         except sqlite3.Error:  # busy or damaged: the question is asked anew
-            return None
-        return None if found is None else str(found[0])
+            return text
+        return text
 
     def _write(self, file: sqlite3.Connection, key: str, text: str) -> None:
         try:
