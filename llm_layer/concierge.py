@@ -16,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 
 from llm_layer import turns
+from llm_layer.cards import Card, make_card
 from llm_layer.claims import Known
 from llm_layer.dialogue import MOST, State
 from llm_layer.facts import ItemFacts
@@ -27,6 +28,7 @@ from llm_layer.reply import Chunk, Reply, Writer
 from llm_layer.rerank import BlendReranker, Reranker, Wish
 from llm_layer.retrieve import Retriever
 from llm_layer.stopping import TurnStoppedError, is_stopped
+from llm_layer.templates import Wording
 from llm_layer.text import Language
 from llm_layer.understand import Request, Understanding
 from recsys.errors import InvalidInputError
@@ -83,6 +85,7 @@ class Concierge:
         self._planner = Planner(rec, self.facts)
         self._profiler = Profiler(self.facts)
         self._writer = Writer(self.facts, self._genre_words, self.llm, timeout)
+        self._wording = Wording(self.facts, self._genre_words)
         self._threads: ThreadPoolExecutor | None = None
         self._threads_lock = threading.Lock()
 
@@ -253,6 +256,16 @@ class Conversation:
     def astream(self, text: str) -> AsyncIterator[Chunk]:
         """As :meth:`stream`, for ``async for``; cancelling works as for :meth:`asay`."""
         return turns.astream(self._concierge.threads, self, text)
+
+    def cards(self, reply: Reply) -> tuple[Card, ...]:
+        """What a face shows of each item that a reply of this conversation recommends."""
+        concierge, cards = self._concierge, []
+        for place, item in enumerate(reply.recommended, 1):
+            row = concierge.facts.row(item)
+            reasons = concierge._planner.reasons(self.visitor, row, self.state.like)
+            why = concierge._wording.reason(reasons[0], reply.language) if reasons else ""
+            cards.append(make_card(concierge.rec, concierge.facts, place, item, why))
+        return tuple(cards)
 
     def _check(self, text: str) -> None:
         if not isinstance(text, str) or not text.strip():
