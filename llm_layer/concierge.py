@@ -19,16 +19,17 @@ from llm_layer import turns
 from llm_layer.cards import Card, make_card
 from llm_layer.claims import Known
 from llm_layer.dialogue import MOST, State
+from llm_layer.domain import FILMS, Domain
 from llm_layer.facts import ItemFacts
 from llm_layer.genres import GenreWords
 from llm_layer.llm.base import LLM
+from llm_layer.pieces import Wording
 from llm_layer.plan import Plan, Planner, Visitor
 from llm_layer.profile import Profiler, UserProfile
 from llm_layer.reply import Chunk, Reply, Writer
 from llm_layer.rerank import BlendReranker, Reranker, Wish
 from llm_layer.retrieve import Retriever
 from llm_layer.stopping import TurnStoppedError, is_stopped
-from llm_layer.templates import Wording
 from llm_layer.text import Language
 from llm_layer.understand import Request, Understanding
 from recsys.errors import InvalidInputError
@@ -57,6 +58,8 @@ class Concierge:
         Orders candidates; :class:`~llm_layer.rerank.BlendReranker` otherwise.
     timeout : float
         Seconds for one request to the language model, > 0.
+    domain : Domain, optional
+        Words for the items; :data:`~llm_layer.domain.FILMS` otherwise.
 
     Raises
     ------
@@ -71,6 +74,7 @@ class Concierge:
         *,
         reranker: Reranker | None = None,
         timeout: float = 20.0,
+        domain: Domain | None = None,
     ) -> None:
         if not timeout > 0:
             raise InvalidInputError(f"timeout is {timeout!r} s, expected more than 0")
@@ -84,8 +88,9 @@ class Concierge:
         self._reranker = reranker or BlendReranker(rec, self.facts)
         self._planner = Planner(rec, self.facts)
         self._profiler = Profiler(self.facts)
-        self._writer = Writer(self.facts, self._genre_words, self.llm, timeout)
-        self._wording = Wording(self.facts, self._genre_words)
+        self.domain = domain or FILMS
+        self._writer = Writer(self.facts, self._genre_words, self.llm, timeout, self.domain)
+        self._wording = Wording(self.facts, self._genre_words, self.domain)
         self._threads: ThreadPoolExecutor | None = None
         self._threads_lock = threading.Lock()
 
@@ -269,7 +274,8 @@ class Conversation:
 
     def _check(self, text: str) -> None:
         if not isinstance(text, str) or not text.strip():
-            raise InvalidInputError("the message is empty; say what you would like to watch")
+            verb = self._concierge.domain.verb
+            raise InvalidInputError(f"the message is empty; say what you would like to {verb}")
         if len(text) > _LONGEST_MESSAGE:
             raise InvalidInputError(
                 f"the message has {len(text)} characters, expected at most {_LONGEST_MESSAGE}"
@@ -345,7 +351,7 @@ class Conversation:
         if request.act == "profile":
             with watch.stage("plan"):
                 return planner.profile(profile, request, state, self.visitor)
-        if request.act in ("why", "fact"):
+        if request.act in ("why", "ask"):
             with watch.stage("plan"):
                 return planner.about(request, state, self.visitor)
         with watch.stage("retrieve"):
@@ -355,7 +361,7 @@ class Conversation:
         with watch.stage("rerank"):
             rows: list[int] = []
             if found.rows.size:
-                wish = Wish(tuple(state.like), state.constraints.genres)
+                wish = Wish(tuple(state.like), state.constraints.genres, state.mood)
                 rows = self._concierge._reranker.rerank(found, wish, profile).rows.tolist()
         with watch.stage("plan"):
             return planner.offer(rows, self.visitor, state, request, found.given_up)

@@ -9,12 +9,14 @@ from typing import Any, Literal
 
 from llm_layer import wording
 from llm_layer.claims import Grounding, Known, Named
+from llm_layer.domain import FILMS, Domain
 from llm_layer.facts import ItemFacts
 from llm_layer.genres import GenreWords
 from llm_layer.grounding import GroundingChecker
 from llm_layer.llm.base import LLM, LLMMalformedError
+from llm_layer.pieces import Wording
 from llm_layer.plan import Plan
-from llm_layer.templates import Templates, Wording
+from llm_layer.templates import Templates
 from llm_layer.text import Language
 from recsys.errors import AlsatianError
 
@@ -31,7 +33,7 @@ _OTHER_WORDS: Mapping[Language, tuple[str, ...]] = {
         "Yes.",
         "Okay.",
     ),
-    "zh": ("想看什么？", "要不要推荐？", "好的。"),
+    "zh": ("想{verb_zh}什么？", "要不要推荐？", "好的。"),
 }
 _OTHER_SMALL_TALK: Mapping[Language, Mapping[str, tuple[str, ...]]] = {
     "en": {
@@ -156,16 +158,24 @@ class Writer:
         None: templates only.
     timeout : float
         Seconds for one request to the language model.
+    domain : Domain
+        Words for the items.
     """
 
     def __init__(
-        self, facts: ItemFacts, genre_words: GenreWords, llm: LLM | None, timeout: float = 20.0
+        self,
+        facts: ItemFacts,
+        genre_words: GenreWords,
+        llm: LLM | None,
+        timeout: float = 20.0,
+        domain: Domain = FILMS,
     ) -> None:
         self._facts = facts
         self._genre_words = genre_words
-        self._pieces = Wording(facts, genre_words)
+        self._pieces = Wording(facts, genre_words, domain)
         self._templates = Templates(facts, self._pieces)
-        self._checker = GroundingChecker(facts, genre_words)
+        self._checker = GroundingChecker(facts, genre_words, domain)
+        self._domain = domain
         self._llm = llm
         self._timeout = timeout
 
@@ -285,7 +295,7 @@ class Writer:
         if notes:
             yield nothing, notes
         for text in (*_OTHER_WORDS[plan.language], _WORDLESS):
-            yield nothing, text
+            yield nothing, self._domain.fill(text)
 
     def _passes(self, plan: Plan, text: str, known: Known) -> bool:
         return self._checked(plan, text, known)[1].ok
@@ -300,9 +310,13 @@ class Writer:
     def _task(self, plan: Plan) -> wording.Task:
         worded = plan.offers[: wording.MOST_WORDED]
         wish = self._pieces.request(plan.constraints, (), plan.language)
+        zh, domain = plan.language == "zh", self._domain
+        anything = domain.fill("{occasion_zh}{verb_zh}什么") if zh else "something"
+        if not zh and domain.occasion:
+            anything = f"{anything} {domain.occasion}"
         return wording.Task(
             language=plan.language,
-            wish=wish or ("今晚看什么" if plan.language == "zh" else "something for tonight"),
+            wish=wish or anything,
             genres=tuple(
                 tuple(
                     self._genre_words.name(genre, plan.language)
@@ -311,6 +325,7 @@ class Writer:
                 for offer in worded
             ),
             has_reason=bool(worded[0].reasons),
+            domain=domain,
         )
 
     def _values(self, plan: Plan) -> tuple[list[str], str]:
