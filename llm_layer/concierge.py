@@ -17,6 +17,7 @@ from typing import Any, Literal
 import numpy as np
 
 from llm_layer import turns
+from llm_layer.cards import Card, make_card
 from llm_layer.claims import Known
 from llm_layer.dialogue import MOST, State
 from llm_layer.domain import FILMS, Domain
@@ -28,6 +29,7 @@ from llm_layer.memory.evidence import user_key
 from llm_layer.memory.redaction import redact
 from llm_layer.memory.states import pack_state, unpack_state
 from llm_layer.memory.store import Store, open_store
+from llm_layer.pieces import Wording
 from llm_layer.plan import Plan, Planner, Visitor
 from llm_layer.profile import Profiler, UserProfile
 from llm_layer.reply import Chunk, Reply, Writer
@@ -100,6 +102,7 @@ class Concierge:
         self._profiler = Profiler(self.facts)
         self.domain = domain or FILMS
         self._writer = Writer(self.facts, self._genre_words, self.llm, timeout, self.domain)
+        self._wording = Wording(self.facts, self._genre_words, self.domain)
         self._threads: ThreadPoolExecutor | None = None
         self._threads_lock = threading.Lock()
 
@@ -301,6 +304,16 @@ class Conversation:
     def astream(self, text: str) -> AsyncIterator[Chunk]:
         """As :meth:`stream`, for ``async for``; cancelling works as for :meth:`asay`."""
         return turns.astream(self._concierge.threads, self, text)
+
+    def cards(self, reply: Reply) -> tuple[Card, ...]:
+        """What a face shows of each item that a reply of this conversation recommends."""
+        concierge, cards = self._concierge, []
+        for place, item in enumerate(reply.recommended, 1):
+            row = concierge.facts.row(item)
+            reasons = concierge._planner.reasons(self.visitor, row, self.state.like)
+            why = concierge._wording.reason(reasons[0], reply.language) if reasons else ""
+            cards.append(make_card(concierge.rec, concierge.facts, place, item, why))
+        return tuple(cards)
 
     def _check(self, text: str) -> None:
         if not isinstance(text, str) or not text.strip():
