@@ -1,4 +1,4 @@
-"""``alsatian chat``: a conversation on the command line."""
+"""``alsatian chat`` and ``alsatian serve``: conversation on the command line and over HTTP."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ _LANGUAGES = ("auto", "en", "zh")
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command to `app`; found through the entry-point group ``alsatian.commands``."""
+    """Add the commands to `app`; found through the entry-point group ``alsatian.commands``."""
     app.command()(chat)
+    app.command()(serve)
 
 
 def chat(
@@ -74,6 +75,63 @@ def chat(
             typer.echo(f"{reply.text}\n{verdict(reply)}\n")
     if is_refused:
         raise typer.Exit(2)
+
+
+def serve(
+    model: Annotated[Path, typer.Argument(help="Model folder written by 'alsatian fit'.")],
+    host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port; 0 takes a free one.")] = 8000,
+    token_env: Annotated[
+        str, typer.Option(help="Environment variable that holds the token clients must send.")
+    ] = "",
+    allow_origin: Annotated[
+        list[str] | None, typer.Option(help="Web page that may call; may be repeated.")
+    ] = None,
+    llm: Annotated[
+        str, typer.Option(help="embedded, none, a .gguf file, or an OpenAI-compatible URL.")
+    ] = "embedded",
+    llm_model: Annotated[str, typer.Option(help="Model name at the URL.")] = "",
+    api_key_env: Annotated[
+        str, typer.Option(help="Environment variable that holds the key for the URL.")
+    ] = "OPENAI_API_KEY",
+    timeout: Annotated[float, typer.Option(help="Seconds for one answer of the model.")] = 20.0,
+    at_once: Annotated[int, typer.Option(help="Replies written at the same time.")] = 8,
+) -> None:
+    """Serve conversations over OpenAI's chat protocol, until SIGTERM or Ctrl-C.
+
+    Off loopback clients need a token. A request's 'user' names who speaks.
+
+    Example: alsatian serve model --port 8000 --token-env ALSATIAN_TOKEN
+    """
+    from llm_layer.concierge import Concierge
+    from llm_layer.serve import Limits, Settings
+    from llm_layer.serve.run import Server, log_to_stderr
+    from recsys.recommender import Recommender
+
+    settings = Settings(
+        host,
+        port,
+        _token(token_env),
+        tuple(allow_origin or ()),
+        limits=Limits(at_once=at_once),
+    )
+    writer = language_model(llm, llm_model, os.environ.get(api_key_env), timeout)
+    server = Server(Concierge(Recommender.load(model), writer, timeout=timeout), settings)
+    log_to_stderr()
+    wanted = "a token" if settings.token is not None else "no token"
+    server.run(lambda: typer.echo(f"serving {settings.model} at {server.url} ({wanted} needed)"))
+
+
+def _token(variable: str) -> str | None:
+    """The token that an environment variable holds; None where no variable is named."""
+    if not variable:
+        return None
+    token = os.environ.get(variable, "")
+    if not token:
+        raise InvalidInputError(
+            f"--token-env names {variable}, which is not set; put the token into it"
+        )
+    return token
 
 
 def language_model(llm: str, model: str, api_key: str | None, timeout: float) -> LLM | None:
