@@ -27,6 +27,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
     "batch_kill": (),
     "quality_ml1m": (),
     "quality_gowalla": (),
+    "turn": (),
     "conversations": (),
 }
 TINY = {"als_sweep": ("--no-memory",)}  # a process for each contender: the tests do it once

@@ -4,110 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeAlias
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from llm_layer.constraints import Constraints, Limit, covers
 from llm_layer.facts import ItemFacts
-from llm_layer.phrases import Relative, Years
+from llm_layer.request import LISTING, Direction, Question, Range, Relative, Request, Years
 from llm_layer.text import Language
-from llm_layer.understand import Request
 
-Limit: TypeAlias = Literal["all_genres", "years", "people", "genres"]
+__all__ = ["DEFAULT_COUNT", "MOST", "Constraints", "Limit", "Range", "State", "Wishes"]
+
 DEFAULT_COUNT = 3
 MOST = 10
 
 
 @dataclass(frozen=True)
-class Constraints:
-    """What an item has to be.
+class Wishes:
+    """What the messages so far ask for: the part of the state that a correction takes back.
 
     Attributes
     ----------
-    genres : tuple of str
-        Wanted; every one of them while `all_genres` holds, else any.
-    no_genres : tuple of str
-        Not wanted, never given up.
-    years : (int or None, int or None)
-        First and last year, None for open ends. An item of unknown year does not fit a limit.
-    relative : {"older", "newer"} or None
-        Where the years stem from a comparison with what was shown.
-    people : tuple of str
-        Comparable forms of names; an item needs all of them.
-    all_genres : bool
-        See `genres`.
-    no_years : tuple of (int or None, int or None)
-        Spans of years not wanted, never given up. An item of unknown year does not fit.
-    no_people : tuple of str
-        As `people`, not wanted, never given up.
+    constraints : Constraints
+    like, unlike : tuple of int
+    mood : str
+    count : int
+    leanings : dict of str to float
+        Each as in :class:`State`.
     """
 
-    genres: tuple[str, ...] = ()
-    no_genres: tuple[str, ...] = ()
-    years: Years = (None, None)
-    relative: Relative = None
-    people: tuple[str, ...] = ()
-    all_genres: bool = True
-    no_years: tuple[Years, ...] = ()
-    no_people: tuple[str, ...] = ()
-
-    def mask(self, facts: ItemFacts) -> npt.NDArray[np.bool_]:
-        """Which items fit: bool, shape (n_items,)."""
-        fits = np.ones(len(facts), np.bool_)
-        if self.genres:
-            choose = facts.with_all_genres if self.all_genres else facts.with_genres
-            fits &= choose(self.genres)
-        if self.no_genres:
-            fits &= ~facts.with_genres(self.no_genres)
-        if self.years != (None, None):
-            fits &= _within(self.years, facts)
-        for span in self.no_years:
-            fits &= (facts.years > 0) & ~_within(span, facts)
-        for person in self.people:
-            fits &= _with_person(person, facts)
-        for person in self.no_people:
-            fits &= ~_with_person(person, facts)
-        return fits
-
-    def limits(self) -> tuple[Limit, ...]:
-        """What could be given up, the dearest last."""
-        found: list[Limit] = []
-        if len(self.genres) > 1 and self.all_genres:
-            found.append("all_genres")
-        if self.years != (None, None):
-            found.append("years")
-        if self.people:
-            found.append("people")
-        if self.genres:
-            found.append("genres")
-        return tuple(found)
-
-    def without(self, limits: Iterable[Limit]) -> Constraints:
-        """The same without some of its limits."""
-        changed = self
-        for limit in limits:
-            if limit == "all_genres":
-                changed = replace(changed, all_genres=False)
-            elif limit == "years":
-                changed = replace(changed, years=(None, None), relative=None)
-            elif limit == "people":
-                changed = replace(changed, people=())
-            else:
-                changed = replace(changed, genres=())
-        return changed
-
-
-def _within(years: Years, facts: ItemFacts) -> npt.NDArray[np.bool_]:
-    first, last = years
-    known = facts.years > 0
-    return np.asarray(known & (facts.years >= (first or 0)) & (facts.years <= (last or 9999)))
-
-
-def _with_person(person: str, facts: ItemFacts) -> npt.NDArray[np.bool_]:
-    theirs = np.zeros(len(facts), np.bool_)
-    theirs[list(facts.person_rows.get(person, ()))] = True
-    return theirs
+    constraints: Constraints = field(default_factory=Constraints)
+    like: tuple[int, ...] = ()
+    unlike: tuple[int, ...] = ()
+    mood: str = ""
+    count: int = DEFAULT_COUNT
+    leanings: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -119,15 +50,19 @@ class State:
     constraints : Constraints
         Gathered over the turns.
     like, unlike : list of int
-        Items named as examples and counter-examples.
+        Items named as examples and counter-examples, accepted and rejected.
     mood : str
         The free words of the last message that had any.
     count : int
         How many items a reply recommends.
+    leanings : dict of str to float
+        Genre or keyword, and how much more (up to 1) or less (down to -1) of it is wanted.
     shown : list of int
         Recommended in this conversation, never again.
     refused : set of int
         Turned down or already known to the visitor.
+    accepted : list of int
+        Chosen by the visitor.
     last : tuple of int
         Recommended last, in order.
     set_aside : dict of int to tuple of str
@@ -138,6 +73,14 @@ class State:
         The visitor's messages.
     language : {"en", "zh"}
         Of the last message.
+    question : Question or None
+        Asked in the last reply and not answered yet.
+    asked : list of str
+        Slots of all questions asked so far.
+    corrected : list of str
+        Messages whose changes were taken back.
+    before : Wishes or None
+        What was wished for before the last message that changed it.
     """
 
     constraints: Constraints = field(default_factory=Constraints)
@@ -145,13 +88,19 @@ class State:
     unlike: list[int] = field(default_factory=list)
     mood: str = ""
     count: int = DEFAULT_COUNT
+    leanings: dict[str, float] = field(default_factory=dict)
     shown: list[int] = field(default_factory=list)
     refused: set[int] = field(default_factory=set)
+    accepted: list[int] = field(default_factory=list)
     last: tuple[int, ...] = ()
     set_aside: dict[int, tuple[Limit, ...]] = field(default_factory=dict)
     fitting: set[int] = field(default_factory=set)
     said: list[str] = field(default_factory=list)
     language: Language = "en"
+    question: Question | None = None
+    asked: list[str] = field(default_factory=list)
+    corrected: list[str] = field(default_factory=list)
+    before: Wishes | None = None
 
     def item_at(self, place: int) -> int | None:
         """Row at a place (from 1, -1 the last) of what was recommended last."""
@@ -161,18 +110,28 @@ class State:
     def take(self, request: Request, facts: ItemFacts) -> None:
         """Bring in a message: later words outweigh earlier ones, what they leave open stays.
 
-        A question changes nothing but what is known of the visitor.
+        A question changes nothing but what is known of the visitor; a correction takes back what
+        the message before it changed, and then changes what it says itself.
         """
         self.said.append(request.text)
         self.language = request.language
+        if request.act == "correct":
+            self._undo()
+        elif request.act in LISTING or request.act in ("reset", "accept"):
+            self.before = self.wishes()
         if request.act == "reset":
             self._forget()
         self._take_known(request)
-        if request.act not in ("recommend", "more", "fewer", "reset"):
+        if request.act == "accept":
+            self._accept(request)
+        if request.act not in LISTING and request.act != "reset":
             return
         self._take_examples(request)
         self.constraints = self._merged(request, facts)
         self.mood = request.mood or self.mood
+        for name, strength in request.leanings.items():
+            summed = self.leanings.get(name, 0.0) + strength
+            self.leanings[name] = max(-1.0, min(1.0, summed))
         if request.count is not None:
             self.count = max(1, min(request.count, MOST))
         elif request.act == "fewer":
@@ -186,13 +145,66 @@ class State:
         if self.constraints != Constraints() and not given_up:
             self.fitting.update(self.last)
 
+    def ask(self, question: Question | None) -> None:
+        """Note the question that a reply asks; None where it asks nothing."""
+        self.question = question
+        if question is not None:
+            self.asked.append(question.slot)
+
+    def wishes(self) -> Wishes:
+        """What is asked for by now, as it can be put back."""
+        return Wishes(
+            self.constraints,
+            tuple(self.like),
+            tuple(self.unlike),
+            self.mood,
+            self.count,
+            dict(self.leanings),
+        )
+
+    def to_dict(self, facts: ItemFacts) -> dict[str, Any]:
+        """All of it as JSON knows it, items by their outside ids."""
+        from llm_layer.stored import state_to_dict
+
+        return state_to_dict(self, facts)
+
+    @classmethod
+    def from_dict(cls, stored: dict[str, Any], facts: ItemFacts) -> State:
+        """The state that :meth:`to_dict` gave; items that are gone since are left out."""
+        from llm_layer.stored import state_from_dict
+
+        return state_from_dict(stored, facts)
+
+    def _undo(self) -> None:
+        if len(self.said) > 1:
+            self.corrected.append(self.said[-2])
+        if self.before is not None:
+            self._wish(self.before)
+
+    def _wish(self, wishes: Wishes) -> None:
+        self.constraints, self.mood, self.count = wishes.constraints, wishes.mood, wishes.count
+        self.like, self.unlike = list(wishes.like), list(wishes.unlike)
+        self.leanings = dict(wishes.leanings)
+
     def _forget(self) -> None:
-        self.constraints = Constraints()
-        self.like, self.unlike, self.mood, self.count = [], [], "", DEFAULT_COUNT
+        self._wish(Wishes())
+
+    def _accept(self, request: Request) -> None:
+        pointed = [self.item_at(place) for place in request.places]
+        rows = [*request.like, *(row for row in pointed if row is not None)]
+        if not rows and not request.places and len(self.last) == 1:
+            rows = [self.last[0]]
+        for row in rows:
+            self.refused.discard(row)
+            self.unlike = [other for other in self.unlike if other != row]
+            self.accepted += [row] if row not in self.accepted else []
+            self.like += [row] if row not in self.like else []
 
     def _take_known(self, request: Request) -> None:
         """Items that the visitor has seen or does not want."""
         turned_down = [self.item_at(place) for place in request.refused]
+        if request.act == "reject" and not (request.refused or request.unlike or request.seen):
+            turned_down = list(self.last)
         unlike = [*request.unlike, *(row for row in turned_down if row is not None)]
         self.refused.update(request.seen, unlike)
         self.unlike += [row for row in dict.fromkeys(unlike) if row not in self.unlike]
@@ -200,6 +212,7 @@ class State:
 
     def _take_examples(self, request: Request) -> None:
         pointed = [self.item_at(place) for place in request.places]
+        pointed = [] if request.act in ("reject", "not_like") else pointed
         like = [*request.like, *(row for row in pointed if row is not None)]
         self.like += [row for row in dict.fromkeys(like) if row not in self.like]
         unlike = [row for row in self.unlike if row not in like or row in request.unlike]
@@ -220,18 +233,8 @@ class State:
                 if genre not in request.genres
             )
         )
-        years, relative = now.years, now.relative
-        if request.years is not None:
-            # With both, the years are those before or after an item that was named.
-            years, relative = request.years, request.relative
-        elif request.relative is not None:
-            years, relative = self._compared(request.relative, facts), request.relative
-        elif relative is not None and request.genres and not request.extends:
-            # Older than what? Than a list of another kind, which is done with.
-            years, relative = (None, None), None
-        if any(_covers(span, years) for span in request.no_years):
-            years, relative = (None, None), None
-        old = [span for span in now.no_years if not _covers(span, request.years or (None, None))]
+        years, relative = self._years(request, facts)
+        old = [span for span in now.no_years if not covers(span, request.years or (None, None))]
         people = request.people or now.people
         no_people = [person for person in now.no_people if person not in request.people]
         return Constraints(
@@ -243,7 +246,24 @@ class State:
             all_genres,
             tuple(dict.fromkeys((*old, *request.no_years))),
             tuple(dict.fromkeys((*no_people, *request.no_people))),
+            self._ranges(request, facts),
+            _without(now.attributes | request.attributes, request.no_attributes),
+            _without(_joined(now.no_attributes, request.no_attributes), request.attributes),
         )
+
+    def _years(self, request: Request, facts: ItemFacts) -> tuple[Years, Relative]:
+        years, relative = self.constraints.years, self.constraints.relative
+        if request.years is not None:
+            # With both, the years are those before or after an item that was named.
+            years, relative = request.years, request.relative
+        elif request.relative is not None:
+            years, relative = self._compared(request.relative, facts), request.relative
+        elif relative is not None and request.genres and not request.extends:
+            # Older than what? Than a list of another kind, which is done with.
+            years, relative = (None, None), None
+        if any(covers(span, years) for span in request.no_years):
+            years, relative = (None, None), None
+        return years, relative
 
     def _compared(self, relative: Relative, facts: ItemFacts) -> Years:
         """Years before or after everything shown last, or the middle of the catalogue."""
@@ -257,10 +277,53 @@ class State:
             return None, min(shown) - 1
         return max(shown) + 1, None
 
+    def _ranges(self, request: Request, facts: ItemFacts) -> tuple[Range, ...]:
+        """Limits on numbers: those of the message in place of older ones on the same column."""
+        listed = {limit.column: limit for limit in self.constraints.ranges}
+        listed |= {limit.column: limit for limit in request.ranges}
+        for column, direction in request.shifts.items():
+            shifted = self._shifted(column, direction, facts)
+            old = listed.get(column)
+            if shifted is not None and old is not None and old not in request.ranges:
+                kept = replace(old, low=None) if direction == "lower" else replace(old, high=None)
+                shifted = Range(
+                    column,
+                    shifted.low if shifted.low is not None else kept.low,
+                    shifted.high if shifted.high is not None else kept.high,
+                )
+            if shifted is not None:
+                listed[column] = shifted
+        return tuple(listed.values())
 
-def _covers(span: Years, years: Years) -> bool:
-    """Whether all of `years` lies within `span`; neither has an open end."""
-    (first, last), (begin, end) = span, years
-    if first is None or last is None or begin is None or end is None:
-        return False
-    return first <= begin and end <= last
+    def _shifted(self, column: str, direction: Direction, facts: ItemFacts) -> Range | None:
+        """Below or above everything shown last, or the middle of the catalogue."""
+        numbers = facts.attributes.numbers[column]
+        known = numbers[np.isfinite(numbers)]
+        shown = [value for row in self.last if np.isfinite(value := numbers[row])]
+        if not shown and known.size:
+            shown = [float(np.median(known))]
+        if not shown:
+            return None
+        below, above = known[known < min(shown)], known[known > max(shown)]
+        if direction == "lower":
+            return Range(column, high=float(below.max() if below.size else min(shown)))
+        return Range(column, low=float(above.min() if above.size else max(shown)))
+
+
+_Values = dict[str, tuple[str, ...]]
+
+
+def _joined(one: _Values, other: _Values) -> _Values:
+    return {
+        column: tuple(dict.fromkeys((*one.get(column, ()), *other.get(column, ()))))
+        for column in {**one, **other}
+    }
+
+
+def _without(values: _Values, taken: _Values) -> _Values:
+    """Values less those of `taken`; columns without any left are gone."""
+    left = {
+        column: tuple(value for value in listed if value not in taken.get(column, ()))
+        for column, listed in values.items()
+    }
+    return {column: listed for column, listed in left.items() if listed}

@@ -4,15 +4,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from llm_layer.negation import negated
-
-if TYPE_CHECKING:
-    from llm_layer.understand import Act
-
-Years = tuple[int | None, int | None]
-Relative = Literal["older", "newer"] | None
+from llm_layer.request import Act, Relative, Years
 
 _I = re.IGNORECASE
 # What is compared with: "like X", "similar to X", "I loved X".

@@ -13,8 +13,8 @@ from typing import Any, Literal, TypeAlias
 from llm_layer.dialogue import MOST, Constraints, Limit, State
 from llm_layer.facts import ItemFacts
 from llm_layer.profile import UserProfile
+from llm_layer.request import Question, Request
 from llm_layer.text import Language
-from llm_layer.understand import Request
 from recsys.recommender import Recommender
 
 Role: TypeAlias = Literal["recommended", "reason", "asked"]
@@ -22,13 +22,20 @@ PlanKind: TypeAlias = Literal[
     "offer",
     "nothing",
     "why",
-    "fact",
+    "ask",
     "unknown",
     "profile",
     "greet",
     "thanks",
     "bye",
     "reset",
+    "question",
+    "compare",
+    "accepted",
+    "out_of_scope",
+    "forgotten",
+    "referral",
+    "foreign",
 ]
 
 # So many of the largest contributions are looked through for a reason that shares something.
@@ -76,7 +83,7 @@ class Plan:
     language : {"en", "zh"}
         Language of the words.
     offers : tuple of Offer
-        Items it recommends or, for ``"why"``, ``"fact"`` and ``"unknown"``, speaks about.
+        Items it recommends or, for ``"why"``, ``"ask"`` and ``"unknown"``, speaks about.
     constraints : Constraints
         What was asked for and kept.
     given_up : tuple of str
@@ -92,7 +99,7 @@ class Plan:
     unweighed : bool
         The message had nothing but free words, and there are no sentence vectors to weigh them.
     topic : str
-        For ``"fact"``: which one.
+        For ``"ask"``: which one.
     genres, examples : tuple
         For ``"profile"``: usual genres, and rows of the history.
     turn : int
@@ -108,6 +115,10 @@ class Plan:
         Nothing is known of them at all.
     is_fitting : bool
         For ``"why"``: the item met every wish there was, and there was one.
+    question : Question or None
+        For ``"question"``, and for an offer that asks something: what is asked.
+    policy : str
+        For ``"referral"``: name of the domain's policy that answers.
     """
 
     kind: PlanKind
@@ -129,6 +140,8 @@ class Plan:
     is_visitor: bool = False
     is_stranger: bool = False
     is_fitting: bool = False
+    question: Question | None = None
+    policy: str = ""
 
 
 @dataclass(frozen=True)
@@ -192,7 +205,7 @@ class Planner:
             rows = [state.item_at(1)]
         asked = [row for row in rows if row is not None][:1]
         is_why = request.act == "why"
-        kind: PlanKind = "why" if is_why else "fact"
+        kind: PlanKind = "why" if is_why else "ask"
         no_place: int | None = None
         if not asked:
             kind = "unknown"

@@ -15,11 +15,10 @@ from llm_layer.facts import ItemFacts
 from llm_layer.genres import GenreMention, GenreWords
 from llm_layer.lexicon import load, load_words
 from llm_layer.negation import negated, not_seen
+from llm_layer.request import Act, Range, Request
 from llm_layer.text import Language, detect_language, has_chinese, quoted_parts, words
 
-Act: TypeAlias = Literal[
-    "recommend", "more", "why", "fact", "profile", "fewer", "reset", "greet", "thanks", "bye"
-]
+__all__ = ["Act", "Range", "Request", "Understanding"]
 
 _TitleRole: TypeAlias = Literal["like", "unlike", "seen", "about", "than", ""]
 
@@ -39,87 +38,6 @@ _TITLE_PATTERNS = (
     phrases.COMPARED_YEAR,
     phrases.ASKED_ABOUT,
 )
-
-
-@dataclass(frozen=True)
-class Request:
-    """What one message asks for.
-
-    Attributes
-    ----------
-    text : str
-        As typed.
-    language : {"en", "zh"}
-        Of the message.
-    act : str
-        What kind of turn it is.
-    genres, no_genres : tuple of str
-        Catalogue genres wanted and not wanted.
-    years : tuple of (int or None, int or None) or None
-        First and last year wanted; None where the message says nothing of years.
-    relative : {"older", "newer"} or None
-        Against what was shown last.
-    like, unlike : tuple of int
-        Item rows named as examples and counter-examples of what is wanted.
-    seen : tuple of int
-        Item rows that the visitor says they know already.
-    about : tuple of int
-        Item rows that a question is about.
-    refused : tuple of int
-        Places (from 1, -1 the last) in the last list of items that are not wanted.
-    places : tuple of int
-        Places in the last list that the message is about.
-    people : tuple of str
-        Comparable forms of names of people in the catalogue.
-    count : int or None
-        How many items are wanted.
-    mood : str
-        What is left in free words, in English; empty where nothing is.
-    extends : bool
-        The genres come on top of those wanted before ("also", "with some").
-    no_title : tuple of str
-        Phrases given as titles that no title comes near to.
-    unstated : tuple of str
-        What was asked for that the catalogue does not state (length, rating, place).
-    topic : str
-        For questions about a fact: ``"director"``, ``"actor"``, ``"year"``, ``"genre"``, ``"all"``.
-    no_years : tuple of (int or None, int or None)
-        Spans of years not wanted.
-    no_people : tuple of str
-        As `people`, not wanted.
-    """
-
-    text: str
-    language: Language = "en"
-    act: Act = "recommend"
-    genres: tuple[str, ...] = ()
-    no_genres: tuple[str, ...] = ()
-    years: tuple[int | None, int | None] | None = None
-    relative: Literal["older", "newer"] | None = None
-    like: tuple[int, ...] = ()
-    unlike: tuple[int, ...] = ()
-    seen: tuple[int, ...] = ()
-    about: tuple[int, ...] = ()
-    refused: tuple[int, ...] = ()
-    places: tuple[int, ...] = ()
-    people: tuple[str, ...] = ()
-    count: int | None = None
-    mood: str = ""
-    extends: bool = False
-    no_title: tuple[str, ...] = ()
-    unstated: tuple[str, ...] = ()
-    topic: str = ""
-    no_years: tuple[phrases.Years, ...] = ()
-    no_people: tuple[str, ...] = ()
-
-    @property
-    def is_mood_only(self) -> bool:
-        """Whether nothing was understood but free words."""
-        wishes = (self.genres, self.no_genres, self.years, self.relative, self.like, self.unlike)
-        others = (self.refused, self.places, self.people, self.count, self.no_title)
-        denied = (self.no_years, self.no_people, self.seen)
-        is_rest_empty = not any((*wishes, *others, *denied))
-        return bool(self.mood) and is_rest_empty and self.act == "recommend"
 
 
 @dataclass
@@ -196,9 +114,9 @@ class Understanding:
             if topic == "all" and any(kinds) and not items:
                 topic = ""  # "tell me about some good comedies" asks for comedies
             if topic or is_about:
-                act, topic = "fact", topic or "all"
+                act, topic = "ask", topic or "all"
         missing = tuple(titles.missing)
-        if act == "fact" and not (items or missing):
+        if act == "ask" and not (items or missing):
             missing = self._asked_in_vain(without_titles)
         # A title in a question is what it is about, not an example of what is wanted.
         is_wish = act in ("recommend", "more", "reset")
@@ -222,7 +140,7 @@ class Understanding:
             extends=phrases.ALSO.search(text) is not None,
             no_title=missing,
             unstated=self._unstated(text),
-            topic=topic if act == "fact" else "",
+            topic=topic if act == "ask" else "",
             no_years=no_years,
             no_people=no_people,
         )

@@ -28,7 +28,7 @@ def said(request: Request, understanding: Understanding) -> dict[str, Any]:
     filled = {
         name: value
         for name, value in vars(request).items()
-        if name not in ("text", "language") and value not in ((), "", None, False)
+        if name not in ("text", "language") and value not in ((), "", None, False, {}, "rules")
     }
     for name in ("like", "unlike", "seen", "about"):
         if name in filled:
@@ -65,7 +65,7 @@ def said(request: Request, understanding: Understanding) -> dict[str, Any]:
         ("I've seen that one", {"refused": (1,)}),
         ("the last one is boring, another", {"act": "more", "refused": (-1,)}),
         ("why the first one?", {"act": "why", "places": (1,)}),
-        ("who directed the second one?", {"act": "fact", "places": (2,), "topic": "director"}),
+        ("who directed the second one?", {"act": "ask", "places": (2,), "topic": "director"}),
         ("show me something else", {"act": "more"}),
         ("shorter list", {"act": "fewer"}),
         ("what do you know about me", {"act": "profile"}),
@@ -81,9 +81,9 @@ def said(request: Request, understanding: Understanding) -> dict[str, Any]:
         ('like "toy storry"', {"like": ["Toy Story"]}),
         (
             "who directed Fargo (1996)?",
-            {"act": "fact", "topic": "director", "about": ["Fargo"]},
+            {"act": "ask", "topic": "director", "about": ["Fargo"]},
         ),
-        ("tell me about Heat", {"act": "fact", "topic": "all", "about": ["Heat"]}),
+        ("tell me about Heat", {"act": "ask", "topic": "all", "about": ["Heat"]}),
         ("something about love", {}),
         ("I have kids", {"genres": ("Children's",)}),
         ("an old western", {"genres": ("Western",), "years": (None, 1969)}),
@@ -99,7 +99,7 @@ def said(request: Request, understanding: Understanding) -> dict[str, Any]:
         ("1980年以后的喜剧", {"genres": ("Comedy",), "years": (1981, None)}),
         ("换一部", {"act": "more", "count": 1}),
         ("为什么推荐第二部？", {"act": "why", "places": (2,)}),
-        ("第一部的导演是谁？", {"act": "fact", "topic": "director", "places": (1,)}),
+        ("第一部的导演是谁？", {"act": "ask", "topic": "director", "places": (1,)}),
         ("黑暗又烧脑的", {"mood": "dark clever mind-bending plot"}),
         ("谢谢", {"act": "thanks"}),
     ],
@@ -114,9 +114,9 @@ def test_what_is_asked_for(
     ("text", "expected"),
     [
         # What a visitor knows, asks about, or does not want is no example of what they want.
-        ("who directed Titanic?", {"act": "fact", "about": ["Titanic"], "topic": "director"}),
-        ("do you have Heat?", {"act": "fact", "about": ["Heat"], "topic": "all"}),
-        ("have you seen Heat?", {"act": "fact", "about": ["Heat"], "topic": "all"}),
+        ("who directed Titanic?", {"act": "ask", "about": ["Titanic"], "topic": "director"}),
+        ("do you have Heat?", {"act": "ask", "about": ["Heat"], "topic": "all"}),
+        ("have you seen Heat?", {"act": "ask", "about": ["Heat"], "topic": "all"}),
         ("why Heat?", {"act": "why", "about": ["Heat"]}),
         ("I've already seen Titanic", {"seen": ["Titanic"]}),
         ("I have seen Heat and Alien", {"seen": ["Heat", "Alien"]}),
@@ -134,8 +134,8 @@ def test_what_is_asked_for(
         ("I've seen the first one and the second one", {"refused": (1, 2)}),
         ("the last film was boring", {"refused": (-1,)}),
         ("don't show me the first one again", {"act": "more", "refused": (1,)}),
-        ("what is the second one about?", {"act": "fact", "topic": "all", "places": (2,)}),
-        ("is the first one any good?", {"act": "fact", "topic": "all", "places": (1,)}),
+        ("what is the second one about?", {"act": "ask", "topic": "all", "places": (2,)}),
+        ("is the first one any good?", {"act": "ask", "topic": "all", "places": (1,)}),
         ("can I have more like the first one?", {"act": "more", "places": (1,)}),
         # A "no" holds for years and people too.
         ("nothing from the 90s", {"no_years": ((1990, 1999),)}),
@@ -204,16 +204,16 @@ def test_what_is_asked_for(
         (
             "who directed Charlie's Angels?",
             {
-                "act": "fact",
+                "act": "ask",
                 "topic": "director",
                 "no_title": ("Charlie's Angels",),
                 "mood": "charlies angels",
             },
         ),
-        ("谁导演了盗梦空间？", {"act": "fact", "topic": "director", "no_title": ("盗梦空间",)}),
-        ("盗梦空间的导演是谁？", {"act": "fact", "topic": "director", "no_title": ("盗梦空间",)}),
-        ("它的导演是谁？", {"act": "fact", "topic": "director"}),
-        ("who directed it?", {"act": "fact", "topic": "director"}),
+        ("谁导演了盗梦空间？", {"act": "ask", "topic": "director", "no_title": ("盗梦空间",)}),
+        ("盗梦空间的导演是谁？", {"act": "ask", "topic": "director", "no_title": ("盗梦空间",)}),
+        ("它的导演是谁？", {"act": "ask", "topic": "director"}),
+        ("who directed it?", {"act": "ask", "topic": "director"}),
         ("tell me about some good comedies", {"genres": ("Comedy",)}),
     ],
 )
