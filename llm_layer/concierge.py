@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import os
 import threading
 import time
 import uuid
@@ -23,6 +24,11 @@ from llm_layer.domain import FILMS, Domain
 from llm_layer.facts import ItemFacts
 from llm_layer.genres import GenreWords
 from llm_layer.llm.base import LLM
+from llm_layer.memory.conversations import StoredConversation, Turn
+from llm_layer.memory.evidence import user_key
+from llm_layer.memory.redaction import redact
+from llm_layer.memory.states import pack_state, unpack_state
+from llm_layer.memory.store import Store, open_store
 from llm_layer.pieces import Wording
 from llm_layer.plan import Plan, Planner, Visitor
 from llm_layer.profile import Profiler, UserProfile
@@ -32,7 +38,7 @@ from llm_layer.retrieve import Retriever
 from llm_layer.stopping import TurnStoppedError, is_stopped
 from llm_layer.text import Language
 from llm_layer.understand import Request, Understanding
-from recsys.errors import InvalidInputError
+from recsys.errors import InvalidInputError, UnknownIdError
 from recsys.recommender import Recommender
 
 # Candidates that are fetched for each item that will be shown; the reranker chooses among them.
@@ -60,11 +66,15 @@ class Concierge:
         Seconds for one request to the language model, > 0.
     domain : Domain, optional
         Words for the items; :data:`~llm_layer.domain.FILMS` otherwise.
+    store : Store, path-like or None
+        Where what users agreed to is remembered, and conversations are kept; None for nowhere.
 
     Raises
     ------
     InvalidInputError
-        `llm` is something else, or `timeout` is not above 0.
+        `llm` or `store` is something else, or `timeout` is not above 0.
+    StoreFormatError
+        The file of `store` is something else, damaged, or of a newer version.
     """
 
     def __init__(
@@ -74,10 +84,12 @@ class Concierge:
         *,
         reranker: Reranker | None = None,
         timeout: float = 20.0,
+        store: Store | str | os.PathLike[str] | None = None,
         domain: Domain | None = None,
     ) -> None:
         if not timeout > 0:
             raise InvalidInputError(f"timeout is {timeout!r} s, expected more than 0")
+        self.store = open_store(store)
         self.rec = rec
         self.llm = _language_model(llm)
         self.facts = ItemFacts(rec)
@@ -94,8 +106,10 @@ class Concierge:
         self._threads: ThreadPoolExecutor | None = None
         self._threads_lock = threading.Lock()
 
-    def open(self, user: Any = None, *, likes: Sequence[Any] = ()) -> Conversation:
-        """Begin a conversation.
+    def open(
+        self, user: Any = None, *, likes: Sequence[Any] = (), conversation: str | None = None
+    ) -> Conversation:
+        """Begin a conversation, or go on with one.
 
         Parameters
         ----------
@@ -103,14 +117,18 @@ class Concierge:
             Id of a user of the model; None for a visitor.
         likes : sequence of ids
             Items that a visitor likes; only without `user`. Folded in, never stored.
+        conversation : str, optional
+            Id of a stored conversation of this visitor, to go on with.
 
         Raises
         ------
         UnknownIdError
-            The model knows no such user, or no such item.
+            The model knows no such user or no such item, or the store no such conversation of
+            theirs.
         InvalidInputError
-            Both `user` and `likes` are given.
+            Both `user` and `likes` are given, or a conversation without a store.
         """
+        left = None if conversation is None else self._left(conversation, user)
         if user is None:
             rows = tuple(self.rec.items.rows(likes).tolist()) if len(likes) else ()
             visitor = Visitor(None, rows)
@@ -122,7 +140,28 @@ class Concierge:
             history = self.rec.items.rows(table.column("item_id")).tolist()
             visitor = Visitor(user, tuple(history))
             taste = self.rec.user_vector(user)
-        return Conversation(self, visitor, taste)
+        talk = Conversation(self, visitor, taste)
+        if left is not None:
+            talk.id, talk.state = left.id, unpack_state(left.state, self.rec)
+        return talk
+
+    def redact(self, text: str) -> str:
+        """A message without what identifies a person; titles of the catalogue stay."""
+        return redact(text, lambda part: bool(self.facts.titles.rows(part)))
+
+    def _left(self, conversation: str, user: Any) -> StoredConversation:
+        if self.store is None:
+            raise InvalidInputError(
+                "a conversation is to go on, but there is no store; give Concierge a store"
+            )
+        left = self.store.conversations.load(conversation)
+        # Whose it is stays untold to anyone else.
+        if left is None or _key(left.user) != _key(user):
+            raise UnknownIdError(
+                f"there is no conversation {conversation!r} of this user in {self.store.path}; "
+                "begin a new one"
+            )
+        return left
 
     def introduce(self, user: Any, items: Sequence[Any], *, most: int = 5) -> Reply:
         """Words for a list that is ready, such as one of a batch job, in English.
@@ -195,6 +234,8 @@ class Conversation:
 
     Attributes
     ----------
+    id : str
+        By which it is found in the store.
     visitor : Visitor
         Who is spoken with.
     state : State
@@ -227,8 +268,10 @@ class Conversation:
         """
         self._check(text)
         with self._turn():
-            reply = self._answer(text)
-        self.replies.append(reply)
+            said = self._concierge.redact(text)
+            reply = self._answer(said)
+            self.replies.append(reply)
+            self._keep(said, reply)
         return reply
 
     def replay(self, texts: Iterable[str]) -> None:
@@ -243,7 +286,7 @@ class Conversation:
             except InvalidInputError:
                 continue
             with self._turn():
-                self._answer(text, plain=True)
+                self._answer(self._concierge.redact(text), plain=True)
 
     def stream(self, text: str) -> Iterator[Chunk]:
         """Answer a message piece by piece; the last chunk carries the reply."""
@@ -294,6 +337,13 @@ class Conversation:
             except BaseException:
                 self.state = replace(state, **before)
                 raise
+
+    def _keep(self, said: str, reply: Reply) -> None:
+        store = self._concierge.store
+        if store is not None:
+            state = pack_state(self.state, self._concierge.rec)
+            turn = Turn(said, reply.text, tuple(reply.recommended), time.time())
+            store.conversations.save(self.id, self.visitor.user, state, turn)
 
     def _answer(self, text: str, *, plain: bool = False) -> Reply:
         concierge, state = self._concierge, self.state
@@ -385,6 +435,10 @@ class _Stages:
     def timings(self, **more: float) -> Mapping[str, float]:
         total = (time.perf_counter() - self._begun) * 1e3
         return {**self._spent, **more, "total": total}
+
+
+def _key(user: Any) -> str | None:
+    return None if user is None else user_key(user)
 
 
 def _language_model(llm: Any) -> LLM | None:
