@@ -98,6 +98,7 @@ class GroundingChecker:
         listed = tuple(row for row, item in declared.items() if item.role == "recommended")
         reading = Reading(text, text, listed)
         surface.unseen(reading)
+        self._policies(reading, language)
         self._titles(reading, declared)
         self._roles(reading, declared, known)
         self._markers(reading)
@@ -117,6 +118,15 @@ class GroundingChecker:
         surface.signs(reading, known.emoji)
         self._words(reading, language, known.said)
         return Grounding(all(claim.verdict for claim in reading.claims), tuple(reading.claims))
+
+    def _policies(self, reading: Reading, language: Language) -> None:
+        """Sentences of the domain's policies, word for word: whoever runs it answers for them."""
+        for policy in self._domain.policies:
+            text = policy.text(language)
+            start = reading.left.find(text) if text else -1
+            if start >= 0:
+                reading.claim("policy", text, True, "policy", policy.name)
+                reading.blank(start, start + len(text))
 
     def _titles(self, reading: Reading, declared: dict[int, Named]) -> None:
         for inner, start, end in quoted_parts(reading.text):

@@ -116,6 +116,22 @@ class Reply:
 
 
 @dataclass(frozen=True)
+class Chunk:
+    """A piece of a reply as it is written.
+
+    Attributes
+    ----------
+    text : str
+        Checked words; those of all chunks joined are the reply's text.
+    reply : Reply or None
+        With the last chunk, the whole reply.
+    """
+
+    text: str
+    reply: Reply | None = None
+
+
+@dataclass(frozen=True)
 class Draft:
     """Checked words, with the time that writing and checking took in milliseconds."""
 
@@ -163,11 +179,14 @@ class Writer:
         self._llm = llm
         self._timeout = timeout
 
-    def write(self, plan: Plan, known: Known) -> Draft:
-        """Word a plan; the result is always checked, whoever wrote it."""
+    def write(self, plan: Plan, known: Known, *, plain: bool = False) -> Draft:
+        """Word a plan; the result is always checked, whoever wrote it.
+
+        With `plain` by a template, even where there is a language model.
+        """
         clock = _Clock()
         attempts: list[Attempt] = []
-        reason = self._no_llm(plan)
+        reason = "a template was asked for" if plain else self._no_llm(plan)
         if not reason:
             for seed in range(_ATTEMPTS):
                 draft = self._by_llm(plan, known, attempts, seed, clock)
