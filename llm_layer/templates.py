@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from llm_layer.dialogue import Constraints
 from llm_layer.facts import ItemFacts
 from llm_layer.genres import GenreWords
-from llm_layer.phrases import Years
 from llm_layer.plan import Offer, Plan, Reason
+from llm_layer.request import Years
 from llm_layer.text import Language
 
 _QUESTIONS = {
