@@ -11,8 +11,8 @@ from llm_layer.columns import Column, Columns, alternatives
 from llm_layer.domain import Domain
 from llm_layer.facts import ItemFacts
 from llm_layer.figures import scope
-from llm_layer.phrases import read_years
 from llm_layer.text import has_chinese
+from llm_layer.years import read_years
 
 _ITEM = r"\x00+"
 _LIST = rf"{_ITEM}(?:(?:,? and |, |、|和|与){_ITEM})*"
