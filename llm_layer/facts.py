@@ -75,16 +75,15 @@ class ItemFacts:
         self.genre_names = tuple(sorted(totals, key=lambda genre: (-totals[genre], genre)))
         place = {genre: at for at, genre in enumerate(self.genre_names)}
         # A line for each genre, so that a condition reads one line; few combinations are met.
-        lines = np.zeros((len(place), n_items), bool)
+        self._genres = np.zeros((len(place), n_items), bool)
         combinations: dict[tuple[str, ...], tuple[str, ...]] = {}
         self._listed_genres: list[tuple[str, ...]] = []
         for row, genres in enumerate(listed):
             ordered = tuple(sorted(set(genres), key=place.__getitem__))
             self._listed_genres.append(combinations.setdefault(ordered, ordered))
-            lines[[place[genre] for genre in ordered], row] = True
+            self._genres[[place[genre] for genre in ordered], row] = True
         self._with_word = lru_cache(maxsize=_WORDS_KEPT)(self._read_word)
-        self._genre_lines = {genre: lines[at] for genre, at in place.items()}
-        self._all_lines = lines
+        self._genre_lines = {genre: self._genres[at] for genre, at in place.items()}
         columns = self._catalogue.table.column_names if self._catalogue else ()
         named = [name for name in columns if name.lower() in (*PEOPLE_COLUMNS, *PLOT_COLUMNS)]
         self.attributes = Attributes(self._catalogue, named)
@@ -118,7 +117,7 @@ class ItemFacts:
 
     def genre_flags(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
         """Which of `genre_names` each of `rows` has: bool, shape (len(rows), n_genres)."""
-        return np.asarray(self._all_lines[:, rows].T, np.bool_)
+        return np.asarray(self._genres[:, rows].T, np.bool_)
 
     def with_genres(self, genres: Iterable[str]) -> npt.NDArray[np.bool_]:
         """Which items have at least one of `genres`: bool, shape (n_items,)."""
