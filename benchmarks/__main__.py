@@ -28,6 +28,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
     "quality_ml1m": (),
     "quality_gowalla": (),
     "turn": (),
+    "reranking": (),
     "conversations": (),
 }
 TINY = {"als_sweep": ("--no-memory",)}  # a process for each contender: the tests do it once
