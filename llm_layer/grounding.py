@@ -36,8 +36,8 @@ from llm_layer.domain import FILMS, Domain
 from llm_layer.facts import ItemFacts
 from llm_layer.genres import GenreWords
 from llm_layer.lexicon import load_words
-from llm_layer.phrases import read_no_years, read_years
 from llm_layer.text import Language, has_chinese, normalize, quoted_parts, words
+from llm_layer.years import read_no_years, read_years
 
 # Plain words that are written with a capital anywhere.
 _I = frozenset({"i", "id", "ill", "im", "ive"})

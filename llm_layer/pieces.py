@@ -8,8 +8,8 @@ from llm_layer.dialogue import Constraints
 from llm_layer.domain import FILMS, Domain
 from llm_layer.facts import ItemFacts
 from llm_layer.genres import GenreWords
-from llm_layer.phrases import Years
 from llm_layer.plan import Plan, Reason
+from llm_layer.request import Years
 from llm_layer.text import Language
 
 # What stands before and behind the titles of a reason.
