@@ -27,7 +27,6 @@ from llm_layer.llm.base import LLM
 from llm_layer.memory.conversations import StoredConversation, Turn
 from llm_layer.memory.evidence import user_key
 from llm_layer.memory.redaction import redact
-from llm_layer.memory.states import pack_state, unpack_state
 from llm_layer.memory.store import Store, open_store
 from llm_layer.pieces import Wording
 from llm_layer.plan import Plan, Planner, Visitor
@@ -35,6 +34,7 @@ from llm_layer.profile import Profiler, UserProfile
 from llm_layer.reply import Chunk, Reply, Writer
 from llm_layer.rerank import BlendReranker, Reranker, Wish
 from llm_layer.retrieve import Retriever
+from llm_layer.safety.guard import Guard
 from llm_layer.stopping import TurnStoppedError, is_stopped
 from llm_layer.text import Language
 from llm_layer.understand import Request, Understanding
@@ -65,7 +65,8 @@ class Concierge:
     timeout : float
         Seconds for one request to the language model, > 0.
     domain : Domain, optional
-        Words for the items; :data:`~llm_layer.domain.FILMS` otherwise.
+        Words for the items, and policies; :data:`~llm_layer.domain.FILMS` otherwise, which has
+        none. :func:`llm_layer.safety.read_domain` reads one from a file.
     store : Store, path-like or None
         Where what users agreed to is remembered, and conversations are kept; None for nowhere.
 
@@ -102,12 +103,18 @@ class Concierge:
         self._profiler = Profiler(self.facts)
         self.domain = domain or FILMS
         self._writer = Writer(self.facts, self._genre_words, self.llm, timeout, self.domain)
+        self.guard = Guard(rec, self.facts, self.domain.policies)
         self._wording = Wording(self.facts, self._genre_words, self.domain)
         self._threads: ThreadPoolExecutor | None = None
         self._threads_lock = threading.Lock()
 
     def open(
-        self, user: Any = None, *, likes: Sequence[Any] = (), conversation: str | None = None
+        self,
+        user: Any = None,
+        *,
+        likes: Sequence[Any] = (),
+        conversation: str | None = None,
+        age: int | None = None,
     ) -> Conversation:
         """Begin a conversation, or go on with one.
 
@@ -119,6 +126,8 @@ class Concierge:
             Items that a visitor likes; only without `user`. Folded in, never stored.
         conversation : str, optional
             Id of a stored conversation of this visitor, to go on with.
+        age : int, optional
+            Years, for domains with an age limit; what the visitor states may lower it.
 
         Raises
         ------
@@ -142,7 +151,9 @@ class Concierge:
             taste = self.rec.user_vector(user)
         talk = Conversation(self, visitor, taste)
         if left is not None:
-            talk.id, talk.state = left.id, unpack_state(left.state, self.rec)
+            talk.id, talk.state = left.id, State.from_dict(left.state, self.facts)
+        if age is not None:
+            talk.state.age = age if talk.state.age is None else min(age, talk.state.age)
         return talk
 
     def redact(self, text: str) -> str:
@@ -268,10 +279,9 @@ class Conversation:
         """
         self._check(text)
         with self._turn():
-            said = self._concierge.redact(text)
-            reply = self._answer(said)
-            self.replies.append(reply)
-            self._keep(said, reply)
+            reply = self._answer(text)
+            self._keep(reply)
+        self.replies.append(reply)
         return reply
 
     def replay(self, texts: Iterable[str]) -> None:
@@ -286,7 +296,7 @@ class Conversation:
             except InvalidInputError:
                 continue
             with self._turn():
-                self._answer(self._concierge.redact(text), plain=True)
+                self._answer(text, plain=True)
 
     def stream(self, text: str) -> Iterator[Chunk]:
         """Answer a message piece by piece; the last chunk carries the reply."""
@@ -310,7 +320,7 @@ class Conversation:
         concierge, cards = self._concierge, []
         for place, item in enumerate(reply.recommended, 1):
             row = concierge.facts.row(item)
-            reasons = concierge._planner.reasons(self.visitor, row, self.state.like)
+            reasons = concierge._planner.reasons(self._visitor, row, self.state.like)
             why = concierge._wording.reason(reasons[0], reply.language) if reasons else ""
             cards.append(make_card(concierge.rec, concierge.facts, place, item, why))
         return tuple(cards)
@@ -323,6 +333,23 @@ class Conversation:
             raise InvalidInputError(
                 f"the message has {len(text)} characters, expected at most {_LONGEST_MESSAGE}"
             )
+
+    @property
+    def _visitor(self) -> Visitor:
+        """The visitor with that part of their past that may be spoken of."""
+        allowed = self._concierge.guard.allowed(self.state.age)
+        if allowed is None:
+            return self.visitor
+        history = tuple(row for row in self.visitor.history if allowed[row])
+        return replace(self.visitor, history=history)
+
+    def _keep(self, reply: Reply) -> None:
+        """Take the turn to the store."""
+        store = self._concierge.store
+        if store is not None:
+            state = self.state.to_dict(self._concierge.facts)
+            turn = Turn(self.state.said[-1], reply.text, tuple(reply.recommended), time.time())
+            store.conversations.save(self.id, self.visitor.user, state, turn)
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
@@ -338,29 +365,33 @@ class Conversation:
                 self.state = replace(state, **before)
                 raise
 
-    def _keep(self, said: str, reply: Reply) -> None:
-        store = self._concierge.store
-        if store is not None:
-            state = pack_state(self.state, self._concierge.rec)
-            turn = Turn(said, reply.text, tuple(reply.recommended), time.time())
-            store.conversations.save(self.id, self.visitor.user, state, turn)
-
     def _answer(self, text: str, *, plain: bool = False) -> Reply:
         concierge, state = self._concierge, self.state
         watch = _Stages()
         with watch.stage("understand"):
+            text = concierge.redact(text)
             request = concierge._understanding.read(text, state.language)
+            state.age = concierge.guard.age([text], state.age)
+            request, verdict = concierge.guard.look(request, state.age)
             state.take(request, concierge.facts)
-            profile = concierge.profile(self.visitor, request.language)
-        plan = self._plan(request, profile, watch)
+            profile = concierge.profile(self._visitor, request.language)
+        if verdict.stop:
+            plan = concierge._planner.small_talk("referral", request, state)
+        else:
+            plan = self._plan(request, profile, watch)
+        if verdict.policy is not None:
+            plan = replace(plan, policy=verdict.policy.name)
         return self._word(plan, request, watch, plain=plain)
 
     def _introduce(self, rows: list[int]) -> Reply:
         request, watch = Request(text=""), _Stages()
+        allowed = self._concierge.guard.allowed(self.state.age)
+        if allowed is not None:
+            rows = [row for row in rows if allowed[row]]
         self.state.take(request, self._concierge.facts)
         self.state.count = len(rows)
         with watch.stage("plan"):
-            plan = self._concierge._planner.offer(rows, self.visitor, self.state, request, ())
+            plan = self._concierge._planner.offer(rows, self._visitor, self.state, request, ())
         return self._word(plan, request, watch)
 
     def _word(self, plan: Plan, request: Request, watch: _Stages, *, plain: bool = False) -> Reply:
@@ -400,13 +431,17 @@ class Conversation:
                 return planner.small_talk(request.act, request, state)
         if request.act == "profile":
             with watch.stage("plan"):
-                return planner.profile(profile, request, state, self.visitor)
+                return planner.profile(profile, request, state, self._visitor)
         if request.act in ("why", "ask"):
             with watch.stage("plan"):
-                return planner.about(request, state, self.visitor)
+                return planner.about(request, state, self._visitor)
         with watch.stage("retrieve"):
             found = self._concierge._retriever.fetch(
-                self._taste, self.visitor.history, state, max(_POOL, state.count)
+                self._taste,
+                self.visitor.history,
+                state,
+                max(_POOL, state.count),
+                allowed=self._concierge.guard.allowed(state.age),
             )
         with watch.stage("rerank"):
             rows: list[int] = []
@@ -414,7 +449,7 @@ class Conversation:
                 wish = Wish(tuple(state.like), state.constraints.genres, state.mood)
                 rows = self._concierge._reranker.rerank(found, wish, profile).rows.tolist()
         with watch.stage("plan"):
-            return planner.offer(rows, self.visitor, state, request, found.given_up)
+            return planner.offer(rows, self._visitor, state, request, found.given_up)
 
 
 class _Stages:

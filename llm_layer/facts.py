@@ -50,6 +50,8 @@ class ItemFacts:
 
     Attributes
     ----------
+    popularity : numpy.ndarray
+        int64, shape (n_items,): users of each item.
     titles : TitleIndex
         Finds and links titles.
     years : numpy.ndarray
@@ -65,6 +67,7 @@ class ItemFacts:
         self._catalogue = rec.catalogue
         n_items = len(rec.items)
         counts = np.bincount(rec.interactions.matrix.indices, minlength=n_items)
+        self.popularity = counts
         self.titles = TitleIndex([self._callable_title(row) for row in range(n_items)], counts)
         self.years = np.array([self._year(row) for row in range(n_items)], np.int64)
         listed = [self._catalogue.genres(row) if self._catalogue else () for row in range(n_items)]

@@ -27,6 +27,11 @@ class GenreWords:
         Names as the catalogue has them. Synonyms come from ``lexicon/genres.json``; a genre that
         is not in there is known by its own name alone.
 
+    Attributes
+    ----------
+    chinese : dict of str to tuple of str
+        Chinese words for each genre that has any.
+
     Examples
     --------
     >>> known = GenreWords(["Comedy", "Sci-Fi"])
@@ -41,14 +46,16 @@ class GenreWords:
         self._forms: dict[str, str] = {}
         self._chinese: dict[str, str] = {}
         self._plurals: dict[str, str] = {}
+        self.chinese: dict[str, tuple[str, ...]] = {}
         for genre in self.genres:
             own = normalize(genre)
-            for name, synonyms in load("genres.json").items():
+            for name, synonyms in {**load("values.json"), **load("genres.json")}.items():
                 listed = {normalize(name), *map(normalize, synonyms["en"])}
                 if own in listed or genre in synonyms["zh"]:
                     self._forms.update(dict.fromkeys(listed, genre))
                     self._forms.update({normalize(word): genre for word in synonyms["zh"]})
                     self._chinese[genre] = synonyms["zh"][0]
+                    self.chinese[genre] = tuple(synonyms["zh"])
                     if "plural" in synonyms:
                         self._plurals[genre] = synonyms["plural"]
         for genre in self.genres:

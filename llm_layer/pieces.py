@@ -8,8 +8,8 @@ from llm_layer.dialogue import Constraints
 from llm_layer.domain import FILMS, Domain
 from llm_layer.facts import ItemFacts
 from llm_layer.genres import GenreWords
-from llm_layer.phrases import Years
 from llm_layer.plan import Plan, Reason
+from llm_layer.request import Years
 from llm_layer.text import Language
 
 # What stands before and behind the titles of a reason.
@@ -133,7 +133,12 @@ class Wording:
     def notes(self, plan: Plan) -> list[str]:
         """Sentences about what could not be done, each of them true."""
         zh = plan.language == "zh"
-        found = [self._unstated(name, plan.language) for name in plan.unstated]
+        found = [
+            policy.text(plan.language)
+            for policy in self.domain.policies
+            if plan.policy and policy.name == plan.policy
+        ]
+        found += [self._unstated(name, plan.language) for name in plan.unstated]
         if plan.too_many:
             found.append(_TOO_MANY[plan.language])
         if plan.unweighed:

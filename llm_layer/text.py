@@ -128,3 +128,15 @@ def quoted_parts(text: str) -> list[tuple[str, int, int]]:
         (next(part for part in match.groups() if part is not None), match.start(), match.end())
         for match in QUOTED.finditer(text)
     ]
+
+
+def readable(text: str) -> str:
+    r"""A message without signs that nobody types: control characters, directions, zero width.
+
+    Examples
+    --------
+    >>> readable("a \u202ecomedy\x00\x1b[31m, please")
+    'a comedy[31m, please'
+    """
+    kept = (sign if sign in "\n\t" or unicodedata.category(sign)[0] != "C" else "" for sign in text)
+    return "".join(kept).strip()
