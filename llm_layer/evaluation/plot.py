@@ -114,5 +114,5 @@ def _figure(panels: int) -> tuple[Any, Any]:
 
 def _save(figure: Any, path: Path) -> Path:
     with atomic_write(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=150)
+        figure.savefig(temporary, format="png", dpi=120)
     return path
