@@ -27,7 +27,6 @@ from llm_layer.llm.base import LLM
 from llm_layer.memory.conversations import StoredConversation, Turn
 from llm_layer.memory.evidence import user_key
 from llm_layer.memory.redaction import redact
-from llm_layer.memory.states import pack_state, unpack_state
 from llm_layer.memory.store import Store, open_store
 from llm_layer.pieces import Wording
 from llm_layer.plan import Plan, Planner, Visitor
@@ -152,7 +151,7 @@ class Concierge:
             taste = self.rec.user_vector(user)
         talk = Conversation(self, visitor, taste)
         if left is not None:
-            talk.id, talk.state = left.id, unpack_state(left.state, self.rec)
+            talk.id, talk.state = left.id, State.from_dict(left.state, self.facts)
         if age is not None:
             talk.state.age = age if talk.state.age is None else min(age, talk.state.age)
         return talk
@@ -280,10 +279,9 @@ class Conversation:
         """
         self._check(text)
         with self._turn():
-            said = self._concierge.redact(text)
-            reply = self._answer(said)
-            self.replies.append(reply)
-            self._keep(said, reply)
+            reply = self._answer(text)
+            self._keep(reply)
+        self.replies.append(reply)
         return reply
 
     def replay(self, texts: Iterable[str]) -> None:
@@ -298,7 +296,7 @@ class Conversation:
             except InvalidInputError:
                 continue
             with self._turn():
-                self._answer(self._concierge.redact(text), plain=True)
+                self._answer(text, plain=True)
 
     def stream(self, text: str) -> Iterator[Chunk]:
         """Answer a message piece by piece; the last chunk carries the reply."""
@@ -345,6 +343,14 @@ class Conversation:
         history = tuple(row for row in self.visitor.history if allowed[row])
         return replace(self.visitor, history=history)
 
+    def _keep(self, reply: Reply) -> None:
+        """Take the turn to the store."""
+        store = self._concierge.store
+        if store is not None:
+            state = self.state.to_dict(self._concierge.facts)
+            turn = Turn(self.state.said[-1], reply.text, tuple(reply.recommended), time.time())
+            store.conversations.save(self.id, self.visitor.user, state, turn)
+
     @contextmanager
     def _turn(self) -> Iterator[None]:
         """One turn at a time; one that fails or is stopped leaves the state as it was."""
@@ -359,17 +365,11 @@ class Conversation:
                 self.state = replace(state, **before)
                 raise
 
-    def _keep(self, said: str, reply: Reply) -> None:
-        store = self._concierge.store
-        if store is not None:
-            state = pack_state(self.state, self._concierge.rec)
-            turn = Turn(said, reply.text, tuple(reply.recommended), time.time())
-            store.conversations.save(self.id, self.visitor.user, state, turn)
-
     def _answer(self, text: str, *, plain: bool = False) -> Reply:
         concierge, state = self._concierge, self.state
         watch = _Stages()
         with watch.stage("understand"):
+            text = concierge.redact(text)
             request = concierge._understanding.read(text, state.language)
             state.age = concierge.guard.age([text], state.age)
             request, verdict = concierge.guard.look(request, state.age)

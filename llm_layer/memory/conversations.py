@@ -14,7 +14,7 @@ from llm_layer.memory.evidence import user_key
 from llm_layer.memory.redaction import redact
 
 # Parts of a state that hold a visitor's words.
-_WORDS = {"said": list, "mood": str}
+_WORDS = ("said", "mood", "corrected")
 
 
 @dataclass(frozen=True)
@@ -196,11 +196,22 @@ class Conversations:
 
 
 def without_words(state: Mapping[str, Any]) -> dict[str, Any]:
-    """A state without what the visitor typed.
+    """A state without what the visitor typed; how many messages there were stays.
 
     Examples
     --------
-    >>> without_words({"count": 3, "said": ["dark"], "mood": "dark"})
-    {'count': 3, 'said': [], 'mood': ''}
+    >>> without_words({"said": ["dark"], "wishes": {"mood": "dark", "count": 3}})
+    {'said': [''], 'wishes': {'mood': '', 'count': 3}}
     """
-    return {name: _WORDS[name]() if name in _WORDS else value for name, value in state.items()}
+    return {
+        name: _emptied(value)
+        if name in _WORDS
+        else without_words(value)
+        if isinstance(value, Mapping)
+        else value
+        for name, value in state.items()
+    }
+
+
+def _emptied(value: Any) -> Any:
+    return [""] * len(value) if isinstance(value, list) else ""
