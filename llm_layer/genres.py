@@ -24,8 +24,9 @@ class GenreWords:
     Parameters
     ----------
     genres : sequence of str
-        Names as the catalogue has them. Synonyms come from ``lexicon/genres.json``; a genre that
-        is not in there is known by its own name alone.
+        Names as the catalogue has them. Synonyms come from ``lexicon/genres.json`` (films) and
+        ``lexicon/categories.json`` (shops, courses, articles); a genre that is not in there is
+        known by its own name alone.
 
     Examples
     --------
@@ -43,7 +44,7 @@ class GenreWords:
         self._plurals: dict[str, str] = {}
         for genre in self.genres:
             own = normalize(genre)
-            for name, synonyms in load("genres.json").items():
+            for name, synonyms in (load("genres.json") | load("categories.json")).items():
                 listed = {normalize(name), *map(normalize, synonyms["en"])}
                 if own in listed or genre in synonyms["zh"]:
                     self._forms.update(dict.fromkeys(listed, genre))
