@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
@@ -19,13 +18,13 @@ ClaimKind: TypeAlias = Literal[
     "naming",
     "shown",
     "habit",
+    "policy",
     "stated",
     "visitor",
     "number",
     "count",
     "link",
     "sign",
-    "policy",
     "words",
 ]
 Where: TypeAlias = Literal[
@@ -35,8 +34,8 @@ Where: TypeAlias = Literal[
     "profile",
     "earlier replies",
     "reply",
-    "policy",
     "plain words",
+    "policy",
 ]
 BLANK = "\x00"  # stands for what has been accounted for; belongs to no word
 _SENTENCE = re.compile(r"(?:[^.!?。！？\n]|\.(?=\d))*[.!?。！？\n]?")
@@ -70,11 +69,9 @@ class Source:
     ----------
     where : str
         ``"catalogue"``, ``"history"``, ``"messages"``, ``"profile"`` (what the visitor stated),
-        ``"earlier replies"``, ``"reply"`` (its own list of items), ``"policy"`` or
-        ``"plain words"``.
+        ``"earlier replies"``, ``"reply"`` (its own list of items) or ``"plain words"``.
     column : str
-        Name of the policy, column of the item table, or ``"title"``, ``"year"``, ``"genres"``,
-        ``"people"``.
+        Column of the item table, or ``"title"``, ``"year"``, ``"genres"``, ``"people"``.
     items : tuple of Any
         Ids of the items that the claim is about.
     message : int or None
@@ -156,8 +153,8 @@ class Known:
         The visitor's messages.
     examples : frozenset of int or None
         Those of `named` that they asked for more like; None for all of them.
-    lists : tuple of tuple of int
-        Rows of every list of the talk so far: what "older" and "shorter" compare with.
+    last : tuple of int
+        Rows of the list before this reply, in order: what "older" and "shorter" compare with.
     stated : tuple of Any
         What the visitor stated about themselves and is kept in their profile: entries with
         ``kind`` ("genre", "person", "fact"), ``value`` and ``strength`` (below 0 for a dislike).
@@ -170,7 +167,7 @@ class Known:
     shown: frozenset[int] = frozenset()
     said: tuple[str, ...] = ()
     examples: frozenset[int] | None = None
-    lists: tuple[tuple[int, ...], ...] = ()
+    last: tuple[int, ...] = ()
     stated: tuple[Any, ...] = ()
     emoji: bool = False
 
@@ -195,9 +192,6 @@ class Reading:
     claims: list[Claim] = field(default_factory=list)
     # Where each named item stands: start, end, row.
     places: list[tuple[int, int, int]] = field(default_factory=list)
-    # Sentences of `_of`, which was `left` when they were looked for.
-    _spans: list[tuple[int, int]] = field(default_factory=list)
-    _of: str = ""
 
     def blank(self, start: int, end: int) -> None:
         """Account for a span."""
@@ -218,12 +212,9 @@ class Reading:
 
     def sentence(self, at: int) -> tuple[int, int]:
         """Start and end of the sentence around `at`; full stops inside titles are blanked."""
-        if self._of is not self.left:
-            self._of = self.left
-            self._spans = [match.span() for match in _SENTENCE.finditer(self.left)]
-        place = bisect_right(self._spans, (at, len(self.left) + 1)) - 1
-        if place >= 0 and self._spans[place][0] <= at < self._spans[place][1]:
-            return self._spans[place]
+        for match in _SENTENCE.finditer(self.left):
+            if match.start() <= at < match.end():
+                return match.span()
         return 0, len(self.left)
 
     def line(self, at: int) -> tuple[int, int]:

@@ -97,8 +97,8 @@ class GroundingChecker:
         declared = {self._facts.row(item.id): item for item in items}
         listed = tuple(row for row, item in declared.items() if item.role == "recommended")
         reading = Reading(text, text, listed)
-        surface.unseen(reading)
         self._policies(reading, language)
+        surface.unseen(reading)
         self._titles(reading, declared)
         self._roles(reading, declared, known)
         self._markers(reading)

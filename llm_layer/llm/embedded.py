@@ -38,6 +38,8 @@ _ENGLISH_ONLY = "SmolLM2"
 # Prompts that were read and made room for others; bounded, or it grows with every conversation.
 _PROMPT_CACHE_MIB = 128
 _GGUF_MAGIC = b"GGUF"
+# How long a caller that waits for others sleeps before it looks whether it is still wanted.
+_LOOK_UP_SECONDS = 0.1
 
 
 def default_threads() -> int:
@@ -185,8 +187,11 @@ class EmbeddedLLM:
         take: Callable[[str], None] | None = None,
     ) -> Completion:
         started = time.perf_counter()
-        if not self._slots.acquire(timeout=timeout):
-            raise LLMTimeoutError(f"{self.name} was busy for {timeout:g} s; try again")
+        while not self._slots.acquire(timeout=min(timeout, _LOOK_UP_SECONDS)):
+            if gone():
+                raise TurnStoppedError
+            if time.perf_counter() - started >= timeout:
+                raise LLMTimeoutError(f"{self.name} was busy for {timeout:g} s; try again")
         try:
             with self._lock:
                 server = self._loaded()
