@@ -8,13 +8,21 @@ from __future__ import annotations
 from llm_layer.claims import Claim, Grounding
 from llm_layer.concierge import Concierge, Conversation
 from llm_layer.demo import demo_conversation
+from llm_layer.domain import ARTICLES, BOOKS, COURSES, FILMS, ITEMS, SHOP, Domain
 from llm_layer.llm import EmbeddedLLM, OpenAICompatible
 from llm_layer.reply import Reply
 
 __all__ = [
+    "ARTICLES",
+    "BOOKS",
+    "COURSES",
+    "FILMS",
+    "ITEMS",
+    "SHOP",
     "Claim",
     "Concierge",
     "Conversation",
+    "Domain",
     "EmbeddedLLM",
     "Grounding",
     "OpenAICompatible",

@@ -1,4 +1,4 @@
-"""``alsatian chat``: a conversation on the command line."""
+"""``alsatian chat`` and ``alsatian serve``: conversation on the command line and over HTTP."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from llm_layer.lines import printable, verdict
 from recsys.errors import InvalidInputError
 
 if TYPE_CHECKING:
+    from llm_layer.concierge import Conversation
     from llm_layer.llm.base import LLM
     from llm_layer.reply import Reply
 
@@ -22,8 +24,9 @@ _LANGUAGES = ("auto", "en", "zh")
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command to `app`; found through the entry-point group ``alsatian.commands``."""
+    """Add the commands to `app`; found through the entry-point group ``alsatian.commands``."""
     app.command()(chat)
+    app.command()(serve)
 
 
 def chat(
@@ -43,10 +46,13 @@ def chat(
     timeout: Annotated[float, typer.Option(help="Seconds for one answer of the model.")] = 20.0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a reply.")] = False,
 ) -> None:
-    """Converse: one line in, one reply out, until the input ends.
+    """Converse: one line in, one reply out, until the input ends; /help on a terminal.
 
     Example: echo "a funny film from the 90s" | alsatian chat model --user 1
     """
+    from rich.console import Console
+
+    from llm_layer.chat import TerminalChat, terminal_reader
     from llm_layer.concierge import Concierge
     from recsys.recommender import Recommender
 
@@ -57,9 +63,22 @@ def chat(
     recommender = Recommender.load(model)
     writer = language_model(llm, llm_model, os.environ.get(api_key_env), timeout)
     liked = [part.strip() for part in likes.split(",") if part.strip()]
-    talk = Concierge(recommender, writer, timeout=timeout).open(user, likes=liked)
-    if language == "zh":
-        talk.state.language = "zh"
+
+    def begin() -> Conversation:
+        talk = concierge.open(user, likes=liked)
+        if language == "zh":
+            talk.state.language = "zh"
+        return talk
+
+    with Concierge(recommender, writer, timeout=timeout) as concierge:
+        if sys.stdin.isatty() and sys.stdout.isatty() and not as_json:
+            TerminalChat(concierge, begin, Console(), terminal_reader()).run()
+        else:
+            _converse(begin(), as_json)
+
+
+def _converse(talk: Conversation, as_json: bool) -> None:
+    """Answer the lines of the standard input, one by one."""
     is_refused = False
     for line in _lines(sys.stdin):
         try:
@@ -71,9 +90,66 @@ def chat(
         if as_json:
             typer.echo(json.dumps(as_dict(reply), ensure_ascii=False, default=str))
         else:
-            typer.echo(f"{reply.text}\n{verdict(reply)}\n")
+            typer.echo(printable(f"{reply.text}\n{verdict(reply)}\n"))
     if is_refused:
         raise typer.Exit(2)
+
+
+def serve(
+    model: Annotated[Path, typer.Argument(help="Model folder written by 'alsatian fit'.")],
+    host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port; 0 takes a free one.")] = 8000,
+    token_env: Annotated[
+        str, typer.Option(help="Environment variable that holds the token clients must send.")
+    ] = "",
+    allow_origin: Annotated[
+        list[str] | None, typer.Option(help="Web page that may call; may be repeated.")
+    ] = None,
+    llm: Annotated[
+        str, typer.Option(help="embedded, none, a .gguf file, or an OpenAI-compatible URL.")
+    ] = "embedded",
+    llm_model: Annotated[str, typer.Option(help="Model name at the URL.")] = "",
+    api_key_env: Annotated[
+        str, typer.Option(help="Environment variable that holds the key for the URL.")
+    ] = "OPENAI_API_KEY",
+    timeout: Annotated[float, typer.Option(help="Seconds for one answer of the model.")] = 20.0,
+    at_once: Annotated[int, typer.Option(help="Replies written at the same time.")] = 8,
+) -> None:
+    """Serve conversations over OpenAI's chat protocol, until SIGTERM or Ctrl-C.
+
+    Off loopback clients need a token. A request's 'user' names who speaks.
+
+    Example: alsatian serve model --port 8000 --token-env ALSATIAN_TOKEN
+    """
+    from llm_layer.concierge import Concierge
+    from llm_layer.serve import Limits, Settings
+    from llm_layer.serve.run import Server, log_to_stderr
+    from recsys.recommender import Recommender
+
+    settings = Settings(
+        host,
+        port,
+        _token(token_env),
+        tuple(allow_origin or ()),
+        limits=Limits(at_once=at_once),
+    )
+    writer = language_model(llm, llm_model, os.environ.get(api_key_env), timeout)
+    server = Server(Concierge(Recommender.load(model), writer, timeout=timeout), settings)
+    log_to_stderr()
+    wanted = "a token" if settings.token is not None else "no token"
+    server.run(lambda: typer.echo(f"serving {settings.model} at {server.url} ({wanted} needed)"))
+
+
+def _token(variable: str) -> str | None:
+    """The token that an environment variable holds; None where no variable is named."""
+    if not variable:
+        return None
+    token = os.environ.get(variable, "")
+    if not token:
+        raise InvalidInputError(
+            f"--token-env names {variable}, which is not set; put the token into it"
+        )
+    return token
 
 
 def language_model(llm: str, model: str, api_key: str | None, timeout: float) -> LLM | None:
@@ -118,26 +194,18 @@ def language_model(llm: str, model: str, api_key: str | None, timeout: float) ->
     )
 
 
-def verdict(reply: Reply) -> str:
-    """One line: who wrote a reply, what was checked, how long it took."""
-    claims = reply.grounding.claims
-    checked = "grounded" if reply.grounding.ok else "NOT grounded"
-    parts = [
-        f"writer: {reply.writer}" + (f" ({reply.reason})" if reply.reason else ""),
-        f"{checked}: {sum(claim.verdict for claim in claims)} of {len(claims)} claims hold",
-        f"{reply.timings['total']:.0f} ms",
-    ]
-    return f"[{' | '.join(parts)}]"
-
-
 def as_dict(reply: Reply) -> dict[str, Any]:
     """A reply for a program to read."""
     return {**asdict(reply), "recommended": list(reply.recommended), "ok": reply.grounding.ok}
 
 
 def _lines(source: Any) -> Iterator[str]:
-    """Messages: lines that are not blank, with a prompt sign on a terminal."""
+    """Messages: lines that are not blank, with a prompt sign on a terminal.
+
+    What is no UTF-8 is read as the sign for that, and does not end the talk.
+    """
     live = source.isatty()
+    source.reconfigure(errors="replace")
     while True:
         if live:
             typer.echo("> ", nl=False)

@@ -2,32 +2,50 @@
 
 from __future__ import annotations
 
+import asyncio
+import copy
+import os
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+import uuid
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import fields, replace
 from typing import Any, Literal
 
 import numpy as np
 
+from llm_layer import turns
+from llm_layer.cards import Card, make_card
 from llm_layer.claims import Known
 from llm_layer.dialogue import MOST, State
+from llm_layer.domain import FILMS, Domain
 from llm_layer.facts import ItemFacts
 from llm_layer.genres import GenreWords
 from llm_layer.llm.base import LLM
+from llm_layer.memory.conversations import StoredConversation, Turn
+from llm_layer.memory.evidence import user_key
+from llm_layer.memory.redaction import redact
+from llm_layer.memory.store import Store, open_store
+from llm_layer.pieces import Wording
 from llm_layer.plan import Plan, Planner, Visitor
 from llm_layer.profile import Profiler, UserProfile
-from llm_layer.reply import Reply, Writer
+from llm_layer.reply import Chunk, Reply, Writer
 from llm_layer.rerank import BlendReranker, Reranker, Wish
 from llm_layer.retrieve import Retriever
+from llm_layer.safety.guard import Guard
+from llm_layer.stopping import TurnStoppedError, is_stopped
 from llm_layer.text import Language
 from llm_layer.understand import Request, Understanding
-from recsys.errors import InvalidInputError
+from recsys.errors import InvalidInputError, UnknownIdError
 from recsys.recommender import Recommender
 
 # Candidates that are fetched for each item that will be shown; the reranker chooses among them.
 _POOL = 40
 _LONGEST_MESSAGE = 2000
+# Turns that are awaited at the same time; more of them wait for one to end.
+_THREADS = 32
 
 
 class Concierge:
@@ -46,11 +64,18 @@ class Concierge:
         Orders candidates; :class:`~llm_layer.rerank.BlendReranker` otherwise.
     timeout : float
         Seconds for one request to the language model, > 0.
+    domain : Domain, optional
+        Words for the items, and policies; :data:`~llm_layer.domain.FILMS` otherwise, which has
+        none. :func:`llm_layer.safety.read_domain` reads one from a file.
+    store : Store, path-like or None
+        Where what users agreed to is remembered, and conversations are kept; None for nowhere.
 
     Raises
     ------
     InvalidInputError
-        `llm` is something else, or `timeout` is not above 0.
+        `llm` or `store` is something else, or `timeout` is not above 0.
+    StoreFormatError
+        The file of `store` is something else, damaged, or of a newer version.
     """
 
     def __init__(
@@ -60,9 +85,12 @@ class Concierge:
         *,
         reranker: Reranker | None = None,
         timeout: float = 20.0,
+        store: Store | str | os.PathLike[str] | None = None,
+        domain: Domain | None = None,
     ) -> None:
         if not timeout > 0:
             raise InvalidInputError(f"timeout is {timeout!r} s, expected more than 0")
+        self.store = open_store(store)
         self.rec = rec
         self.llm = _language_model(llm)
         self.facts = ItemFacts(rec)
@@ -73,10 +101,22 @@ class Concierge:
         self._reranker = reranker or BlendReranker(rec, self.facts)
         self._planner = Planner(rec, self.facts)
         self._profiler = Profiler(self.facts)
-        self._writer = Writer(self.facts, self._genre_words, self.llm, timeout)
+        self.domain = domain or FILMS
+        self._writer = Writer(self.facts, self._genre_words, self.llm, timeout, self.domain)
+        self.guard = Guard(rec, self.facts, self.domain.policies)
+        self._wording = Wording(self.facts, self._genre_words, self.domain)
+        self._threads: ThreadPoolExecutor | None = None
+        self._threads_lock = threading.Lock()
 
-    def open(self, user: Any = None, *, likes: Sequence[Any] = ()) -> Conversation:
-        """Begin a conversation.
+    def open(
+        self,
+        user: Any = None,
+        *,
+        likes: Sequence[Any] = (),
+        conversation: str | None = None,
+        age: int | None = None,
+    ) -> Conversation:
+        """Begin a conversation, or go on with one.
 
         Parameters
         ----------
@@ -84,14 +124,20 @@ class Concierge:
             Id of a user of the model; None for a visitor.
         likes : sequence of ids
             Items that a visitor likes; only without `user`. Folded in, never stored.
+        conversation : str, optional
+            Id of a stored conversation of this visitor, to go on with.
+        age : int, optional
+            Years, for domains with an age limit; what the visitor states may lower it.
 
         Raises
         ------
         UnknownIdError
-            The model knows no such user, or no such item.
+            The model knows no such user or no such item, or the store no such conversation of
+            theirs.
         InvalidInputError
-            Both `user` and `likes` are given.
+            Both `user` and `likes` are given, or a conversation without a store.
         """
+        left = None if conversation is None else self._left(conversation, user)
         if user is None:
             rows = tuple(self.rec.items.rows(likes).tolist()) if len(likes) else ()
             visitor = Visitor(None, rows)
@@ -103,7 +149,30 @@ class Concierge:
             history = self.rec.items.rows(table.column("item_id")).tolist()
             visitor = Visitor(user, tuple(history))
             taste = self.rec.user_vector(user)
-        return Conversation(self, visitor, taste)
+        talk = Conversation(self, visitor, taste)
+        if left is not None:
+            talk.id, talk.state = left.id, State.from_dict(left.state, self.facts)
+        if age is not None:
+            talk.state.age = age if talk.state.age is None else min(age, talk.state.age)
+        return talk
+
+    def redact(self, text: str) -> str:
+        """A message without what identifies a person; titles of the catalogue stay."""
+        return redact(text, lambda part: bool(self.facts.titles.rows(part)))
+
+    def _left(self, conversation: str, user: Any) -> StoredConversation:
+        if self.store is None:
+            raise InvalidInputError(
+                "a conversation is to go on, but there is no store; give Concierge a store"
+            )
+        left = self.store.conversations.load(conversation)
+        # Whose it is stays untold to anyone else.
+        if left is None or _key(left.user) != _key(user):
+            raise UnknownIdError(
+                f"there is no conversation {conversation!r} of this user in {self.store.path}; "
+                "begin a new one"
+            )
+        return left
 
     def introduce(self, user: Any, items: Sequence[Any], *, most: int = 5) -> Reply:
         """Words for a list that is ready, such as one of a batch job, in English.
@@ -135,6 +204,37 @@ class Concierge:
             raise InvalidInputError(f"most is {most!r}, expected 1 to {MOST}")
         return self.open(user)._introduce(self.rec.items.rows(items[:most]).tolist())
 
+    async def aopen(self, user: Any = None, *, likes: Sequence[Any] = ()) -> Conversation:
+        """As :meth:`open`, awaited."""
+        return await turns.run(self.threads, lambda: self.open(user, likes=likes))
+
+    @property
+    def threads(self) -> Executor:
+        """Where awaited turns are at work; made when the first one is."""
+        with self._threads_lock:
+            if self._threads is None:
+                self._threads = ThreadPoolExecutor(_THREADS, "alsatian-turn")
+            return self._threads
+
+    def close(self) -> None:
+        """Wait for the turns at work and end their threads; the concierge can be used again."""
+        with self._threads_lock:
+            threads, self._threads = self._threads, None
+        if threads is not None:
+            threads.shutdown(cancel_futures=True)
+
+    def __enter__(self) -> Concierge:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Concierge:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await asyncio.to_thread(self.close)
+
     def profile(self, visitor: Visitor, language: Language) -> UserProfile:
         """What is known about a visitor."""
         return self._profiler.profile(visitor.history, language, keywords=False)
@@ -145,6 +245,8 @@ class Conversation:
 
     Attributes
     ----------
+    id : str
+        By which it is found in the store.
     visitor : Visitor
         Who is spoken with.
     state : State
@@ -157,6 +259,7 @@ class Conversation:
         self._concierge = concierge
         self._taste = taste
         self._lock = threading.Lock()
+        self.id = uuid.uuid4().hex
         self.visitor = visitor
         self.state = State()
         self.replies: list[Reply] = []
@@ -174,36 +277,124 @@ class Conversation:
         InvalidInputError
             `text` is no text, empty, or longer than 2000 characters.
         """
+        self._check(text)
+        with self._turn():
+            reply = self._answer(text)
+            self._keep(reply)
+        self.replies.append(reply)
+        return reply
+
+    def replay(self, texts: Iterable[str]) -> None:
+        """Take in messages of an earlier conversation, without words for the replies.
+
+        What was recommended then is worked out again, so that "the second one" has a meaning. A
+        message that :meth:`say` would refuse is passed over.
+        """
+        for text in texts:
+            try:
+                self._check(text)
+            except InvalidInputError:
+                continue
+            with self._turn():
+                self._answer(text, plain=True)
+
+    def stream(self, text: str) -> Iterator[Chunk]:
+        """Answer a message piece by piece; the last chunk carries the reply."""
+        reply = self.say(text)
+        yield Chunk(reply.text, reply)
+
+    async def asay(self, text: str) -> Reply:
+        """As :meth:`say`, awaited; the work is done in a thread.
+
+        Cancelling it stops the work soon (a language model after its next token) and leaves the
+        conversation as it was before the message.
+        """
+        return await turns.run(self._concierge.threads, lambda: self.say(text))
+
+    def astream(self, text: str) -> AsyncIterator[Chunk]:
+        """As :meth:`stream`, for ``async for``; cancelling works as for :meth:`asay`."""
+        return turns.astream(self._concierge.threads, self, text)
+
+    def cards(self, reply: Reply) -> tuple[Card, ...]:
+        """What a face shows of each item that a reply of this conversation recommends."""
+        concierge, cards = self._concierge, []
+        for place, item in enumerate(reply.recommended, 1):
+            row = concierge.facts.row(item)
+            reasons = concierge._planner.reasons(self._visitor, row, self.state.like)
+            why = concierge._wording.reason(reasons[0], reply.language) if reasons else ""
+            cards.append(make_card(concierge.rec, concierge.facts, place, item, why))
+        return tuple(cards)
+
+    def _check(self, text: str) -> None:
         if not isinstance(text, str) or not text.strip():
-            raise InvalidInputError("the message is empty; say what you would like to watch")
+            verb = self._concierge.domain.verb
+            raise InvalidInputError(f"the message is empty; say what you would like to {verb}")
         if len(text) > _LONGEST_MESSAGE:
             raise InvalidInputError(
                 f"the message has {len(text)} characters, expected at most {_LONGEST_MESSAGE}"
             )
-        with self._lock:
-            reply = self._answer(text)
-            self.replies.append(reply)
-        return reply
 
-    def _answer(self, text: str) -> Reply:
+    @property
+    def _visitor(self) -> Visitor:
+        """The visitor with that part of their past that may be spoken of."""
+        allowed = self._concierge.guard.allowed(self.state.age)
+        if allowed is None:
+            return self.visitor
+        history = tuple(row for row in self.visitor.history if allowed[row])
+        return replace(self.visitor, history=history)
+
+    def _keep(self, reply: Reply) -> None:
+        """Take the turn to the store."""
+        store = self._concierge.store
+        if store is not None:
+            state = self.state.to_dict(self._concierge.facts)
+            turn = Turn(self.state.said[-1], reply.text, tuple(reply.recommended), time.time())
+            store.conversations.save(self.id, self.visitor.user, state, turn)
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """One turn at a time; one that fails or is stopped leaves the state as it was."""
+        with self._lock:
+            state = self.state
+            before = {each.name: copy.copy(getattr(state, each.name)) for each in fields(state)}
+            try:
+                yield
+                if is_stopped():
+                    raise TurnStoppedError
+            except BaseException:
+                self.state = replace(state, **before)
+                raise
+
+    def _answer(self, text: str, *, plain: bool = False) -> Reply:
         concierge, state = self._concierge, self.state
         watch = _Stages()
         with watch.stage("understand"):
+            text = concierge.redact(text)
             request = concierge._understanding.read(text, state.language)
+            state.age = concierge.guard.age([text], state.age)
+            request, verdict = concierge.guard.look(request, state.age)
             state.take(request, concierge.facts)
-            profile = concierge.profile(self.visitor, request.language)
-        plan = self._plan(request, profile, watch)
-        return self._word(plan, request, watch)
+            profile = concierge.profile(self._visitor, request.language)
+        if verdict.stop:
+            plan = concierge._planner.small_talk("referral", request, state)
+        else:
+            plan = self._plan(request, profile, watch)
+        if verdict.policy is not None:
+            plan = replace(plan, policy=verdict.policy.name)
+        return self._word(plan, request, watch, plain=plain)
 
     def _introduce(self, rows: list[int]) -> Reply:
         request, watch = Request(text=""), _Stages()
+        allowed = self._concierge.guard.allowed(self.state.age)
+        if allowed is not None:
+            rows = [row for row in rows if allowed[row]]
         self.state.take(request, self._concierge.facts)
         self.state.count = len(rows)
         with watch.stage("plan"):
-            plan = self._concierge._planner.offer(rows, self.visitor, self.state, request, ())
+            plan = self._concierge._planner.offer(rows, self._visitor, self.state, request, ())
         return self._word(plan, request, watch)
 
-    def _word(self, plan: Plan, request: Request, watch: _Stages) -> Reply:
+    def _word(self, plan: Plan, request: Request, watch: _Stages, *, plain: bool = False) -> Reply:
         concierge, state = self._concierge, self.state
         named = {*state.like, *state.unlike, *request.seen, *request.about}
         if self.visitor.user is None:
@@ -216,7 +407,7 @@ class Conversation:
             said=tuple(state.said),
             examples=frozenset(state.like),
         )
-        draft = concierge._writer.write(plan, known)
+        draft = concierge._writer.write(plan, known, plain=plain)
         if plan.kind == "offer":
             told = {item.id for item in draft.items if item.role == "recommended"}
             rows = [offer.row for offer in plan.offers if concierge.facts.item(offer.row) in told]
@@ -240,21 +431,25 @@ class Conversation:
                 return planner.small_talk(request.act, request, state)
         if request.act == "profile":
             with watch.stage("plan"):
-                return planner.profile(profile, request, state, self.visitor)
+                return planner.profile(profile, request, state, self._visitor)
         if request.act in ("why", "ask"):
             with watch.stage("plan"):
-                return planner.about(request, state, self.visitor)
+                return planner.about(request, state, self._visitor)
         with watch.stage("retrieve"):
             found = self._concierge._retriever.fetch(
-                self._taste, self.visitor.history, state, max(_POOL, state.count)
+                self._taste,
+                self.visitor.history,
+                state,
+                max(_POOL, state.count),
+                allowed=self._concierge.guard.allowed(state.age),
             )
         with watch.stage("rerank"):
             rows: list[int] = []
             if found.rows.size:
-                wish = Wish(tuple(state.like), state.constraints.genres)
+                wish = Wish(tuple(state.like), state.constraints.genres, state.mood)
                 rows = self._concierge._reranker.rerank(found, wish, profile).rows.tolist()
         with watch.stage("plan"):
-            return planner.offer(rows, self.visitor, state, request, found.given_up)
+            return planner.offer(rows, self._visitor, state, request, found.given_up)
 
 
 class _Stages:
@@ -275,6 +470,10 @@ class _Stages:
     def timings(self, **more: float) -> Mapping[str, float]:
         total = (time.perf_counter() - self._begun) * 1e3
         return {**self._spent, **more, "total": total}
+
+
+def _key(user: Any) -> str | None:
+    return None if user is None else user_key(user)
 
 
 def _language_model(llm: Any) -> LLM | None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from llm_layer.attributes import Attributes
 from llm_layer.text import normalize
@@ -21,7 +23,11 @@ PEOPLE_COLUMNS = {
     "director": "director",
     "directors": "director",
     "author": "author",
+    "authors": "author",
     "artist": "artist",
+    "instructor": "teacher",
+    "instructors": "teacher",
+    "teacher": "teacher",
     "actors": "actor",
     "cast": "actor",
 }
@@ -29,6 +35,8 @@ PLOT_COLUMNS = ("plot", "overview", "description", "summary")
 _NAMES_APART = re.compile(r"\s*[,;|]\s*")
 # What is written "(1995)"; anything else is an error of the catalogue, and unknown.
 _YEARS = range(1000, 3000)
+# Each takes a byte an item.
+_WORDS_KEPT = 256
 _NO_NAME = {"", "n a", "na", "none", "unknown", "various"}
 
 
@@ -69,9 +77,16 @@ class ItemFacts:
                 totals[genre] += 1
         self.genre_names = tuple(sorted(totals, key=lambda genre: (-totals[genre], genre)))
         place = {genre: at for at, genre in enumerate(self.genre_names)}
-        self._genres = np.zeros((n_items, len(place)), bool)
+        # A line for each genre, so that a condition reads one line; few combinations are met.
+        self._genres = np.zeros((len(place), n_items), bool)
+        combinations: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self._listed_genres: list[tuple[str, ...]] = []
         for row, genres in enumerate(listed):
-            self._genres[row, [place[genre] for genre in genres]] = True
+            ordered = tuple(sorted(set(genres), key=place.__getitem__))
+            self._listed_genres.append(combinations.setdefault(ordered, ordered))
+            self._genres[[place[genre] for genre in ordered], row] = True
+        self._with_word = lru_cache(maxsize=_WORDS_KEPT)(self._read_word)
+        self._genre_lines = {genre: self._genres[at] for genre, at in place.items()}
         columns = self._catalogue.table.column_names if self._catalogue else ()
         named = [name for name in columns if name.lower() in (*PEOPLE_COLUMNS, *PLOT_COLUMNS)]
         self.attributes = Attributes(self._catalogue, named)
@@ -101,17 +116,55 @@ class ItemFacts:
 
     def genres(self, row: int) -> tuple[str, ...]:
         """Genres, the catalogue's more frequent ones first."""
-        return tuple(self.genre_names[at] for at in np.flatnonzero(self._genres[row]))
+        return self._listed_genres[row]
+
+    def genre_flags(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        """Which of `genre_names` each of `rows` has: bool, shape (len(rows), n_genres)."""
+        return np.asarray(self._genres[:, rows].T, np.bool_)
 
     def with_genres(self, genres: Iterable[str]) -> npt.NDArray[np.bool_]:
         """Which items have at least one of `genres`: bool, shape (n_items,)."""
-        wanted = [self.genre_names.index(genre) for genre in genres]
-        return np.asarray(self._genres[:, wanted].any(axis=1), np.bool_)
+        found = np.zeros(len(self), np.bool_)
+        for genre in genres:
+            found |= self._genre_lines[genre]
+        return found
 
     def with_all_genres(self, genres: Iterable[str]) -> npt.NDArray[np.bool_]:
         """Which items have each of `genres`: bool, shape (n_items,)."""
-        wanted = [self.genre_names.index(genre) for genre in genres]
-        return np.asarray(self._genres[:, wanted].all(axis=1), np.bool_)
+        found = np.ones(len(self), np.bool_)
+        for genre in genres:
+            found &= self._genre_lines[genre]
+        return found
+
+    def about(self, term: str) -> npt.NDArray[np.bool_]:
+        """Which items are of a genre, or have a word that begins so in title or description.
+
+        Parameters
+        ----------
+        term : str
+            A genre as the catalogue has it, or the beginning of a word, any case.
+
+        Returns
+        -------
+        bool array, shape (n_items,)
+        """
+        if term in self._genre_lines:
+            return np.asarray(self._genre_lines[term], np.bool_)
+        return np.asarray(self._with_word(term), np.bool_)
+
+    def _read_word(self, term: str) -> npt.NDArray[np.bool_]:
+        found = np.zeros(len(self), np.bool_)
+        pattern = rf"\b{re.escape(term)}"
+        catalogue = self._catalogue
+        columns = (catalogue.roles.get("title"), self._plot_column) if catalogue else ()
+        for column in columns:
+            if catalogue is None or column is None:
+                continue
+            values = catalogue.column(column)
+            if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+                met = pc.match_substring_regex(values, pattern, ignore_case=True)
+                found |= met.fill_null(False).to_numpy(zero_copy_only=False)
+        return found
 
     def people(self, row: int) -> dict[str, tuple[str, ...]]:
         """Names by what they did (``"director"``, ``"actor"`` ...), in the catalogue's order."""
@@ -123,31 +176,35 @@ class ItemFacts:
             return ""
         return str(self._catalogue.column(self._plot_column)[row].as_py() or "")
 
-    @cached_property
+    @property
     def person_rows(self) -> dict[str, tuple[int, ...]]:
         """Items of each person, by the comparable form of the name."""
+        return self._persons[0]
+
+    @property
+    def person_names(self) -> dict[str, str]:
+        """How each person's name is written, by its comparable form."""
+        return self._persons[1]
+
+    @cached_property
+    def _persons(self) -> tuple[dict[str, tuple[int, ...]], dict[str, str]]:
+        forms: dict[str, str] = {}  # most names are met several times
         rows: dict[str, dict[int, None]] = defaultdict(dict)
         for listed in self._people.values():
             for row, names in enumerate(listed):
                 for name in names:
-                    rows[normalize(name)][row] = None
+                    form = forms.get(name)
+                    if form is None:
+                        form = forms[name] = normalize(name)
+                    rows[form][row] = None
         rows.pop("", None)  # a name without a letter cannot be recognized
-        return {name: tuple(found) for name, found in rows.items()}
+        written = {form: name for name, form in forms.items()}
+        return {name: tuple(found) for name, found in rows.items()}, written
 
     @cached_property
     def longest_name(self) -> int:
         """Words of the longest name of a person, 0 where the catalogue names nobody."""
         return max((len(name.split()) for name in self.person_rows), default=0)
-
-    @cached_property
-    def person_names(self) -> dict[str, str]:
-        """How each person's name is written, by its comparable form."""
-        return {
-            normalize(name): name
-            for listed in self._people.values()
-            for names in listed
-            for name in names
-        }
 
     @cached_property
     def _people(self) -> dict[str, list[tuple[str, ...]]]:

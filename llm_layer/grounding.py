@@ -3,7 +3,8 @@
 The check knows nothing of plans or prompts. It takes the words as they will be read, finds what
 they claim, and compares each claim with the catalogue, with the history, and with what the visitor
 said. Any word that it cannot account for is a violation: a reply may use the plain words of
-``lexicon/plain_words_*.txt``, which state no fact, and beyond those only what is supported.
+``lexicon/plain_words_*.txt`` and of its :class:`~llm_layer.domain.Domain`, which state no fact, and
+beyond those only what is supported.
 
 What supports a claim:
 
@@ -31,6 +32,7 @@ import numpy as np
 
 from llm_layer.binding import bind, comparisons
 from llm_layer.claims import Grounding, Known, Named, Reading
+from llm_layer.domain import FILMS, Domain
 from llm_layer.facts import ItemFacts
 from llm_layer.genres import GenreWords
 from llm_layer.lexicon import load_words
@@ -50,27 +52,33 @@ _MARKER = re.compile(r"(?m)^(\d{1,2})\. (?=[\x00“《])")
 _LIST = r"(?:\x00+(?:, | and |, and |、|和|以及)?)+"
 _WATCHED = re.compile(
     rf"\b[Yy]ou(?:['’]ve| have)?(?: already| also)? (?:watched|seen|saw|finished|rated|played"
-    rf"|read)\b(?: (?P<titles>{_LIST}))?|你(?:已经)?(?:看过|看完|评过)(?:了)?(?P<zhtitles>{_LIST})?"
+    rf"|read|took|taken|bought|ordered|purchased|owned|chose|chosen|used|tried|heard)\b"
+    rf"(?: (?P<titles>{_LIST}))?"
+    rf"|你(?:已经)?(?:[看读学买选用听玩试评]过|[看读学听玩]完)(?:了)?(?P<zhtitles>{_LIST})?"
 )
 _NAMED = re.compile(
     rf"(?<!ould )(?<!might )(?<!may )(?<!will )\b[Yy]ou(?:['’]ve| have)?"
     rf"(?: already| also| really)? (?:named|mentioned|liked|loved|enjoyed"
-    rf"|like|love|enjoy|chose|picked)\b(?: (?P<titles>{_LIST}))?"
+    rf"|like|love|enjoy|picked)\b(?: (?P<titles>{_LIST}))?"
     rf"|你(?:提到|喜欢|说起|点名)(?:过|的|了)?(?P<zhtitles>{_LIST})?"
 )
 _ASKED = re.compile(
     rf"\b[Yy]ou(?:['’]ve| have)?(?: also)? asked for more like\b(?: (?P<titles>{_LIST}))?"
     rf"|你想看类似(?P<zhtitles>{_LIST})?"
 )
-_HABIT = re.compile(r"\b[Yy]ou often watch (?P<what>[^.!?]+)|你常看(?P<zhwhat>[^。！？；]+)")
+_HABIT = re.compile(
+    r"\b[Yy]ou often (?:watch|read|take|buy|choose) (?P<what>[^.!?]+)"
+    r"|你常[看读学买选](?P<zhwhat>[^。！？；]+)"
+)
 
 
 class GroundingChecker:
     """Checks replies against one catalogue."""
 
-    def __init__(self, facts: ItemFacts, genre_words: GenreWords) -> None:
+    def __init__(self, facts: ItemFacts, genre_words: GenreWords, domain: Domain = FILMS) -> None:
         self._facts = facts
         self._genre_words = genre_words
+        self._domain = domain
 
     def check(
         self, text: str, items: Sequence[Named], known: Known, language: Language = "en"
@@ -90,6 +98,7 @@ class GroundingChecker:
         """
         reading = Reading(text, text)
         declared = {self._facts.row(item.id): item for item in items}
+        self._policies(reading, language)
         self._titles(reading, declared)
         self._roles(reading, declared, known)
         self._markers(reading, items)
@@ -103,6 +112,15 @@ class GroundingChecker:
             reading.claim("words", word, "no item can be compared", False)
         self._words(reading, language, known.said)
         return Grounding(all(claim.verdict for claim in reading.claims), tuple(reading.claims))
+
+    def _policies(self, reading: Reading, language: Language) -> None:
+        """Sentences of the domain's policies, word for word: whoever runs it answers for them."""
+        for policy in self._domain.policies:
+            text = policy.text(language)
+            start = reading.left.find(text) if text else -1
+            if start >= 0:
+                reading.claim("policy", text, f"policy {policy.name}", True)
+                reading.blank(start, start + len(text))
 
     def _titles(self, reading: Reading, declared: dict[int, Named]) -> None:
         for inner, start, end in quoted_parts(reading.text):
@@ -127,10 +145,9 @@ class GroundingChecker:
                 reading.claim("title", said, "items of the reply", False)
                 reading.blank(mention.start, mention.end)
 
-    @staticmethod
-    def _is_title(form: str) -> bool:
+    def _is_title(self, form: str) -> bool:
         """Whether words outside of quotation marks are taken for the title they spell."""
-        return " " in form and form.replace(" ", "") not in load_words("plain_words_zh.txt")
+        return " " in form and form.replace(" ", "") not in self._domain.plain_words("zh")
 
     def _roles(self, reading: Reading, declared: dict[int, Named], known: Known) -> None:
         """An item declared as the visitor's own has to be."""
@@ -190,7 +207,7 @@ class GroundingChecker:
 
         A name of one word needs a capital, and must be no plain word ("Will").
         """
-        plain = load_words("plain_words_en.txt")
+        plain = self._domain.plain_words("en")
         longest = self._facts.longest_name
         listed = words(text)
         found: list[tuple[str, int, int]] = []
@@ -298,7 +315,7 @@ class GroundingChecker:
     def _words(self, reading: Reading, language: Language, said: Sequence[str]) -> None:
         """Whatever is left has to be plain words of the right language."""
         if language == "zh":
-            unknown = _unknown_chinese(reading.left)
+            unknown = _unknown_chinese(reading.left, self._domain.plain_words("zh"))
         else:
             unknown = self._unknown_english(reading, said)
             # "older" and "newer" compare with what was shown: the visitor has to have asked so.
@@ -310,7 +327,7 @@ class GroundingChecker:
             reading.claim("words", "all other words", "plain words", True)
 
     def _unknown_english(self, reading: Reading, said: Sequence[str]) -> list[str]:
-        plain, asking = load_words("plain_words_en.txt"), load_words("question_words_en.txt")
+        plain, asking = self._domain.plain_words("en"), load_words("question_words_en.txt")
         echoed = {word.form for message in said for word in words(message)}
         unknown = []
         for word in words(reading.left):
@@ -352,9 +369,8 @@ def _worded(reading: Reading, start: int, end: int, doubt: str) -> str:
     return f"{said} ({doubt})" if doubt else said
 
 
-def _unknown_chinese(left: str) -> list[str]:
+def _unknown_chinese(left: str, plain: frozenset[str]) -> list[str]:
     """Runs that the plain Chinese words cannot be put together to; any Latin word at all."""
-    plain = load_words("plain_words_zh.txt")
     longest = max(map(len, plain))
     unknown: list[str] = []
     for run in re.findall(r"[\u3400-\u4dbf\u4e00-\u9fff]+|[A-Za-z]+", left):

@@ -9,12 +9,14 @@ from typing import Any, Literal
 
 from llm_layer import wording
 from llm_layer.claims import Grounding, Known, Named
+from llm_layer.domain import FILMS, Domain
 from llm_layer.facts import ItemFacts
 from llm_layer.genres import GenreWords
 from llm_layer.grounding import GroundingChecker
 from llm_layer.llm.base import LLM, LLMMalformedError
+from llm_layer.pieces import Wording
 from llm_layer.plan import Plan
-from llm_layer.templates import Templates, Wording
+from llm_layer.templates import Templates
 from llm_layer.text import Language
 from recsys.errors import AlsatianError
 
@@ -31,7 +33,7 @@ _OTHER_WORDS: Mapping[Language, tuple[str, ...]] = {
         "Yes.",
         "Okay.",
     ),
-    "zh": ("想看什么？", "要不要推荐？", "好的。"),
+    "zh": ("想{verb_zh}什么？", "要不要推荐？", "好的。"),
 }
 _OTHER_SMALL_TALK: Mapping[Language, Mapping[str, tuple[str, ...]]] = {
     "en": {
@@ -114,6 +116,22 @@ class Reply:
 
 
 @dataclass(frozen=True)
+class Chunk:
+    """A piece of a reply as it is written.
+
+    Attributes
+    ----------
+    text : str
+        Checked words; those of all chunks joined are the reply's text.
+    reply : Reply or None
+        With the last chunk, the whole reply.
+    """
+
+    text: str
+    reply: Reply | None = None
+
+
+@dataclass(frozen=True)
 class Draft:
     """Checked words, with the time that writing and checking took in milliseconds."""
 
@@ -140,24 +158,35 @@ class Writer:
         None: templates only.
     timeout : float
         Seconds for one request to the language model.
+    domain : Domain
+        Words for the items.
     """
 
     def __init__(
-        self, facts: ItemFacts, genre_words: GenreWords, llm: LLM | None, timeout: float = 20.0
+        self,
+        facts: ItemFacts,
+        genre_words: GenreWords,
+        llm: LLM | None,
+        timeout: float = 20.0,
+        domain: Domain = FILMS,
     ) -> None:
         self._facts = facts
         self._genre_words = genre_words
-        self._pieces = Wording(facts, genre_words)
+        self._pieces = Wording(facts, genre_words, domain)
         self._templates = Templates(facts, self._pieces)
-        self._checker = GroundingChecker(facts, genre_words)
+        self._checker = GroundingChecker(facts, genre_words, domain)
+        self._domain = domain
         self._llm = llm
         self._timeout = timeout
 
-    def write(self, plan: Plan, known: Known) -> Draft:
-        """Word a plan; the result is always checked, whoever wrote it."""
+    def write(self, plan: Plan, known: Known, *, plain: bool = False) -> Draft:
+        """Word a plan; the result is always checked, whoever wrote it.
+
+        With `plain` by a template, even where there is a language model.
+        """
         clock = _Clock()
         attempts: list[Attempt] = []
-        reason = self._no_llm(plan)
+        reason = "a template was asked for" if plain else self._no_llm(plan)
         if not reason:
             for seed in range(_ATTEMPTS):
                 draft = self._by_llm(plan, known, attempts, seed, clock)
@@ -266,7 +295,7 @@ class Writer:
         if notes:
             yield nothing, notes
         for text in (*_OTHER_WORDS[plan.language], _WORDLESS):
-            yield nothing, text
+            yield nothing, self._domain.fill(text)
 
     def _passes(self, plan: Plan, text: str, known: Known) -> bool:
         return self._checked(plan, text, known)[1].ok
@@ -281,9 +310,13 @@ class Writer:
     def _task(self, plan: Plan) -> wording.Task:
         worded = plan.offers[: wording.MOST_WORDED]
         wish = self._pieces.request(plan.constraints, (), plan.language)
+        zh, domain = plan.language == "zh", self._domain
+        anything = domain.fill("{occasion_zh}{verb_zh}什么") if zh else "something"
+        if not zh and domain.occasion:
+            anything = f"{anything} {domain.occasion}"
         return wording.Task(
             language=plan.language,
-            wish=wish or ("今晚看什么" if plan.language == "zh" else "something for tonight"),
+            wish=wish or anything,
             genres=tuple(
                 tuple(
                     self._genre_words.name(genre, plan.language)
@@ -292,6 +325,7 @@ class Writer:
                 for offer in worded
             ),
             has_reason=bool(worded[0].reasons),
+            domain=domain,
         )
 
     def _values(self, plan: Plan) -> tuple[list[str], str]:

@@ -36,6 +36,10 @@ class ModelFormatError(AlsatianError, ValueError):
     """A saved model is damaged, incomplete, or newer than this version can read."""
 
 
+class StoreFormatError(AlsatianError, ValueError):
+    """A memory store is damaged, something else, or newer than this version can read."""
+
+
 class JobConflictError(AlsatianError, ValueError):
     """An output folder holds another job, or a job that needs ``--resume``."""
 

@@ -20,6 +20,7 @@ from recsys.catalogue import Catalogue, align
 from recsys.content import Content, ContentEncoder, encode_items, predict_factors
 from recsys.errors import InvalidInputError
 from recsys.foldin import FoldIn, UserSystem
+from recsys.forgetting import Receipt, forget_everywhere, steady
 from recsys.ids import IdMap, Ids
 from recsys.interactions import Interactions
 from recsys.lists import Lists, listed, make_lists
@@ -80,6 +81,8 @@ class Recommender:
         Threads of each search; 0, the default, for every processor this process may use.
     folder : Path or None
         Where it was saved to or loaded from last.
+    edition : int
+        Grows when a user is forgotten; odd while that is under way.
     """
 
     def __init__(
@@ -103,6 +106,7 @@ class Recommender:
         self.content = content
         self.fingerprint = fingerprint
         self.folder: Path | None = None
+        self.edition = 0
         self.cold_factors = cold_factors
         self.num_threads = 0
         learned = np.asarray(model.item_factors, np.float32)
@@ -228,6 +232,7 @@ class Recommender:
             content=content,
         )
 
+    @steady
     def recommend(
         self,
         users: Ids,
@@ -376,6 +381,7 @@ class Recommender:
         hits = index.search(index.vectors[row : row + 1], n, exclude=own)
         return listed(self, hits)[1]
 
+    @steady
     def explain(self, user: Any, item: Any, n: int = 10) -> Explanation:
         """What each item of a user's history contributes to the score of `item`.
 
@@ -397,6 +403,7 @@ class Recommender:
         rows, given = self._liked(items, weights)
         return self._explain(None, item, self._system(rows, given), rows, given, n)
 
+    @steady
     def user_vector(self, user: Any) -> Floats:
         """Factor of a known user: float32, shape (f,)."""
         row = int(self.users.rows([user])[0])
@@ -415,6 +422,7 @@ class Recommender:
         rows, given = self._liked(items, weights)
         return self._system(rows, given).factor().astype(np.float32)
 
+    @steady
     def history(self, user: Any) -> pa.Table:
         """What a user has interacted with, newest first (heaviest first where times are unknown).
 
@@ -469,6 +477,28 @@ class Recommender:
         opened = model_folder.load(cls, Path(path), mmap=mmap, verify=verify)
         opened.folder = Path(path).absolute()
         return opened
+
+    def forget(self, user: Any, *, lists: Sequence[str | os.PathLike[str]] = ()) -> Receipt:
+        """Remove a user here and in the folder that it was saved to or loaded from.
+
+        Their id, interactions and factor go; everybody else's recommendations stay the same, bit
+        for bit. Other threads may go on recommending meanwhile, but for :meth:`lists` and
+        :meth:`search` with row numbers, which change.
+
+        Parameters
+        ----------
+        user : Any
+            Outside id; one that is not known is no error.
+        lists : sequence of path-like or str
+            Outputs of batch jobs to remove the user's rows from; others are not searched.
+
+        Returns
+        -------
+        Receipt
+            What was removed where; it does not hold the id. What a folder refuses is in
+            ``remains``.
+        """
+        return forget_everywhere(self, user, tuple(lists))
 
     @cached_property
     def _fold(self) -> FoldIn:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from llm_layer.llm.base import (
     LLM,
+    Ability,
     Completion,
     LLMError,
     LLMMalformedError,
     LLMRefusedError,
     LLMTimeoutError,
     Message,
+    ask,
+    can,
 )
 from llm_layer.llm.embedded import EmbeddedLLM
 from llm_layer.llm.openai_compatible import OpenAICompatible
 
 __all__ = [
     "LLM",
+    "Ability",
     "Completion",
     "EmbeddedLLM",
     "LLMError",
@@ -24,4 +28,6 @@ __all__ = [
     "LLMTimeoutError",
     "Message",
     "OpenAICompatible",
+    "ask",
+    "can",
 ]

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Protocol, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
 
 from recsys.errors import AlsatianError, MissingExtraError
 
+Ability: TypeAlias = Literal["schema", "probabilities"]
 
-def require(module: str, purpose: str) -> None:
+
+def require(module: str, purpose: str, *, extra: str = "llm") -> None:
     """Raise :class:`~recsys.errors.MissingExtraError` where `module` is not installed."""
     try:
         found = importlib.util.find_spec(module) is not None
@@ -18,7 +20,8 @@ def require(module: str, purpose: str) -> None:
         found = False
     if not found:
         raise MissingExtraError(
-            f'{purpose} needs {module}, which is not installed; run: pip install "alsatian[llm]"'
+            f"{purpose} needs {module}, which is not installed; "
+            f'run: pip install "alsatian[{extra}]"'
         )
 
 
@@ -55,6 +58,10 @@ class Completion:
         Wall time of the call, every try included.
     tries : int
         How often it was asked, >= 1.
+    first : tuple of (str, float)
+        Most probable first tokens of the answer with their natural log probabilities, most
+        probable first, before any grammar or schema ruled one out; empty where they were not
+        asked for or the model does not tell.
     """
 
     text: str
@@ -63,6 +70,7 @@ class Completion:
     completion_tokens: int
     milliseconds: float
     tries: int = 1
+    first: tuple[tuple[str, float], ...] = ()
 
 
 class LLMError(AlsatianError, RuntimeError):
@@ -153,3 +161,77 @@ class LLM(Protocol):
             There is no usable answer.
         """
         ...
+
+
+def can(llm: LLM, ability: Ability) -> bool:
+    """Whether a language model says that it can do more than the protocol asks for.
+
+    A model that can has an attribute ``abilities``, a set of names, and its ``complete`` takes the
+    keyword of each: ``"schema"`` the keyword `schema` (a JSON schema that the answer must match),
+    ``"probabilities"`` the keyword `top` (how many of the first token's alternatives to tell in
+    :attr:`Completion.first`, 1 to 20).
+    """
+    return ability in getattr(llm, "abilities", ())
+
+
+def ask(
+    llm: LLM,
+    messages: Sequence[Message],
+    *,
+    schema: Mapping[str, Any] | None = None,
+    top: int = 0,
+    max_tokens: int = 96,
+    temperature: float = 0.0,
+    seed: int = 0,
+    timeout: float = 20.0,
+) -> Completion:
+    """Ask with a schema, for probabilities, or both, as far as the model can.
+
+    One that cannot is asked in words alone: check the answer in any case.
+
+    Parameters
+    ----------
+    llm : LLM
+        Who is asked.
+    messages, max_tokens, temperature, seed, timeout
+        As in :meth:`LLM.complete`.
+    schema : mapping, optional
+        JSON schema of the answer. Hosts agree on objects: an array belongs into a property.
+    top : int
+        So many alternatives of the first token, 0 to 20.
+
+    Raises
+    ------
+    LLMRefusedError, LLMTimeoutError, LLMMalformedError
+        There is no usable answer.
+    """
+    further: dict[str, Any] = {}
+    if schema is not None and can(llm, "schema"):
+        further["schema"] = schema
+    if top and can(llm, "probabilities"):
+        further["top"] = top
+    return llm.complete(
+        messages,
+        max_tokens=max_tokens,
+        temperature=temperature,
+        seed=seed,
+        timeout=timeout,
+        **further,
+    )
+
+
+def first_tokens(choice: Any) -> tuple[tuple[str, float], ...]:
+    """Alternatives of the first token in a choice of OpenAI's chat protocol, or nothing."""
+    told = choice.get("logprobs") if isinstance(choice, dict) else None
+    content = told.get("content") if isinstance(told, dict) else None
+    first = content[0] if isinstance(content, list) and content else None
+    listed = first.get("top_logprobs") if isinstance(first, dict) else None
+    found = [
+        (each["token"], float(each["logprob"]))
+        for each in (listed if isinstance(listed, list) else ())
+        if isinstance(each, dict)
+        and isinstance(each.get("token"), str)
+        and isinstance(each.get("logprob"), int | float)
+        and each["logprob"] <= 0
+    ]
+    return tuple(sorted(found, key=lambda pair: -pair[1]))

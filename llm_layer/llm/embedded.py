@@ -10,18 +10,21 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from llm_layer.llm.base import (
+    Ability,
     Completion,
     LLMMalformedError,
     LLMRefusedError,
     LLMTimeoutError,
     Message,
+    first_tokens,
     require,
 )
+from llm_layer.stopping import TurnStoppedError, is_stopped
 from recsys.downloads import file_from_wheel
 from recsys.errors import AlsatianError, InvalidInputError, ModelFormatError
 from recsys.storage import existing_file
@@ -87,6 +90,7 @@ class EmbeddedLLM:
             raise InvalidInputError(f"context is {context} tokens, expected at least 512")
         self._path = None if model is None else existing_file(model, "language model")
         self.constrained = True
+        self.abilities: frozenset[Ability] = frozenset({"schema", "probabilities"})
         self.threads = threads or default_threads()
         self.context = context
         file_name = self._path.name if self._path else Path(MEMBER).name
@@ -119,10 +123,13 @@ class EmbeddedLLM:
         seed: int = 0,
         grammar: str | None = None,
         timeout: float = 20.0,
+        schema: Mapping[str, Any] | None = None,
+        top: int = 0,
     ) -> Completion:
-        """Answer a prompt; see :meth:`llm_layer.llm.base.LLM.complete`.
+        """Answer a prompt; see :meth:`llm_layer.llm.base.LLM.complete` and ``can`` beside it.
 
         The limit on time is looked at after each token: it also covers the wait for other callers.
+        Only one of `grammar` and `schema` may be given.
         """
         started = time.perf_counter()
         if not self._lock.acquire(timeout=timeout):
@@ -132,7 +139,7 @@ class EmbeddedLLM:
             # Reading the file may take seconds; it is not the answer's time.
             deadline = max(time.perf_counter(), started) + timeout
             stream = _Stream(deadline)
-            request = _request(messages, max_tokens, temperature, seed, grammar)
+            request = _request(messages, max_tokens, temperature, seed, grammar, schema, top)
             outcome = server.handle_chat_completions(request, stream)
         finally:
             self._lock.release()
@@ -159,7 +166,9 @@ class _Stream:
         self._error: str | None = None
         self._finish = ""
         self._usage: dict[str, Any] = {}
+        self._first: tuple[tuple[str, float], ...] = ()
         self._late = False
+        self._stopped = False
 
     def __call__(self, chunk: Any) -> bool:
         """Take one piece; True tells llama.cpp to stop."""
@@ -170,14 +179,18 @@ class _Stream:
         for choice in chunk.get("choices", ()):
             self._pieces.append(choice.get("delta", {}).get("content") or "")
             self._finish = choice.get("finish_reason") or self._finish
+            self._first = self._first or first_tokens(choice)
         self._late = not self._finish and time.perf_counter() > self._deadline
-        return self._late
+        self._stopped = not self._finish and is_stopped()
+        return self._late or self._stopped
 
     def completion(self, name: str, outcome: Any, started: float, timeout: float) -> Completion:
         if isinstance(outcome, dict) and "error" in outcome:
             self._error = str(outcome["error"].get("message", outcome["error"]))
         if self._error is not None:
             raise LLMRefusedError(f"{name} turned the request down: {_one_line(self._error)}")
+        if self._stopped:
+            raise TurnStoppedError
         if self._late:
             raise LLMTimeoutError(f"{name} did not finish within {timeout:g} s")
         text = "".join(self._pieces).strip()
@@ -189,6 +202,7 @@ class _Stream:
             prompt_tokens=int(self._usage.get("prompt_tokens", 0)),
             completion_tokens=int(self._usage.get("completion_tokens", 0)),
             milliseconds=(time.perf_counter() - started) * 1e3,
+            first=self._first,
         )
 
 
@@ -202,6 +216,8 @@ def _request(
     temperature: float,
     seed: int,
     grammar: str | None,
+    schema: Mapping[str, Any] | None,
+    top: int,
 ) -> dict[str, Any]:
     request: dict[str, Any] = {
         "messages": [{"role": each.role, "content": each.content} for each in messages],
@@ -214,6 +230,10 @@ def _request(
     }
     if grammar is not None:
         request["grammar"] = grammar
+    if schema is not None:
+        request["json_schema"] = dict(schema)
+    if top:
+        request |= {"logprobs": True, "top_logprobs": top}
     return request
 
 

@@ -7,17 +7,20 @@ import json
 import math
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from llm_layer.llm.base import (
+    Ability,
     Completion,
     LLMError,
     LLMMalformedError,
     LLMRefusedError,
     LLMTimeoutError,
     Message,
+    first_tokens,
     require,
 )
 from recsys.errors import InvalidInputError
@@ -25,6 +28,8 @@ from recsys.errors import InvalidInputError
 _PAUSE_SECONDS = 0.25
 # No answer of a few sentences is longer; a host that sends on and on is stopped here.
 _MOST_BYTES = 1 << 20
+# How hosts answer to a field that they do not know.
+_UNFIT = (400, 404, 415, 422, 501)
 _Result = TypeVar("_Result")
 
 
@@ -50,6 +55,9 @@ class OpenAICompatible:
         a refused connection, a time-out, status 408, 409, 429 and 5xx, an answer that is no JSON.
     languages : set of str, optional
         Languages the model writes well; every one unless told.
+    abilities : iterable of {"schema", "probabilities"}
+        What the host is asked for where it would help. One that turns a request down because of it
+        is asked again without, and no more.
 
     Raises
     ------
@@ -68,6 +76,7 @@ class OpenAICompatible:
         timeout: float = 20.0,
         tries: int = 2,
         languages: frozenset[str] | None = None,
+        abilities: Iterable[Ability] = ("schema", "probabilities"),
     ) -> None:
         require("openai", "an OpenAI-compatible endpoint")
         parts = _taken_apart(base_url)
@@ -83,6 +92,7 @@ class OpenAICompatible:
                 "host gave out; check the variable that holds it"
             )
         self.constrained = False
+        self.abilities: frozenset[Ability] = frozenset(abilities)
         self.base_url = base_url
         self.model = model
         self.timeout = timeout
@@ -113,8 +123,13 @@ class OpenAICompatible:
         seed: int = 0,
         grammar: str | None = None,
         timeout: float = 20.0,
+        schema: Mapping[str, Any] | None = None,
+        top: int = 0,
     ) -> Completion:
-        """Answer a prompt; see :meth:`llm_layer.llm.base.LLM.complete`. `grammar` is not sent."""
+        """Answer a prompt; see :meth:`llm_layer.llm.base.LLM.complete` and ``can`` beside it.
+
+        `grammar` is not sent.
+        """
         started = time.perf_counter()
         request = {
             "model": self.model,
@@ -123,10 +138,23 @@ class OpenAICompatible:
             "temperature": temperature,
             "seed": seed,
         }
+        further = _further(schema, top, self.abilities)
+        if further:
+            try:
+                return self._tried(request | further, started, timeout)
+            except _UnfitError as error:
+                refused = error
+        done = self._tried(request, started, timeout)
+        if further:  # it was these fields, not the rest
+            self.abilities -= _asked_of(further)
+            done = replace(done, tries=done.tries + refused.tries)
+        return done
+
+    def _tried(self, request: dict[str, Any], started: float, timeout: float) -> Completion:
         for attempt in range(1, self.tries + 1):
             left = timeout - (time.perf_counter() - started)
             try:
-                text, finish, usage = self._ask(request, min(left, self.timeout))
+                text, choice, usage = self._ask(request, min(left, self.timeout))
                 break
             except _PassingError as error:
                 spent = time.perf_counter() - started + _PAUSE_SECONDS
@@ -135,14 +163,15 @@ class OpenAICompatible:
                 time.sleep(_PAUSE_SECONDS)
         return Completion(
             text=text,
-            finish_reason=finish,
+            finish_reason=str(choice.get("finish_reason") or "stop"),
             prompt_tokens=_count(usage, "prompt_tokens"),
             completion_tokens=_count(usage, "completion_tokens"),
             milliseconds=(time.perf_counter() - started) * 1e3,
             tries=attempt,
+            first=first_tokens(choice),
         )
 
-    def _ask(self, request: dict[str, Any], seconds: float) -> tuple[str, str, Any]:
+    def _ask(self, request: dict[str, Any], seconds: float) -> tuple[str, dict[str, Any], Any]:
         """Send once."""
         client, openai = self._opened()
         deadline = time.perf_counter() + seconds
@@ -214,12 +243,11 @@ class OpenAICompatible:
             raise _PassingError(
                 LLMRefusedError, f"{self.name} turned the request down (status {status}: {said})"
             ) from error
-        raise LLMRefusedError(
-            f"{self.name} turned the request down (status {status}: {said})"
-        ) from error
+        kind = _UnfitError if status in _UNFIT else LLMRefusedError
+        raise kind(f"{self.name} turned the request down (status {status}: {said})") from error
 
-    def _words(self, answer: Any) -> tuple[str, str, Any]:
-        """Text, finish reason and usage; hosts that call themselves compatible send anything."""
+    def _words(self, answer: Any) -> tuple[str, dict[str, Any], Any]:
+        """Text, choice and usage; hosts that call themselves compatible send anything."""
         choices = answer.get("choices") if isinstance(answer, dict) else None
         choice = choices[0] if isinstance(choices, list) and choices else None
         message = choice.get("message") if isinstance(choice, dict) else None
@@ -228,7 +256,7 @@ class OpenAICompatible:
             raise _PassingError(LLMMalformedError, f"{self.name} answered without any text")
         # Half a surrogate pair is legal JSON and can be printed nowhere.
         text = text.encode("utf-8", "replace").decode()
-        return text.strip(), str(choice.get("finish_reason") or "stop"), answer.get("usage")
+        return text.strip(), choice, answer.get("usage")
 
     def _opened(self) -> tuple[Any, Any]:
         import openai
@@ -262,6 +290,28 @@ class _PassingError(Exception):
     def final(self, tries: int) -> LLMError:
         times = "" if tries == 1 else f" (asked {tries} times)"
         return self._kind(f"{self}{times}", tries=tries)
+
+
+class _UnfitError(LLMRefusedError):
+    """The host does not take the request as it is."""
+
+
+def _further(
+    schema: Mapping[str, Any] | None, top: int, abilities: frozenset[Ability]
+) -> dict[str, Any]:
+    """Fields of a request that not every host knows."""
+    fields: dict[str, Any] = {}
+    if schema is not None and "schema" in abilities:
+        named = {"name": "answer", "schema": dict(schema), "strict": True}
+        fields["response_format"] = {"type": "json_schema", "json_schema": named}
+    if top and "probabilities" in abilities:
+        fields |= {"logprobs": True, "top_logprobs": top}
+    return fields
+
+
+def _asked_of(fields: Mapping[str, Any]) -> frozenset[Ability]:
+    of: dict[str, Ability] = {"response_format": "schema", "logprobs": "probabilities"}
+    return frozenset(ability for field, ability in of.items() if field in fields)
 
 
 def _taken_apart(base_url: str) -> SplitResult:

