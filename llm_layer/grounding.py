@@ -40,7 +40,7 @@ from llm_layer.text import Language, has_chinese, normalize, quoted_parts, words
 from llm_layer.years import read_no_years, read_years
 
 # Plain words that are written with a capital anywhere.
-_I = frozenset({"i", "id", "ill", "im", "ive"})
+_I = frozenset({"i", "id", "ill", "im", "ive", "english", "chinese"})
 
 _DECADE = re.compile(r"s\b|['’]s\b|年代")
 _ROLE = re.compile(r"(direct|导演|执导)|(star|cast|act|主演|演员)", re.IGNORECASE)
