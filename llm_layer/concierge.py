@@ -8,7 +8,7 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import fields, replace
@@ -36,7 +36,7 @@ from llm_layer.reply import Chunk, Reply, Writer
 from llm_layer.rerank import BlendReranker, Reranker, Wish
 from llm_layer.retrieve import Retriever
 from llm_layer.safety.guard import Guard
-from llm_layer.stopping import TurnStoppedError, is_stopped
+from llm_layer.stopping import check_stopped
 from llm_layer.text import Language
 from llm_layer.understand import Request, Understanding
 from recsys.errors import InvalidInputError, UnknownIdError
@@ -206,9 +206,13 @@ class Concierge:
             raise InvalidInputError(f"most is {most!r}, expected 1 to {MOST}")
         return self.open(user)._introduce(self.rec.items.rows(items[:most]).tolist())
 
-    async def aopen(self, user: Any = None, *, likes: Sequence[Any] = ()) -> Conversation:
+    async def aopen(
+        self, user: Any = None, *, likes: Sequence[Any] = (), conversation: str | None = None
+    ) -> Conversation:
         """As :meth:`open`, awaited."""
-        return await turns.run(self.threads, lambda: self.open(user, likes=likes))
+        return await turns.run(
+            self.threads, lambda: self.open(user, likes=likes, conversation=conversation)
+        )
 
     @property
     def threads(self) -> Executor:
@@ -282,8 +286,9 @@ class Conversation:
         self._check(text)
         with self._turn():
             reply = self._answer(text)
+            check_stopped()
             self._keep(reply)
-        self.replies.append(reply)
+            self.replies.append(reply)
         return reply
 
     def replay(self, texts: Iterable[str]) -> None:
@@ -299,6 +304,7 @@ class Conversation:
                 continue
             with self._turn():
                 self._answer(text, plain=True)
+                check_stopped()
 
     def stream(self, text: str) -> Iterator[Chunk]:
         """Answer a message piece by piece; the last chunk carries the reply."""
@@ -313,7 +319,7 @@ class Conversation:
         """
         return await turns.run(self._concierge.threads, lambda: self.say(text))
 
-    def astream(self, text: str) -> AsyncIterator[Chunk]:
+    def astream(self, text: str) -> AsyncGenerator[Chunk, None]:
         """As :meth:`stream`, for ``async for``; cancelling works as for :meth:`asay`."""
         return turns.astream(self._concierge.threads, self, text)
 
@@ -361,8 +367,6 @@ class Conversation:
             before = {each.name: copy.copy(getattr(state, each.name)) for each in fields(state)}
             try:
                 yield
-                if is_stopped():
-                    raise TurnStoppedError
             except BaseException:
                 self.state = replace(state, **before)
                 raise
@@ -410,6 +414,7 @@ class Conversation:
             shown=frozenset(state.shown),
             said=tuple(state.said),
             examples=frozenset(state.examples),
+            last=state.last,
         )
         draft = concierge._writer.write(plan, known, plain=plain)
         state.ask(plan.question)

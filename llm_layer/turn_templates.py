@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import combinations
 
 from llm_layer.facts import ItemFacts
 from llm_layer.pieces import Wording
 from llm_layer.plan import Plan
 from llm_layer.request import Question
-from llm_layer.text import Language
+from llm_layer.text import Language, has_chinese
 
 TURNS = {
     "en": {
         "out_of_scope": "I can only help with {nouns}. What would you like{when}?",
-        "forgotten": "All right, what you told me here is forgotten.",
+        "forgotten": "All right, everything here is forgotten.",
         "foreign": "I speak English and Chinese. What would you like{when}?",
     },
     "zh": {
         "out_of_scope": "我只能推荐{noun_zh}，别的帮不上忙。{occasion_zh}想{verb_zh}什么？",
-        "forgotten": "好的，你在这里说过的都已忘掉。",
+        "forgotten": "好的，这里的都已忘掉。",
         "foreign": "我会说中文和英文。{occasion_zh}想{verb_zh}什么？",
     },
 }
@@ -29,7 +28,6 @@ _KINDS = {
     "en": "What would you like: {options}? A title works as well.",
     "zh": "想{verb_zh}什么类型：{options}？也可以说一个名字。",
 }
-_YEARS = {"en": ("older", "newer"), "zh": ("早", "新")}
 
 
 class TurnTemplates:
@@ -72,17 +70,27 @@ class TurnTemplates:
         return f"{', '.join(names[:-1])} or {names[-1]}"
 
     def _comparatives(self, rows: Sequence[int], language: Language) -> list[str]:
-        """Which of them is older, shorter, cheaper ..., from numbers that both have."""
+        """Which of two is older, shorter, cheaper ..., from numbers that both have."""
+        columns = self._wording.columns
         found = []
-        for one, other in combinations(rows, 2) if len(rows) == 2 else ():
-            years = self._facts.year(one), self._facts.year(other)
-            if years[0] and years[1] and years[0] != years[1]:
-                word = _YEARS[language][years[0] > years[1]]
-                found.append(self._than(one, other, word, language))
+        for name, column in columns.numbers.items():
+            words = [
+                word
+                for word in column.words.get("lower", ())
+                if has_chinese(word) == (language == "zh")
+            ]
+            if len(rows) != 2 or not words:
+                continue
+            one, other = (columns.number(name, row) for row in rows)
+            if one is None or other is None or one == other:
+                continue
+            lower, higher = rows if one < other else (rows[1], rows[0])
+            word = next((word for word in words if word.startswith("更")), words[0])
+            found.append(self._than(lower, higher, word, language))
         return found
 
     def _than(self, one: int, other: int, word: str, language: Language) -> str:
         first, second = (self._wording.title(row, language) for row in (one, other))
         if language == "zh":
-            return f"{first}比{second}更{word}。"
+            return f"{first}比{second}{word}。"
         return f"{first} is {word} than {second}."
