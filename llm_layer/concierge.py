@@ -8,7 +8,7 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import fields, replace
@@ -32,13 +32,14 @@ from llm_layer.pieces import Wording
 from llm_layer.plan import Plan, Planner, Visitor
 from llm_layer.policy import Policy
 from llm_layer.profile import Profiler, UserProfile
-from llm_layer.reply import Chunk, Reply, Writer
+from llm_layer.reply import Chunk, Draft, Reply
 from llm_layer.rerank import BlendReranker, Reranker, Wish
 from llm_layer.retrieve import Retriever
 from llm_layer.safety.guard import Guard
 from llm_layer.stopping import check_stopped
 from llm_layer.text import Language
 from llm_layer.understand import Request, Understanding
+from llm_layer.writer import Writer
 from recsys.errors import InvalidInputError, UnknownIdError
 from recsys.recommender import Recommender
 
@@ -308,9 +309,30 @@ class Conversation:
                 check_stopped()
 
     def stream(self, text: str) -> Iterator[Chunk]:
-        """Answer a message piece by piece; the last chunk carries the reply."""
-        reply = self.say(text)
-        yield Chunk(reply.text, reply)
+        """Answer a message piece by piece.
+
+        Yields
+        ------
+        Chunk
+            Words that passed the check, sentence by sentence as a language model writes them;
+            joined they are the reply's text. The last chunk, which may be without words, carries
+            the reply. Closing the generator before leaves the conversation as it was.
+
+        Raises
+        ------
+        InvalidInputError
+            As for :meth:`say`.
+        """
+        self._check(text)
+        with self._turn():
+            plan, request, watch = self._planned(text)
+            begun = watch.elapsed
+            words = self._concierge._writer.stream(plan, self._known(request))
+            draft = yield from _chunks(words)
+            reply = self._replied(plan, draft, watch, begun)
+            self._keep(reply)
+        self.replies.append(reply)
+        yield Chunk("", reply)
 
     async def asay(self, text: str) -> Reply:
         """As :meth:`say`, awaited; the work is done in a thread.
@@ -373,6 +395,11 @@ class Conversation:
                 raise
 
     def _answer(self, text: str, *, plain: bool = False) -> Reply:
+        plan, request, watch = self._planned(text)
+        return self._word(plan, request, watch, plain=plain)
+
+    def _planned(self, text: str) -> tuple[Plan, Request, _Stages]:
+        """What will be said to a message."""
         concierge, state = self._concierge, self.state
         watch = _Stages()
         with watch.stage("understand"):
@@ -390,7 +417,7 @@ class Conversation:
             plan = self._plan(request, profile, watch)
         if verdict.policy is not None:
             plan = replace(plan, policy=verdict.policy.name)
-        return self._word(plan, request, watch, plain=plain)
+        return plan, request, watch
 
     def _introduce(self, rows: list[int]) -> Reply:
         request, watch = Request(text=""), _Stages()
@@ -404,12 +431,18 @@ class Conversation:
         return self._word(plan, request, watch)
 
     def _word(self, plan: Plan, request: Request, watch: _Stages, *, plain: bool = False) -> Reply:
-        concierge, state = self._concierge, self.state
+        begun = watch.elapsed
+        draft = self._concierge._writer.write(plan, self._known(request), plain=plain)
+        return self._replied(plan, draft, watch, begun)
+
+    def _known(self, request: Request) -> Known:
+        """What the words may rest on besides the catalogue."""
+        state = self.state
         named = {*state.like, *state.unlike, *request.seen, *request.about}
         if self.visitor.user is None:
             named |= set(self.visitor.history)
         past = () if self.visitor.user is None else self.visitor.history
-        known = Known(
+        return Known(
             history=frozenset(past),
             named=frozenset(named),
             shown=frozenset(state.shown),
@@ -417,14 +450,22 @@ class Conversation:
             examples=frozenset(state.examples),
             lists=tuple(dict.fromkeys((*self._lists, *((state.last,) if state.last else ())))),
         )
-        draft = concierge._writer.write(plan, known, plain=plain)
+
+    def _replied(self, plan: Plan, draft: Draft, watch: _Stages, begun: float) -> Reply:
+        """Note what was said, and make a reply of it."""
+        concierge, state = self._concierge, self.state
         state.ask(plan.question)
         if plan.kind == "offer":
             told = {item.id for item in draft.items if item.role == "recommended"}
             rows = [offer.row for offer in plan.offers if concierge.facts.item(offer.row) in told]
             state.recommended(rows, plan.given_up)
             self._lists.append(state.last)
-        timings = watch.timings(write=draft.write, check=draft.check)
+        timings = watch.timings(
+            write=draft.write,
+            check=draft.check,
+            first_token=begun + draft.first_token if draft.first_token else 0.0,
+            first_words=begun + draft.first_words,
+        )
         return Reply(
             text=draft.text,
             items=draft.items,
@@ -478,9 +519,22 @@ class _Stages:
         finally:
             self._spent[name] += (time.perf_counter() - begun) * 1e3
 
+    @property
+    def elapsed(self) -> float:
+        """Milliseconds since the turn began."""
+        return (time.perf_counter() - self._begun) * 1e3
+
     def timings(self, **more: float) -> Mapping[str, float]:
-        total = (time.perf_counter() - self._begun) * 1e3
-        return {**self._spent, **more, "total": total}
+        return {**self._spent, **more, "total": self.elapsed}
+
+
+def _chunks(words: Generator[str, None, Draft]) -> Generator[Chunk, None, Draft]:
+    while True:
+        try:
+            yield Chunk(next(words))
+        except StopIteration as end:
+            draft: Draft = end.value
+            return draft
 
 
 def _key(user: Any) -> str | None:
