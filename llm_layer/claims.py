@@ -7,7 +7,17 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 ClaimKind: TypeAlias = Literal[
-    "title", "year", "genre", "person", "history", "naming", "shown", "habit", "number", "words"
+    "title",
+    "year",
+    "genre",
+    "person",
+    "history",
+    "naming",
+    "shown",
+    "habit",
+    "number",
+    "policy",
+    "words",
 ]
 BLANK = "\x00"  # stands for what has been accounted for; belongs to no word
 _SENTENCE = re.compile(r"[^.!?。！？\n]*[.!?。！？\n]?")

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from llm_layer.lines import printable, verdict
 from recsys.errors import InvalidInputError
 
 if TYPE_CHECKING:
+    from llm_layer.concierge import Conversation
     from llm_layer.llm.base import LLM
     from llm_layer.reply import Reply
 
@@ -44,10 +46,13 @@ def chat(
     timeout: Annotated[float, typer.Option(help="Seconds for one answer of the model.")] = 20.0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a reply.")] = False,
 ) -> None:
-    """Converse: one line in, one reply out, until the input ends.
+    """Converse: one line in, one reply out, until the input ends; /help on a terminal.
 
     Example: echo "a funny film from the 90s" | alsatian chat model --user 1
     """
+    from rich.console import Console
+
+    from llm_layer.chat import TerminalChat, terminal_reader
     from llm_layer.concierge import Concierge
     from recsys.recommender import Recommender
 
@@ -58,9 +63,22 @@ def chat(
     recommender = Recommender.load(model)
     writer = language_model(llm, llm_model, os.environ.get(api_key_env), timeout)
     liked = [part.strip() for part in likes.split(",") if part.strip()]
-    talk = Concierge(recommender, writer, timeout=timeout).open(user, likes=liked)
-    if language == "zh":
-        talk.state.language = "zh"
+
+    def begin() -> Conversation:
+        talk = concierge.open(user, likes=liked)
+        if language == "zh":
+            talk.state.language = "zh"
+        return talk
+
+    with Concierge(recommender, writer, timeout=timeout) as concierge:
+        if sys.stdin.isatty() and sys.stdout.isatty() and not as_json:
+            TerminalChat(concierge, begin, Console(), terminal_reader()).run()
+        else:
+            _converse(begin(), as_json)
+
+
+def _converse(talk: Conversation, as_json: bool) -> None:
+    """Answer the lines of the standard input, one by one."""
     is_refused = False
     for line in _lines(sys.stdin):
         try:
@@ -72,7 +90,7 @@ def chat(
         if as_json:
             typer.echo(json.dumps(as_dict(reply), ensure_ascii=False, default=str))
         else:
-            typer.echo(f"{reply.text}\n{verdict(reply)}\n")
+            typer.echo(printable(f"{reply.text}\n{verdict(reply)}\n"))
     if is_refused:
         raise typer.Exit(2)
 
@@ -176,26 +194,18 @@ def language_model(llm: str, model: str, api_key: str | None, timeout: float) ->
     )
 
 
-def verdict(reply: Reply) -> str:
-    """One line: who wrote a reply, what was checked, how long it took."""
-    claims = reply.grounding.claims
-    checked = "grounded" if reply.grounding.ok else "NOT grounded"
-    parts = [
-        f"writer: {reply.writer}" + (f" ({reply.reason})" if reply.reason else ""),
-        f"{checked}: {sum(claim.verdict for claim in claims)} of {len(claims)} claims hold",
-        f"{reply.timings['total']:.0f} ms",
-    ]
-    return f"[{' | '.join(parts)}]"
-
-
 def as_dict(reply: Reply) -> dict[str, Any]:
     """A reply for a program to read."""
     return {**asdict(reply), "recommended": list(reply.recommended), "ok": reply.grounding.ok}
 
 
 def _lines(source: Any) -> Iterator[str]:
-    """Messages: lines that are not blank, with a prompt sign on a terminal."""
+    """Messages: lines that are not blank, with a prompt sign on a terminal.
+
+    What is no UTF-8 is read as the sign for that, and does not end the talk.
+    """
     live = source.isatty()
+    source.reconfigure(errors="replace")
     while True:
         if live:
             typer.echo("> ", nl=False)

@@ -17,6 +17,7 @@ from typing import Any, Literal
 import numpy as np
 
 from llm_layer import turns
+from llm_layer.cards import Card, make_card
 from llm_layer.claims import Known
 from llm_layer.dialogue import MOST, State
 from llm_layer.domain import FILMS, Domain
@@ -27,11 +28,13 @@ from llm_layer.memory.conversations import StoredConversation, Turn
 from llm_layer.memory.evidence import user_key
 from llm_layer.memory.redaction import redact
 from llm_layer.memory.store import Store, open_store
+from llm_layer.pieces import Wording
 from llm_layer.plan import Plan, Planner, Visitor
 from llm_layer.profile import Profiler, UserProfile
 from llm_layer.reply import Chunk, Reply, Writer
 from llm_layer.rerank import BlendReranker, Reranker, Wish
 from llm_layer.retrieve import Retriever
+from llm_layer.safety.guard import Guard
 from llm_layer.stopping import TurnStoppedError, is_stopped
 from llm_layer.text import Language
 from llm_layer.understand import Request, Understanding
@@ -61,10 +64,11 @@ class Concierge:
         Orders candidates; :class:`~llm_layer.rerank.BlendReranker` otherwise.
     timeout : float
         Seconds for one request to the language model, > 0.
+    domain : Domain, optional
+        Words for the items, and policies; :data:`~llm_layer.domain.FILMS` otherwise, which has
+        none. :func:`llm_layer.safety.read_domain` reads one from a file.
     store : Store, path-like or None
         Where what users agreed to is remembered, and conversations are kept; None for nowhere.
-    domain : Domain, optional
-        Words for the items; :data:`~llm_layer.domain.FILMS` otherwise.
 
     Raises
     ------
@@ -99,11 +103,18 @@ class Concierge:
         self._profiler = Profiler(self.facts)
         self.domain = domain or FILMS
         self._writer = Writer(self.facts, self._genre_words, self.llm, timeout, self.domain)
+        self.guard = Guard(rec, self.facts, self.domain.policies)
+        self._wording = Wording(self.facts, self._genre_words, self.domain)
         self._threads: ThreadPoolExecutor | None = None
         self._threads_lock = threading.Lock()
 
     def open(
-        self, user: Any = None, *, likes: Sequence[Any] = (), conversation: str | None = None
+        self,
+        user: Any = None,
+        *,
+        likes: Sequence[Any] = (),
+        conversation: str | None = None,
+        age: int | None = None,
     ) -> Conversation:
         """Begin a conversation, or go on with one.
 
@@ -115,6 +126,8 @@ class Concierge:
             Items that a visitor likes; only without `user`. Folded in, never stored.
         conversation : str, optional
             Id of a stored conversation of this visitor, to go on with.
+        age : int, optional
+            Years, for domains with an age limit; what the visitor states may lower it.
 
         Raises
         ------
@@ -139,6 +152,8 @@ class Concierge:
         talk = Conversation(self, visitor, taste)
         if left is not None:
             talk.id, talk.state = left.id, State.from_dict(left.state, self.facts)
+        if age is not None:
+            talk.state.age = age if talk.state.age is None else min(age, talk.state.age)
         return talk
 
     def redact(self, text: str) -> str:
@@ -281,7 +296,7 @@ class Conversation:
             except InvalidInputError:
                 continue
             with self._turn():
-                self._answer(text, plain=True)
+                self._answer(self._concierge.redact(text), plain=True)
 
     def stream(self, text: str) -> Iterator[Chunk]:
         """Answer a message piece by piece; the last chunk carries the reply."""
@@ -300,6 +315,16 @@ class Conversation:
         """As :meth:`stream`, for ``async for``; cancelling works as for :meth:`asay`."""
         return turns.astream(self._concierge.threads, self, text)
 
+    def cards(self, reply: Reply) -> tuple[Card, ...]:
+        """What a face shows of each item that a reply of this conversation recommends."""
+        concierge, cards = self._concierge, []
+        for place, item in enumerate(reply.recommended, 1):
+            row = concierge.facts.row(item)
+            reasons = concierge._planner.reasons(self._visitor, row, self.state.like)
+            why = concierge._wording.reason(reasons[0], reply.language) if reasons else ""
+            cards.append(make_card(concierge.rec, concierge.facts, place, item, why))
+        return tuple(cards)
+
     def _check(self, text: str) -> None:
         if not isinstance(text, str) or not text.strip():
             verb = self._concierge.domain.verb
@@ -317,6 +342,15 @@ class Conversation:
             turn = Turn(self.state.said[-1], reply.text, tuple(reply.recommended), time.time())
             store.conversations.save(self.id, self.visitor.user, state, turn)
 
+    @property
+    def _visitor(self) -> Visitor:
+        """The visitor with that part of their past that may be spoken of."""
+        allowed = self._concierge.guard.allowed(self.state.age)
+        if allowed is None:
+            return self.visitor
+        history = tuple(row for row in self.visitor.history if allowed[row])
+        return replace(self.visitor, history=history)
+
     @contextmanager
     def _turn(self) -> Iterator[None]:
         """One turn at a time; one that fails or is stopped leaves the state as it was."""
@@ -331,23 +365,40 @@ class Conversation:
                 self.state = replace(state, **before)
                 raise
 
+    def _keep(self, said: str, reply: Reply) -> None:
+        store = self._concierge.store
+        if store is not None:
+            state = pack_state(self.state, self._concierge.rec)
+            turn = Turn(said, reply.text, tuple(reply.recommended), time.time())
+            store.conversations.save(self.id, self.visitor.user, state, turn)
+
     def _answer(self, text: str, *, plain: bool = False) -> Reply:
         concierge, state = self._concierge, self.state
         watch = _Stages()
         with watch.stage("understand"):
             text = concierge.redact(text)
             request = concierge._understanding.read(text, state.language)
+            state.age = concierge.guard.age([text], state.age)
+            request, verdict = concierge.guard.look(request, state.age)
             state.take(request, concierge.facts)
-            profile = concierge.profile(self.visitor, request.language)
-        plan = self._plan(request, profile, watch)
+            profile = concierge.profile(self._visitor, request.language)
+        if verdict.stop:
+            plan = concierge._planner.small_talk("referral", request, state)
+        else:
+            plan = self._plan(request, profile, watch)
+        if verdict.policy is not None:
+            plan = replace(plan, policy=verdict.policy.name)
         return self._word(plan, request, watch, plain=plain)
 
     def _introduce(self, rows: list[int]) -> Reply:
         request, watch = Request(text=""), _Stages()
+        allowed = self._concierge.guard.allowed(self.state.age)
+        if allowed is not None:
+            rows = [row for row in rows if allowed[row]]
         self.state.take(request, self._concierge.facts)
         self.state.count = len(rows)
         with watch.stage("plan"):
-            plan = self._concierge._planner.offer(rows, self.visitor, self.state, request, ())
+            plan = self._concierge._planner.offer(rows, self._visitor, self.state, request, ())
         return self._word(plan, request, watch)
 
     def _word(self, plan: Plan, request: Request, watch: _Stages, *, plain: bool = False) -> Reply:
@@ -387,13 +438,17 @@ class Conversation:
                 return planner.small_talk(request.act, request, state)
         if request.act == "profile":
             with watch.stage("plan"):
-                return planner.profile(profile, request, state, self.visitor)
+                return planner.profile(profile, request, state, self._visitor)
         if request.act in ("why", "ask"):
             with watch.stage("plan"):
-                return planner.about(request, state, self.visitor)
+                return planner.about(request, state, self._visitor)
         with watch.stage("retrieve"):
             found = self._concierge._retriever.fetch(
-                self._taste, self.visitor.history, state, max(_POOL, state.count)
+                self._taste,
+                self.visitor.history,
+                state,
+                max(_POOL, state.count),
+                allowed=self._concierge.guard.allowed(state.age),
             )
         with watch.stage("rerank"):
             rows: list[int] = []
@@ -401,7 +456,7 @@ class Conversation:
                 wish = Wish(tuple(state.like), state.constraints.genres, state.mood)
                 rows = self._concierge._reranker.rerank(found, wish, profile).rows.tolist()
         with watch.stage("plan"):
-            return planner.offer(rows, self.visitor, state, request, found.given_up)
+            return planner.offer(rows, self._visitor, state, request, found.given_up)
 
 
 class _Stages:

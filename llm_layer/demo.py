@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from llm_layer.cli import language_model, verdict
+from llm_layer.cli import language_model
 from llm_layer.concierge import Concierge
+from llm_layer.lines import verdict
 
 if TYPE_CHECKING:
     from llm_layer.llm.base import LLM

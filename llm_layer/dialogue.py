@@ -81,6 +81,8 @@ class State:
         Messages whose changes were taken back.
     before : Wishes or None
         What was wished for before the last message that changed it.
+    age : int or None
+        Years of the youngest that is chosen for, where known.
     """
 
     constraints: Constraints = field(default_factory=Constraints)
@@ -101,6 +103,7 @@ class State:
     asked: list[str] = field(default_factory=list)
     corrected: list[str] = field(default_factory=list)
     before: Wishes | None = None
+    age: int | None = None
 
     def item_at(self, place: int) -> int | None:
         """Row at a place (from 1, -1 the last) of what was recommended last."""

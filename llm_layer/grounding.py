@@ -98,6 +98,7 @@ class GroundingChecker:
         """
         reading = Reading(text, text)
         declared = {self._facts.row(item.id): item for item in items}
+        self._policies(reading, language)
         self._titles(reading, declared)
         self._roles(reading, declared, known)
         self._markers(reading, items)
@@ -111,6 +112,15 @@ class GroundingChecker:
             reading.claim("words", word, "no item can be compared", False)
         self._words(reading, language, known.said)
         return Grounding(all(claim.verdict for claim in reading.claims), tuple(reading.claims))
+
+    def _policies(self, reading: Reading, language: Language) -> None:
+        """Sentences of the domain's policies, word for word: whoever runs it answers for them."""
+        for policy in self._domain.policies:
+            text = policy.text(language)
+            start = reading.left.find(text) if text else -1
+            if start >= 0:
+                reading.claim("policy", text, f"policy {policy.name}", True)
+                reading.blank(start, start + len(text))
 
     def _titles(self, reading: Reading, declared: dict[int, Named]) -> None:
         for inner, start, end in quoted_parts(reading.text):

@@ -133,7 +133,12 @@ class Wording:
     def notes(self, plan: Plan) -> list[str]:
         """Sentences about what could not be done, each of them true."""
         zh = plan.language == "zh"
-        found = [self._unstated(name, plan.language) for name in plan.unstated]
+        found = [
+            policy.text(plan.language)
+            for policy in self.domain.policies
+            if plan.policy and policy.name == plan.policy
+        ]
+        found += [self._unstated(name, plan.language) for name in plan.unstated]
         if plan.too_many:
             found.append(_TOO_MANY[plan.language])
         if plan.unweighed:

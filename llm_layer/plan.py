@@ -118,7 +118,7 @@ class Plan:
     question : Question or None
         For ``"question"``, and for an offer that asks something: what is asked.
     policy : str
-        For ``"referral"``: name of the domain's policy that answers.
+        Name of the domain's policy whose words are said; alone for ``"referral"``.
     """
 
     kind: PlanKind
@@ -266,10 +266,11 @@ class Planner:
             kind: Literal["watched", "likes"] = "likes" if visitor.user is None else "watched"
             table = explained.contributions
             rows = self._rec.items.rows(table.column("item_id")).tolist()
+            known = frozenset(visitor.history)
             shares = [
                 (near, share / max(explained.score, share))
                 for near, share in zip(rows, table.column("contribution").to_pylist(), strict=True)
-                if share > 0 and near != row
+                if share > 0 and near != row and near in known
             ]
             shares.sort(key=lambda pair: (not self._akin(pair[0], row), -pair[1]))
             found += [Reason(kind, near, share) for near, share in shares]

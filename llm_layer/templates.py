@@ -79,10 +79,11 @@ class Templates:
         }
         if plan.kind in writers:
             return writers[plan.kind](plan)
+        notes = self._wording.notes(plan)
+        if plan.kind == "referral":
+            return " ".join(notes)
         text = self._fixed(plan)
-        if plan.kind == "nothing":
-            text = " ".join([*self._wording.notes(plan), text])
-        return text
+        return " ".join([*notes, text]) if plan.kind == "nothing" or plan.policy else text
 
     def _fixed(self, plan: Plan) -> str:
         domain = self._domain
