@@ -1,4 +1,4 @@
-"""Memory: what a conversation hears goes into the store, and what is kept comes back as a profile."""
+"""Memory: what a conversation hears goes into the store, and comes back as a profile."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from llm_layer.memory.statements import Listener, Statement
 from llm_layer.memory.store import Store
 from llm_layer.memory.style import StyleCounts
 from llm_layer.request import Request
+from recsys.errors import InvalidInputError
 
 SOURCE = "conversation"
 # So many of the latest pieces of evidence take part in a profile.
@@ -70,7 +71,9 @@ class Memory:
         """What a user agreed to; without a store, that nothing is kept."""
         return Consent() if self.store is None or user is None else self.store.consent(user)
 
-    def hear(self, user: Any, request: Request) -> list[Statement]:
+    def hear(
+        self, user: Any, request: Request, style: StyleCounts | None = None
+    ) -> list[Statement]:
         """Keep what a message says of its writer, where they agreed.
 
         Parameters
@@ -79,6 +82,8 @@ class Memory:
             Their id, or None for somebody without one, of whom nothing is kept.
         request : Request
             The message as it was understood, redacted.
+        style : StyleCounts, optional
+            How they write, this message included.
 
         Returns
         -------
@@ -95,6 +100,8 @@ class Memory:
             return []
         statements = self._listener.statements(request)
         with store.together():
+            if style is not None:
+                store.save_style(user, style.to_dict())
             for statement in statements:
                 evidence = store.note(
                     user,

@@ -275,9 +275,6 @@ class Listener:
         patterns = (*_TASTES, *_ZH_TASTES) if has_chinese(text) else _TASTES
         for strength, pattern in patterns:
             for match in pattern.finditer(text):
-                first, last = match.span()
-                if any(first < end and begin < last for begin, end in taken):
-                    continue
                 group = "object" if match["object"] else "best"
                 if not match[group]:
                     continue
@@ -286,8 +283,11 @@ class Listener:
                 if turn and turn["rest"]:  # "I love noir and hate westerns"
                     yield from self._tastes(f"{'我' if has_chinese(whole) else 'I '}{turn['rest']}")
                 whole = whole[: turn.start()] if turn else whole
-                taken.append((first, match.start(group) + len(whole)))
-                clause = text[first : match.start(group) + len(whole)].strip()
+                first, last = match.start(), match.start(group) + len(whole)
+                if any(first < end and begin < last for begin, end in taken):
+                    continue
+                taken.append((first, last))
+                clause = text[first:last].strip()
                 for part in _APART.split(whole):
                     yield from self._told(part.strip(), strength, clause)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import time as clock
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
@@ -99,6 +100,12 @@ class Store:
     def close(self) -> None:
         """Close the file."""
         self._database.close()
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Changes within the block come about together or not at all."""
+        with self._database.writing():
+            yield
 
     # ---- consent ---------------------------------------------------------------------------------
 

@@ -163,7 +163,7 @@ class StyleCounts:
 
 def _size(text: str) -> float:
     if not has_chinese(text):
-        return float(len(text.split()))
+        return float(len(_WORD.findall(text)))
     listed = words(text)
     signs = sum(has_chinese(word.form) for word in listed)
     return len(listed) - signs + _SIGN * signs
