@@ -12,6 +12,7 @@ Run: python -m benchmarks.understanding
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import random
@@ -175,6 +176,10 @@ def priced(items: pa.Table) -> pa.Table:
     return items.append_column("price", prices).append_column("runtime", minutes)
 
 
+class _UnderstoodError(Exception):
+    """Ends a turn as soon as its message is understood."""
+
+
 class Reader:
     """Reads requests as a conversation with templates alone does."""
 
@@ -192,8 +197,16 @@ class Reader:
         talk.state.language = request["language"]
         if "shown" in request:
             talk.state.recommended([self._rows[title] for title in request["shown"]])
-        understood = self._concierge._understanding.read(request["text"], talk.state.language)
-        return understood.act, self._slots(understood)
+        understood: list[Any] = []
+
+        def take(request: Any, *_: Any) -> None:
+            understood.append(request)
+            raise _UnderstoodError
+
+        talk.state.take = take  # type: ignore[method-assign]
+        with contextlib.suppress(_UnderstoodError):
+            talk.say(request["text"])
+        return understood[0].act, self._slots(understood[0])
 
     def _slots(self, understood: Any) -> dict[str, Any]:
         """What was filled in."""

@@ -9,7 +9,7 @@ import threading
 import time
 import uuid
 import weakref
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import fields, replace
@@ -38,7 +38,7 @@ from llm_layer.reply import Chunk, Reply, Writer
 from llm_layer.rerank import BlendReranker, Reranker, Wish
 from llm_layer.retrieve import Retriever
 from llm_layer.safety.guard import Guard
-from llm_layer.stopping import TurnStoppedError, is_stopped
+from llm_layer.stopping import check_stopped
 from llm_layer.text import Language
 from llm_layer.understand import Request, Understanding
 from recsys.errors import InvalidInputError, UnknownIdError
@@ -282,9 +282,13 @@ class Concierge:
             raise InvalidInputError(f"most is {most!r}, expected 1 to {MOST}")
         return self.open(user)._introduce(self.rec.items.rows(items[:most]).tolist())
 
-    async def aopen(self, user: Any = None, *, likes: Sequence[Any] = ()) -> Conversation:
+    async def aopen(
+        self, user: Any = None, *, likes: Sequence[Any] = (), conversation: str | None = None
+    ) -> Conversation:
         """As :meth:`open`, awaited."""
-        return await turns.run(self.threads, lambda: self.open(user, likes=likes))
+        return await turns.run(
+            self.threads, lambda: self.open(user, likes=likes, conversation=conversation)
+        )
 
     @property
     def threads(self) -> Executor:
@@ -375,8 +379,9 @@ class Conversation:
         self._check(text)
         with self._turn():
             reply = self._answer(text)
+            check_stopped()
             self._keep(reply)
-        self.replies.append(reply)
+            self.replies.append(reply)
         return reply
 
     def replay(self, texts: Iterable[str]) -> None:
@@ -391,7 +396,8 @@ class Conversation:
             except InvalidInputError:
                 continue
             with self._turn():
-                self._answer(self._concierge.redact(text), plain=True)
+                self._answer(text, plain=True)
+                check_stopped()
 
     def stream(self, text: str) -> Iterator[Chunk]:
         """Answer a message piece by piece; the last chunk carries the reply."""
@@ -406,7 +412,7 @@ class Conversation:
         """
         return await turns.run(self._concierge.threads, lambda: self.say(text))
 
-    def astream(self, text: str) -> AsyncIterator[Chunk]:
+    def astream(self, text: str) -> AsyncGenerator[Chunk, None]:
         """As :meth:`stream`, for ``async for``; cancelling works as for :meth:`asay`."""
         return turns.astream(self._concierge.threads, self, text)
 
@@ -432,7 +438,7 @@ class Conversation:
     def _keep(self, reply: Reply) -> None:
         """Take the turn to the store, unless it was stopped or the visitor forgotten in it."""
         concierge, user = self._concierge, self.visitor.remembered
-        if concierge.store is None or is_stopped() or not self.state.said:
+        if concierge.store is None or not self.state.said:
             return
         state = self.state.to_dict(concierge.facts)
         turn = Turn(self.state.said[-1], reply.text, tuple(reply.recommended), time.time())
@@ -468,8 +474,6 @@ class Conversation:
             before = {each.name: copy.copy(getattr(state, each.name)) for each in fields(state)}
             try:
                 yield
-                if is_stopped():
-                    raise TurnStoppedError
             except BaseException:
                 if self.state is state:  # else the visitor was forgotten meanwhile
                     self.state = replace(state, **before)
@@ -520,6 +524,7 @@ class Conversation:
             shown=frozenset(state.shown),
             said=tuple(state.said),
             examples=frozenset(state.like),
+            last=state.last,
         )
         draft = concierge._writer.write(plan, known, plain=plain)
         if plan.kind == "offer":

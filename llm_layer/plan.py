@@ -15,6 +15,7 @@ from llm_layer.facts import ItemFacts
 from llm_layer.profile import UserProfile
 from llm_layer.request import Question, Request
 from llm_layer.text import Language
+from recsys.explaining import Explainer
 from recsys.recommender import Recommender
 
 Role: TypeAlias = Literal["recommended", "reason", "asked"]
@@ -184,10 +185,14 @@ class Planner:
         """Plan to recommend `rows`, or to say that nothing is left."""
         wanted = state.count
         chosen = list(rows[:wanted])
+        explainer = self.explainer(visitor) if chosen and visitor.history else None
         return Plan(
             kind="offer" if chosen else "nothing",
             language=request.language,
-            offers=tuple(Offer(row, self.reasons(visitor, row, state.like)) for row in chosen),
+            offers=tuple(
+                Offer(row, self.reasons(visitor, row, state.like, explainer=explainer))
+                for row in chosen
+            ),
             constraints=state.constraints.without(given_up),
             given_up=given_up,
             like=tuple(row for row in request.like if row in state.like),
@@ -253,7 +258,12 @@ class Planner:
         )
 
     def reasons(
-        self, visitor: Visitor, row: int, like: Sequence[int], most: int = 1
+        self,
+        visitor: Visitor,
+        row: int,
+        like: Sequence[int],
+        most: int = 1,
+        explainer: Explainer | None = None,
     ) -> tuple[Reason, ...]:
         """Up to `most` reasons, the best first.
 
@@ -263,24 +273,23 @@ class Planner:
         """
         found = [Reason("asked", near) for near in like if self._akin(near, row)][:1]
         if visitor.history:
-            item = self._facts.item(row)
-            if visitor.user is None:
-                liked = self._facts.items(visitor.history)
-                explained = self._rec.explain_from(liked, item, n=_DEEP)
-            else:
-                explained = self._rec.explain(visitor.user, item, n=_DEEP)
             kind: Literal["watched", "likes"] = "likes" if visitor.user is None else "watched"
-            table = explained.contributions
-            rows = self._rec.items.rows(table.column("item_id")).tolist()
             known = frozenset(visitor.history)
+            explainer = explainer or self.explainer(visitor)
             shares = [
-                (near, share / max(explained.score, share))
-                for near, share in zip(rows, table.column("contribution").to_pylist(), strict=True)
-                if share > 0 and near != row and near in known
+                (near, share)
+                for near, share in explainer.largest(row, _DEEP)
+                if near != row and near in known
             ]
             shares.sort(key=lambda pair: (not self._akin(pair[0], row), -pair[1]))
             found += [Reason(kind, near, share) for near, share in shares]
         return tuple(found[:most])
+
+    def explainer(self, visitor: Visitor) -> Explainer:
+        """What takes the visitor's scores apart."""
+        if visitor.user is None:
+            return self._rec.explainer_from(self._facts.items(visitor.history))
+        return self._rec.explainer(visitor.user)
 
     def _akin(self, one: int, other: int) -> bool:
         facts = self._facts

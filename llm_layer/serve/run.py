@@ -49,6 +49,8 @@ class Server:
 
         from llm_layer.serve.app import make_app
 
+        # The application logs a line for each request; uvicorn's own would hold query strings.
+        logging.getLogger("uvicorn.access").disabled = True
         self._socket = _listen(settings.host, settings.port)
         host, port = self._socket.getsockname()[:2]
         self.url = f"http://{f'[{host}]' if ':' in host else host}:{port}/v1"

@@ -319,8 +319,9 @@ def test_conversations_in_threads_do_not_mix(concierge: Concierge) -> None:
 
 def test_importing_loads_no_model() -> None:
     code = (
-        "import sys, llm_layer, llm_layer.cli, llm_layer.demo\n"
-        "heavy = {'torch', 'xllamacpp', 'openai', 'sentence_transformers'} & set(sys.modules)\n"
+        "import sys, llm_layer, llm_layer.cli, llm_layer.demo, llm_layer.serve\n"
+        "heavy = {'torch', 'xllamacpp', 'openai', 'sentence_transformers'}\n"
+        "heavy = {*heavy, 'starlette', 'uvicorn'} & set(sys.modules)\n"
         "sys.exit(f'loaded: {heavy}' if heavy else 0)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
