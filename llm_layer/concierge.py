@@ -444,7 +444,7 @@ class Conversation:
         turn = Turn(self.state.said[-1], reply.text, tuple(reply.recommended), time.time())
         with concierge.store.together():
             if self._request is not None:
-                concierge.memory.hear(user, self._request, self._style)
+                concierge.memory.hear(user, self._request, self._style, self.state)
             concierge.store.conversations.save(self.id, user, state, turn)
 
     def _forget(self) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from llm_layer.dialogue import State
 from llm_layer.facts import ItemFacts
 from llm_layer.genres import GenreWords
 from llm_layer.memory.consent import Consent
@@ -70,7 +71,11 @@ class Memory:
         return Consent() if self.store is None or user is None else self.store.consent(user)
 
     def hear(
-        self, user: Any, request: Request, style: StyleCounts | None = None
+        self,
+        user: Any,
+        request: Request,
+        style: StyleCounts | None = None,
+        state: State | None = None,
     ) -> list[Statement]:
         """Keep what a message says of its writer, where they agreed.
 
@@ -82,6 +87,8 @@ class Memory:
             The message as it was understood, redacted.
         style : StyleCounts, optional
             How they write, this message included.
+        state : State, optional
+            Of the dialogue, this message included: what "the second one" is.
 
         Returns
         -------
@@ -92,10 +99,15 @@ class Memory:
         if store is None or user is None or request.act == "forget":
             return []
         with store.together():
-            return self._heard(store, user, request, style)
+            return self._heard(store, user, request, style, state)
 
     def _heard(
-        self, store: Store, user: Any, request: Request, style: StyleCounts | None
+        self,
+        store: Store,
+        user: Any,
+        request: Request,
+        style: StyleCounts | None,
+        state: State | None,
     ) -> list[Statement]:
         consent, now = store.consent(user), clock.time()
 
@@ -110,7 +122,9 @@ class Memory:
             return []
         if style is not None:
             store.save_style(user, style.to_dict())
-        statements = self._listener.statements(request)
+        taken = state.accepted[-1:] if state is not None and request.act == "accept" else ()
+        declined = state.unlike[-len(request.refused) :] if state and request.refused else ()
+        statements = self._listener.statements(request, taken=taken, declined=declined)
         for statement in statements:
             item = statement.value if statement.kind == "item" else None
             evidence = note(_evidence_kind(statement), statement.clause, item)
