@@ -308,7 +308,9 @@ _WHY_FIRST = re.compile(r"^\W*(?:and |but |so )?why\b|^(?:为什么|为啥|为�
 
 def _about_a_list(shape: Shape, signs: Signs) -> Act | None:
     if signs.refused or signs.seen:
-        if not (signs.wished or signs.examples or signs.leaning) or (signs.seen and not signs.wished):
+        if not (signs.wished or signs.examples or signs.leaning) or (
+            signs.seen and not signs.wished
+        ):
             return "reject"
         return None
     if (
