@@ -13,11 +13,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from llm_layer import phrases
 from llm_layer.facts import ItemFacts
 from llm_layer.genres import GenreWords
 from llm_layer.lexicon import load_words
 from llm_layer.memory.evidence import EntryKind, EntrySource
+from llm_layer.places import PLACE_IN_LIST
 from llm_layer.request import Request
 from llm_layer.text import has_chinese, normalize, words
 
@@ -293,7 +293,7 @@ class Listener:
 
     def _told(self, part: str, strength: float, clause: str) -> Iterator[Statement]:
         """What a taste is for: genres, people, or up to three words of their own."""
-        if phrases.PLACE_IN_LIST.search(part) or _NOBODY.match(part):
+        if PLACE_IN_LIST.search(part) or _NOBODY.match(part):
             return
         kept = _GENERIC.sub("", _LEAD.sub("", part.strip(" '\"“”《》"))).strip()
         genres = [mention.genre for mention in self._genre_words.find(part)]
