@@ -35,6 +35,7 @@ from llm_layer.reply import Chunk, Reply, Writer
 from llm_layer.rerank import BlendReranker, Reranker, Wish
 from llm_layer.retrieve import Retriever
 from llm_layer.safety.guard import Guard
+from llm_layer.safety.policies import Referral
 from llm_layer.stopping import TurnStoppedError, is_stopped
 from llm_layer.text import Language
 from llm_layer.understand import Request, Understanding
@@ -375,10 +376,10 @@ class Conversation:
             request, verdict = concierge.guard.look(request, state.age)
             state.take(request, concierge.facts)
             profile = concierge.profile(self._visitor, request.language)
-        if verdict.stop:
+        plan = None if verdict.stop else self._plan(request, profile, watch)
+        in_vain = plan is None or bool(plan.given_up) or plan.kind == "nothing"
+        if plan is None or (in_vain and isinstance(verdict.policy, Referral)):
             plan = concierge._planner.small_talk("referral", request, state)
-        else:
-            plan = self._plan(request, profile, watch)
         if verdict.policy is not None:
             plan = replace(plan, policy=verdict.policy.name)
         return self._word(plan, request, watch, plain=plain)
