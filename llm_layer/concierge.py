@@ -38,6 +38,7 @@ from llm_layer.reply import Chunk, Reply, Writer
 from llm_layer.rerank import BlendReranker, Reranker, Wish
 from llm_layer.retrieve import Retriever
 from llm_layer.safety.guard import Guard
+from llm_layer.safety.policies import Referral
 from llm_layer.stopping import check_stopped
 from llm_layer.text import Language
 from llm_layer.understand import Request, Understanding
@@ -485,10 +486,10 @@ class Conversation:
             self._style = self._style.heard(text, names=named)
             profile = concierge.profile(self._visitor, request.language)
             profile = replace(profile, style=self._style.style(request.language))
-        if verdict.stop:
+        plan = None if verdict.stop else self._plan(request, profile, watch)
+        in_vain = plan is None or bool(plan.given_up) or plan.kind == "nothing"
+        if plan is None or (in_vain and isinstance(verdict.policy, Referral)):
             plan = concierge._planner.small_talk("referral", request, state)
-        else:
-            plan = self._plan(request, profile, watch)
         if verdict.policy is not None:
             plan = replace(plan, policy=verdict.policy.name)
         return self._word(plan, request, watch, plain=plain)
