@@ -28,6 +28,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
     "quality_ml1m": (),
     "quality_gowalla": (),
     "turn": (),
+    "reranking": (),
     "conversations": (),
     "many_conversations": ("--plot", "{out}/many_conversations.png"),
 }

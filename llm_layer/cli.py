@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from llm_layer.evaluation.cli import evaluate_dialogue
 from llm_layer.lines import printable, verdict
 from recsys.errors import InvalidInputError
 
@@ -27,6 +28,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands to `app`; found through the entry-point group ``alsatian.commands``."""
     app.command()(chat)
     app.command()(serve)
+    app.command()(evaluate_dialogue)
 
 
 def chat(

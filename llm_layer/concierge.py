@@ -410,6 +410,7 @@ class Conversation:
             shown=frozenset(state.shown),
             said=tuple(state.said),
             examples=frozenset(state.like),
+            last=state.last,
         )
         draft = concierge._writer.write(plan, known, plain=plain)
         if plan.kind == "offer":

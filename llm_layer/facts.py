@@ -33,6 +33,8 @@ PEOPLE_COLUMNS = {
 }
 PLOT_COLUMNS = ("plot", "overview", "description", "summary")
 _NAMES_APART = re.compile(r"\s*[,;|]\s*")
+# A longer text is a description, and no value.
+_LONGEST_CELL = 80
 # What is written "(1995)"; anything else is an error of the catalogue, and unknown.
 _YEARS = range(1000, 3000)
 # Each takes a byte an item.
@@ -176,6 +178,30 @@ class ItemFacts:
             return ""
         return str(self._catalogue.column(self._plot_column)[row].as_py() or "")
 
+    @cached_property
+    def text_columns(self) -> tuple[str, ...]:
+        """Columns of texts, or of lists of texts, that have no other meaning here."""
+        if self._catalogue is None:
+            return ()
+        no_text = {self._catalogue.item_id, *self._catalogue.roles.values(), *PLOT_COLUMNS}
+        return tuple(
+            field.name
+            for field in self._catalogue.table.schema
+            if field.name not in no_text
+            and field.name.lower() not in PEOPLE_COLUMNS
+            and field.name not in self.attributes.numbers
+            and _holds_text(field.type)
+        )
+
+    def cell(self, column: str, row: int) -> tuple[str, ...]:
+        """Short texts that a column of texts has for an item."""
+        if self._catalogue is None:
+            return ()
+        value = self._catalogue.column(column)[row].as_py()
+        parts = value if isinstance(value, list) else _NAMES_APART.split(value or "")
+        short = (part.strip() for part in parts if part and len(part) <= _LONGEST_CELL)
+        return tuple(dict.fromkeys(part for part in short if part))
+
     @property
     def person_rows(self) -> dict[str, tuple[int, ...]]:
         """Items of each person, by the comparable form of the name."""
@@ -241,6 +267,12 @@ class ItemFacts:
             stated = re.search(r"\((\d{4})\)\s*$", self._raw_title(row))
             found = int(stated[1]) if stated else 0
         return found if found in _YEARS else 0
+
+
+def _holds_text(kind: pa.DataType) -> bool:
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def _names(value: str | Sequence[str] | None) -> tuple[str, ...]:

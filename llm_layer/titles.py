@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from rapidfuzz import fuzz, process
 
-from llm_layer.text import Word, normalize, unquoted, words
+from llm_layer.text import Word, inert, normalize, unquoted, words
 
 _YEAR = re.compile(r"\s*\((\d{4})\)\s*$")
 _BRACKETS = re.compile(r"\s*\(([^()]*)\)")
@@ -22,6 +22,8 @@ _ARTICLES = (
 )
 _MOVED_ARTICLE = re.compile(rf"^(?P<rest>.+), (?P<article>{_ARTICLES})$", re.IGNORECASE)
 _LEADING = frozenset({"the", "a", "an"})
+# Signs of the longest title that is shown whole.
+_LONGEST = 100
 # How alike a typed phrase and a title have to be: "Termintor" and "Terminator" are 95.
 _CLOSE = 84.0
 _CLOSE_SHORT = 88.0
@@ -35,7 +37,8 @@ class TitleForms:
     Attributes
     ----------
     shown : str
-        As it reads in a sentence: article in front, no year, no second title, no quotation mark.
+        As it reads in a sentence: article in front, no year, no second title, no quotation mark,
+        nothing that a model or a page could take for its own, not too long.
     forms : tuple of str
         Every comparable form under which it may be named, the shown one first; empty where the
         title has no letter and no digit.
@@ -55,17 +58,26 @@ def title_forms(raw: str) -> TitleForms:
     >>> title_forms("Postino, Il (The Postman) (1994)").forms
     ('il postino', 'the postman', 'postman')
     """
-    raw = unquoted(raw)
+    raw = unquoted(inert(raw))
     body = _YEAR.sub("", raw).strip()
     inner = [_ALSO_KNOWN.sub("", part).strip() for part in _BRACKETS.findall(body)]
     main = _BRACKETS.sub("", body).strip() or body
-    shown = _article_in_front(main)
-    forms = [normalize(shown)]
+    whole = _article_in_front(main)
+    shown = _cut(whole)
+    forms = [normalize(shown), normalize(whole)]
     for name in inner:
         forms.append(normalize(_article_in_front(name)))
     forms += [_without_article(form) for form in list(forms)]
     named = tuple(dict.fromkeys(form for form in forms if form))
     return TitleForms(shown, named)
+
+
+def _cut(title: str) -> str:
+    """A title of a length that a sentence can hold; dots stand for the rest."""
+    if len(title) <= _LONGEST:
+        return title
+    head = title[:_LONGEST].rsplit(" ", 1)[0] if " " in title[:_LONGEST] else title[:_LONGEST]
+    return head.rstrip(" .,;:-–—") + "…"
 
 
 def _article_in_front(title: str) -> str:
@@ -141,6 +153,14 @@ class TitleIndex:
         """Items of exactly this title, in any of its forms; empty where there is none."""
         form = normalize(_article_in_front(_YEAR.sub("", title).strip()))
         return self._rows.get(form) or self._rows.get(normalize(title), ())
+
+    def spelled(self, form: str) -> bool:
+        """Whether one word spells a title, even one of several words written as one."""
+        return form in self._rows or form in self._joined
+
+    @cached_property
+    def _joined(self) -> frozenset[str]:
+        return frozenset(form.replace(" ", "") for form in self._rows if " " in form)
 
     def find(self, text: str) -> list[Mention]:
         """Every title in `text`, longest first at each place, none inside another."""
