@@ -282,11 +282,16 @@ class Concierge:
         return self.open(user)._introduce(self.rec.items.rows(items[:most]).tolist())
 
     async def aopen(
-        self, user: Any = None, *, likes: Sequence[Any] = (), conversation: str | None = None
+        self,
+        user: Any = None,
+        *,
+        likes: Sequence[Any] = (),
+        conversation: str | None = None,
+        age: int | None = None,
     ) -> Conversation:
         """As :meth:`open`, awaited."""
         return await turns.run(
-            self.threads, lambda: self.open(user, likes=likes, conversation=conversation)
+            self.threads, lambda: self.open(user, likes=likes, conversation=conversation, age=age)
         )
 
     @property
