@@ -169,7 +169,7 @@ class Concierge:
 
     def redact(self, text: str) -> str:
         """A message without what identifies a person; titles of the catalogue stay."""
-        return redact(text, lambda part: bool(self.facts.titles.rows(part)))
+        return redact(text, self.memory.is_title)
 
     def _known(self, user: Any) -> tuple[Visitor, np.ndarray[Any, Any]]:
         """A user of the model, or somebody whom only the store knows; with their vector."""
@@ -234,6 +234,8 @@ class Concierge:
             store = self.store
             receipt += attempt(f"store {store.path}", lambda: store.forget(user))
         receipt += self.rec.forget(user, lists=lists)
+        self._profiler.forget()
+        self.memory.forget()
         self._retriever = Retriever(self.rec, self.facts)  # knows the average of the users
         return receipt
 
@@ -330,9 +332,14 @@ class Concierge:
         return self._profile(visitor, language, keywords=True)
 
     def _profile(self, visitor: Visitor, language: Language, *, keywords: bool) -> UserProfile:
-        kept = self.memory.kept(visitor.remembered) if visitor.remembered is not None else None
+        user, memory = visitor.remembered, self.memory
         return self._profiler.profile(
-            visitor.history, language, keywords=keywords, weights=visitor.weights, kept=kept
+            visitor.history,
+            language,
+            keywords=keywords,
+            weights=visitor.weights,
+            kept=None if user is None else memory.kept(user),
+            style=memory.style(user).style(language) if keywords else None,
         )
 
 
@@ -356,7 +363,7 @@ class Conversation:
         self._taste = taste
         self._lock = threading.RLock()  # a turn may ask that the visitor be forgotten
         self._request: Request | None = None
-        self._style = concierge.memory.kept(visitor.remembered).style
+        self._style = concierge.memory.style(visitor.remembered)
         self.id = uuid.uuid4().hex
         self.visitor = visitor
         self.state = State()
@@ -439,11 +446,12 @@ class Conversation:
         concierge, user = self._concierge, self.visitor.remembered
         if concierge.store is None or not self.state.said:
             return
-        if self._request is not None:
-            concierge.memory.hear(user, self._request, self._style)
         state = self.state.to_dict(concierge.facts)
         turn = Turn(self.state.said[-1], reply.text, tuple(reply.recommended), time.time())
-        concierge.store.conversations.save(self.id, user, state, turn)
+        with concierge.store.together():
+            if self._request is not None:
+                concierge.memory.hear(user, self._request, self._style, self.state)
+            concierge.store.conversations.save(self.id, user, state, turn)
 
     def _forget(self) -> int:
         """Go on as with a stranger; return how many turns were held."""
