@@ -30,6 +30,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
     "turn": (),
     "reranking": (),
     "conversations": (),
+    "many_conversations": ("--plot", "{out}/many_conversations.png"),
 }
 TINY = {"als_sweep": ("--no-memory",)}  # a process for each contender: the tests do it once
 

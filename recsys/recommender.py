@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
@@ -19,6 +18,7 @@ from recsys.als import AlternatingLeastSquares
 from recsys.catalogue import Catalogue, align
 from recsys.content import Content, ContentEncoder, encode_items, predict_factors
 from recsys.errors import InvalidInputError
+from recsys.explaining import Explainer, Explanation
 from recsys.foldin import FoldIn, UserSystem
 from recsys.forgetting import Receipt, forget_everywhere, steady
 from recsys.ids import IdMap, Ids
@@ -34,26 +34,6 @@ from recsys.rules.shortage import reasons
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 Rows: TypeAlias = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """Why an item has the score it has for a user.
-
-    Attributes
-    ----------
-    user, item : Any
-        Outside ids.
-    score : float
-        Predicted score of the pair; the contributions of the whole history sum to it.
-    contributions : pyarrow.Table
-        item_id, weight (as in the interactions), contribution (float64); largest first.
-    """
-
-    user: Any
-    item: Any
-    score: float
-    contributions: pa.Table
 
 
 class Recommender:
@@ -392,18 +372,24 @@ class Recommender:
         n : int
             The largest `n` contributions are listed; all of them sum to the score.
         """
-        user_row = int(self.users.rows([user])[0])
-        rows, weights = self._history(user_row)
-        return self._explain(user, item, self._system(rows, weights), rows, weights, n)
+        return self.explainer(user).explain(item, n)
 
     def explain_from(
         self, items: Ids, item: Any, weights: Sequence[float] | None = None, n: int = 10
     ) -> Explanation:
         """As :meth:`explain`, for a visitor who likes `items`; the explanation's user is None."""
-        rows, given = self._liked(items, weights)
-        return self._explain(None, item, self._system(rows, given), rows, given, n)
+        return self.explainer_from(items, weights).explain(item, n)
 
-    @steady
+    def explainer(self, user: Any) -> Explainer:
+        """What explains several scores of one user: their system is solved once."""
+        rows, weights = self._history(int(self.users.rows([user])[0]))
+        return Explainer(self, user, rows, weights, self._system(rows, weights))
+
+    def explainer_from(self, items: Ids, weights: Sequence[float] | None = None) -> Explainer:
+        """As :meth:`explainer`, for a visitor who likes `items`."""
+        rows, given = self._liked(items, weights)
+        return Explainer(self, None, rows, given, self._system(rows, given))
+
     def user_vector(self, user: Any) -> Floats:
         """Factor of a known user: float32, shape (f,)."""
         row = int(self.users.rows([user])[0])
@@ -573,21 +559,6 @@ class Recommender:
         if self.model.item_weights is not None:
             unobserved *= self.model.item_weights[np.minimum(rows, n_learned - 1)]
         return self._fold.system(self.item_factors[rows], weights, unobserved)
-
-    def _explain(
-        self, user: Any, item: Any, system: UserSystem, rows: Rows, weights: Floats, n: int
-    ) -> Explanation:
-        target = int(self.items.rows([item])[0])
-        shares = system.contributions(self.item_factors[target])
-        order = np.argsort(-shares, kind="stable")[: check_count(n)]
-        listed = pa.table(
-            {
-                "item_id": self.items.take(rows[order]),
-                "weight": pa.array(weights[order]),
-                "contribution": pa.array(shares[order]),
-            }
-        )
-        return Explanation(user, item, float(shares.sum()), listed)
 
 
 def _sample(model: AlternatingLeastSquares) -> Floats | None:
