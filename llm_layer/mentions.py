@@ -17,7 +17,28 @@ from llm_layer.text import Word, has_chinese, quoted_parts, words
 ITEM, PLACE, PERSON = "\ue000", "\ue001", "\ue002"
 _LATIN = re.compile(r"[A-Za-z0-9À-ɏ](?:[\w'’&:.!-]*[\wÀ-ɏ!])?(?:\s+[\w'’&:.!-]+)*", re.ASCII)
 _NO_LATIN_TITLE = frozenset(
-    ["ok", "okay", "pass", "vs", "pk", "imdb", "netflix", "top", "no", "hi", "hello", "bye", "thanks", "please", "dvd", "3d", "2d", "ai", "it", "tv"]
+    [
+        "ok",
+        "okay",
+        "pass",
+        "vs",
+        "pk",
+        "imdb",
+        "netflix",
+        "top",
+        "no",
+        "hi",
+        "hello",
+        "bye",
+        "thanks",
+        "please",
+        "dvd",
+        "3d",
+        "2d",
+        "ai",
+        "it",
+        "tv",
+    ]
 )
 _SINGLE_QUOTES = re.compile(r"(?<![\w])['‘]([^'’‘]{2,60})['’](?!\w)")
 _HAN_NUMBER = re.compile(r"^[\d\s.:%-]+$")
