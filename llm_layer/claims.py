@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
@@ -11,16 +12,33 @@ ClaimKind: TypeAlias = Literal[
     "year",
     "genre",
     "person",
+    "attribute",
+    "comparison",
     "history",
     "naming",
     "shown",
     "habit",
-    "number",
     "policy",
+    "stated",
+    "visitor",
+    "number",
+    "count",
+    "link",
+    "sign",
     "words",
 ]
+Where: TypeAlias = Literal[
+    "catalogue",
+    "history",
+    "messages",
+    "profile",
+    "earlier replies",
+    "reply",
+    "plain words",
+    "policy",
+]
 BLANK = "\x00"  # stands for what has been accounted for; belongs to no word
-_SENTENCE = re.compile(r"[^.!?。！？\n]*[.!?。！？\n]?")
+_SENTENCE = re.compile(r"(?:[^.!?。！？\n]|\.(?=\d))*[.!?。！？\n]?")
 
 
 @dataclass(frozen=True)
@@ -44,6 +62,39 @@ class Named:
 
 
 @dataclass(frozen=True)
+class Source:
+    """Where a claim was looked up.
+
+    Attributes
+    ----------
+    where : str
+        ``"catalogue"``, ``"history"``, ``"messages"``, ``"profile"`` (what the visitor stated),
+        ``"earlier replies"``, ``"reply"`` (its own list of items) or ``"plain words"``.
+    column : str
+        Column of the item table, or ``"title"``, ``"year"``, ``"genres"``, ``"people"``.
+    items : tuple of Any
+        Ids of the items that the claim is about.
+    message : int or None
+        Which of the visitor's messages, from 0.
+    """
+
+    where: Where
+    column: str = ""
+    items: tuple[Any, ...] = ()
+    message: int | None = None
+
+    def __str__(self) -> str:
+        parts: list[str] = [self.where]
+        if self.message is not None:
+            parts.append(str(self.message))
+        if self.column:
+            parts.append(self.column)
+        if self.items:
+            parts.append(f"of {', '.join(map(str, self.items))}")
+        return " ".join(parts)
+
+
+@dataclass(frozen=True)
 class Claim:
     """One thing a reply says.
 
@@ -53,7 +104,7 @@ class Claim:
         What sort of claim.
     text : str
         The words.
-    source : str
+    source : Source
         Where it was looked up.
     verdict : bool
         Whether it holds.
@@ -61,7 +112,7 @@ class Claim:
 
     kind: ClaimKind
     text: str
-    source: str
+    source: Source
     verdict: bool
 
 
@@ -102,6 +153,13 @@ class Known:
         The visitor's messages.
     examples : frozenset of int or None
         Those of `named` that they asked for more like; None for all of them.
+    last : tuple of int
+        Rows of the list before this reply, in order: what "older" and "shorter" compare with.
+    stated : tuple of Any
+        What the visitor stated about themselves and is kept in their profile: entries with
+        ``kind`` ("genre", "person", "fact"), ``value`` and ``strength`` (below 0 for a dislike).
+    emoji : bool
+        Whether the reply may have emoji, since the visitor uses them.
     """
 
     history: frozenset[int] = frozenset()
@@ -109,14 +167,28 @@ class Known:
     shown: frozenset[int] = frozenset()
     said: tuple[str, ...] = ()
     examples: frozenset[int] | None = None
+    last: tuple[int, ...] = ()
+    stated: tuple[Any, ...] = ()
+    emoji: bool = False
 
 
 @dataclass
 class Reading:
-    """A text on its way through the check: `left` has blanks where things were accounted for."""
+    """A text on its way through the check: `left` has blanks where things were accounted for.
+
+    Attributes
+    ----------
+    text : str
+        As it will be read.
+    left : str
+        The same with blanks.
+    listed : tuple of int
+        Rows of the recommended items, in order.
+    """
 
     text: str
     left: str
+    listed: tuple[int, ...] = ()
     claims: list[Claim] = field(default_factory=list)
     # Where each named item stands: start, end, row.
     places: list[tuple[int, int, int]] = field(default_factory=list)
@@ -125,9 +197,18 @@ class Reading:
         """Account for a span."""
         self.left = self.left[:start] + BLANK * (end - start) + self.left[end:]
 
-    def claim(self, kind: ClaimKind, text: str, source: str, verdict: bool) -> None:
+    def claim(
+        self,
+        kind: ClaimKind,
+        text: str,
+        verdict: bool,
+        where: Where,
+        column: str = "",
+        items: Sequence[Any] = (),
+        message: int | None = None,
+    ) -> None:
         """Note a claim."""
-        self.claims.append(Claim(kind, text, source, verdict))
+        self.claims.append(Claim(kind, text, Source(where, column, tuple(items), message), verdict))
 
     def sentence(self, at: int) -> tuple[int, int]:
         """Start and end of the sentence around `at`; full stops inside titles are blanked."""
@@ -135,6 +216,11 @@ class Reading:
             if match.start() <= at < match.end():
                 return match.span()
         return 0, len(self.left)
+
+    def line(self, at: int) -> tuple[int, int]:
+        """Start and end of the line around `at`."""
+        end = self.left.find("\n", at)
+        return self.left.rfind("\n", 0, at) + 1, len(self.left) if end < 0 else end
 
     def within(self, first: int, last: int) -> list[tuple[int, int, int]]:
         """Items that stand between `first` and `last`, in order: start, end, row."""

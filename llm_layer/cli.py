@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from llm_layer.evaluation.cli import evaluate_dialogue
 from llm_layer.lines import printable, verdict
 from recsys.errors import InvalidInputError
 
@@ -27,6 +28,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands to `app`; found through the entry-point group ``alsatian.commands``."""
     app.command()(chat)
     app.command()(serve)
+    app.command()(evaluate_dialogue)
 
 
 def chat(
@@ -44,6 +46,12 @@ def chat(
         str, typer.Option(help="auto (as the message), en or zh where a message has no letters.")
     ] = "auto",
     timeout: Annotated[float, typer.Option(help="Seconds for one answer of the model.")] = 20.0,
+    store: Annotated[
+        Path | None, typer.Option(help="File that remembers; nothing is kept without it.")
+    ] = None,
+    conversation: Annotated[
+        str | None, typer.Option(help="Id of a stored conversation to go on with.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a reply.")] = False,
 ) -> None:
     """Converse: one line in, one reply out, until the input ends; /help on a terminal.
@@ -64,13 +72,15 @@ def chat(
     writer = language_model(llm, llm_model, os.environ.get(api_key_env), timeout)
     liked = [part.strip() for part in likes.split(",") if part.strip()]
 
+    left = [conversation]  # gone on with once; what begins after it is new
+
     def begin() -> Conversation:
-        talk = concierge.open(user, likes=liked)
+        talk = concierge.open(user, likes=liked, conversation=left.pop() if left else None)
         if language == "zh":
             talk.state.language = "zh"
         return talk
 
-    with Concierge(recommender, writer, timeout=timeout) as concierge:
+    with Concierge(recommender, writer, timeout=timeout, store=store) as concierge:
         if sys.stdin.isatty() and sys.stdout.isatty() and not as_json:
             TerminalChat(concierge, begin, Console(), terminal_reader()).run()
         else:
@@ -113,6 +123,9 @@ def serve(
         str, typer.Option(help="Environment variable that holds the key for the URL.")
     ] = "OPENAI_API_KEY",
     timeout: Annotated[float, typer.Option(help="Seconds for one answer of the model.")] = 20.0,
+    store: Annotated[
+        Path | None, typer.Option(help="File that remembers; nothing is kept without it.")
+    ] = None,
     at_once: Annotated[int, typer.Option(help="Replies written at the same time.")] = 8,
 ) -> None:
     """Serve conversations over OpenAI's chat protocol, until SIGTERM or Ctrl-C.
@@ -134,7 +147,8 @@ def serve(
         limits=Limits(at_once=at_once),
     )
     writer = language_model(llm, llm_model, os.environ.get(api_key_env), timeout)
-    server = Server(Concierge(Recommender.load(model), writer, timeout=timeout), settings)
+    concierge = Concierge(Recommender.load(model), writer, timeout=timeout, store=store)
+    server = Server(concierge, settings)
     log_to_stderr()
     wanted = "a token" if settings.token is not None else "no token"
     server.run(lambda: typer.echo(f"serving {settings.model} at {server.url} ({wanted} needed)"))

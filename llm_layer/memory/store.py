@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import os
 import time as clock
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
 from llm_layer.memory.consent import Consent
 from llm_layer.memory.conversations import Conversations
 from llm_layer.memory.database import Database
+from llm_layer.memory.entries import Entries
 from llm_layer.memory.evidence import (
     EVIDENCE_KINDS,
     Evidence,
@@ -80,6 +83,7 @@ class Store:
         self.default = default if default is not None else Consent()
         self._database = Database(path, timeout)
         self.conversations = Conversations(self._database, self._admit, self.consent)
+        self.entries = Entries(self._database)
         self.conversations.expire(clock.time() - session_days * _DAY, self.default)
 
     @property
@@ -96,6 +100,12 @@ class Store:
     def close(self) -> None:
         """Close the file."""
         self._database.close()
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Changes within the block come about together or not at all."""
+        with self._database.writing():
+            yield
 
     # ---- consent ---------------------------------------------------------------------------------
 
@@ -151,6 +161,7 @@ class Store:
                 connection.execute(
                     "DELETE FROM evidence WHERE user = ? AND kind <> 'message'", [key]
                 )
+                connection.execute("DELETE FROM styles WHERE user = ?", [key])
         if before.to_dict() != after.to_dict():
             self._database.scrub()
         return after
@@ -256,6 +267,57 @@ class Store:
             for number, kind, text, item, source, time in rows
         ]
 
+    # ---- style and export ------------------------------------------------------------------------
+
+    def style(self, user: Any) -> dict[str, float] | None:
+        """What was counted of how a user writes; None where nothing was."""
+        rows = self._database.rows("SELECT counts FROM styles WHERE user = ?", [user_key(user)])
+        return dict(json.loads(rows[0][0])) if rows else None
+
+    def save_style(self, user: Any, counts: Mapping[str, float]) -> bool:
+        """Keep what was counted of how a user writes; False where they did not agree."""
+        if not self.consent(user).remember_profile:
+            return False
+        with self._database.writing() as connection:
+            connection.execute(
+                "INSERT INTO styles VALUES (?, ?, ?) ON CONFLICT (user) DO UPDATE SET "
+                "counts = excluded.counts, time = excluded.time",
+                [self._admit(user), json.dumps(dict(counts)), clock.time()],
+            )
+        return True
+
+    def export(self, user: Any) -> dict[str, Any]:
+        """All that is kept of a user, as JSON can hold it; times are seconds since 1970, UTC."""
+        with self._database.reading():
+            talks = [self.conversations.load(id) for id in self.conversations.of(user)]
+            return {
+                "user": plain_id(user, "user"),
+                "consent": self.consent(user).to_dict(),
+                "entries": [one.to_dict() for one in self.entries.of(user, superseded=True)],
+                "evidence": [one.to_dict() for one in self.evidence(user)],
+                "style": self.style(user),
+                "conversations": [
+                    {
+                        "id": talk.id,
+                        "state": talk.state,
+                        "turns": [
+                            asdict(turn) | {"items": list(turn.items)} for turn in talk.turns
+                        ],
+                    }
+                    for talk in talks
+                    if talk is not None
+                ],
+            }
+
+    def receipts(self) -> list[tuple[float, dict[str, int]]]:
+        """When somebody was forgotten here, and how much of what was removed; the latest first."""
+        rows = self._database.rows("SELECT time, receipt FROM receipts ORDER BY number DESC")
+        return [(time, json.loads(text)) for time, text in rows]
+
+    def version(self) -> int:
+        """A number that changes when another process has written to the file."""
+        return self._database.version()
+
     # ---- forgetting ------------------------------------------------------------------------------
 
     def forget(self, user: Any) -> Receipt:
@@ -277,6 +339,12 @@ class Store:
                 [count] = connection.execute(query, [key]).fetchone()
                 removed.append(Removal(f"store {self.path}", what, int(count)))
             connection.execute("DELETE FROM users WHERE key = ?", [key])
+            counts = {removal.what: removal.count for removal in removed}
+            if any(counts.values()):  # it says that somebody was forgotten, not who
+                connection.execute(
+                    "INSERT INTO receipts (time, receipt) VALUES (?, ?)",
+                    [clock.time(), json.dumps(counts)],
+                )
         scrubbed = self._database.scrub()
         remains = (
             ()
@@ -310,5 +378,6 @@ _PLACES = (
     ("evidence", "evidence", "user"),
     ("conversations", "conversations", "user"),
     ("turns of conversations", "turns", "conversation"),
+    ("styles", "styles", "user"),
     ("consent", "users", "key"),
 )

@@ -146,8 +146,8 @@ def test_one_conversation_has_one_turn_at_a_time_others_go_on(
 
 
 def test_closing_waits_and_the_concierge_can_be_used_again(rec: Recommender) -> None:
-    def threads() -> set[str]:
-        return {each.name for each in threading.enumerate() if "alsatian-turn" in each.name}
+    def threads() -> set[threading.Thread]:
+        return {each for each in threading.enumerate() if "alsatian-turn" in each.name}
 
     before = threads()
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
-from serve_wire import Answered, ask
+from serve_wire import Answered, ask, send
 
 from llm_layer import Concierge
 from llm_layer.serve.protocol import Turn
@@ -153,8 +154,6 @@ def test_conversations_that_had_to_go_can_be_gone_on_with(start: Callable[..., s
     first = ask(url, "two comedies")
     for wish in ("two westerns", "a drama", "something with Tom Hanks"):
         ask(url, wish)
-    from serve_wire import send
-
     assert send(url, "GET", "/healthz").json["conversations"] == 2
     second = ask(url, "two comedies", first.text, "another")
     assert second.recommended
@@ -194,3 +193,38 @@ def test_long_histories_are_read_in_part(rec: Recommender, serving: Any) -> None
             said = [text for at in range(9) for text in (f"a comedy {at}", "“Alien”")]
             assert ask(url, *said, "x" * 3000, "ok", "thanks").status == 200
     assert read == ["a comedy 7", "a comedy 8", "thanks"]
+
+
+def test_a_named_conversation_survives_the_server(
+    rec: Recommender, start: Callable[..., str], serving: Any, tmp_path: Path
+) -> None:
+    mine = {ID: "mine"}
+    with serving(Concierge(rec, None, store=tmp_path / "store")) as url:
+        first = ask(url, "two comedies", headers=mine)
+        unnamed = ask(url, "two comedies")
+        ask(url, "two westerns", user="4", headers=mine)
+    url = start(Concierge(rec, None, store=tmp_path / "store"))
+    second = ask(url, "another", headers=mine)
+    assert second.recommended
+    assert not set(second.recommended) & set(first.recommended)
+    assert "comed" in second.text
+    again = ask(url, "another", headers={ID: unnamed.headers[ID]})
+    assert again.recommended == second.recommended
+    for user in ("5", "nobody", None):
+        others = ask(url, "why the first one?", user=user, headers=mine)
+        assert not others.json["alsatian"]["items"]
+        others = ask(url, "why the first one?", user=user, headers={ID: unnamed.headers[ID]})
+        assert not others.json["alsatian"]["items"]
+
+
+def test_what_had_to_go_is_read_from_the_store(
+    rec: Recommender, start: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = start(Concierge(rec, None, store=tmp_path / "store"), limits={"conversations": 1})
+    first = ask(url, "two comedies")
+    ask(url, "two westerns", user="4")
+    monkeypatch.setattr("llm_layer.concierge.Conversation.replay", lambda *_: 1 / 0)
+    second = ask(url, "two comedies", first.text, "another")
+    assert second.status == 200
+    assert second.headers[ID] == first.headers[ID]
+    assert not set(first.recommended) & set(second.recommended)
