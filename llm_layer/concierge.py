@@ -33,6 +33,7 @@ from llm_layer.memory.store import Store, open_store
 from llm_layer.memory.style import StyleCounts
 from llm_layer.pieces import Wording
 from llm_layer.plan import Plan, Planner, Visitor
+from llm_layer.policy import Policy
 from llm_layer.profile import Profiler, UserProfile
 from llm_layer.reply import Chunk, Reply, Writer
 from llm_layer.rerank import BlendReranker, Reranker, Wish
@@ -104,6 +105,7 @@ class Concierge:
         self._genre_words = GenreWords(self.facts.genre_names)
         columns = rec.catalogue.table.column_names if rec.catalogue is not None else ()
         self._understanding = Understanding(self.facts, self._genre_words, columns)
+        self._policy = Policy(self.facts, self._genre_words)
         self._retriever = Retriever(rec, self.facts)
         self._reranker = reranker or BlendReranker(rec, self.facts)
         self._planner = Planner(rec, self.facts)
@@ -169,7 +171,7 @@ class Concierge:
 
     def redact(self, text: str) -> str:
         """A message without what identifies a person; titles of the catalogue stay."""
-        return redact(text, lambda part: bool(self.facts.titles.rows(part)))
+        return redact(text, self.memory.is_title)
 
     def _known(self, user: Any) -> tuple[Visitor, np.ndarray[Any, Any]]:
         """A user of the model, or somebody whom only the store knows; with their vector."""
@@ -234,6 +236,8 @@ class Concierge:
             store = self.store
             receipt += attempt(f"store {store.path}", lambda: store.forget(user))
         receipt += self.rec.forget(user, lists=lists)
+        self._profiler.forget()
+        self.memory.forget()
         self._retriever = Retriever(self.rec, self.facts)  # knows the average of the users
         return receipt
 
@@ -282,11 +286,16 @@ class Concierge:
         return self.open(user)._introduce(self.rec.items.rows(items[:most]).tolist())
 
     async def aopen(
-        self, user: Any = None, *, likes: Sequence[Any] = (), conversation: str | None = None
+        self,
+        user: Any = None,
+        *,
+        likes: Sequence[Any] = (),
+        conversation: str | None = None,
+        age: int | None = None,
     ) -> Conversation:
         """As :meth:`open`, awaited."""
         return await turns.run(
-            self.threads, lambda: self.open(user, likes=likes, conversation=conversation)
+            self.threads, lambda: self.open(user, likes=likes, conversation=conversation, age=age)
         )
 
     @property
@@ -325,9 +334,14 @@ class Concierge:
         return self._profile(visitor, language, keywords=True)
 
     def _profile(self, visitor: Visitor, language: Language, *, keywords: bool) -> UserProfile:
-        kept = self.memory.kept(visitor.remembered) if visitor.remembered is not None else None
+        user, memory = visitor.remembered, self.memory
         return self._profiler.profile(
-            visitor.history, language, keywords=keywords, weights=visitor.weights, kept=kept
+            visitor.history,
+            language,
+            keywords=keywords,
+            weights=visitor.weights,
+            kept=None if user is None else memory.kept(user),
+            style=memory.style(user).style(language) if keywords else None,
         )
 
 
@@ -351,7 +365,7 @@ class Conversation:
         self._taste = taste
         self._lock = threading.RLock()  # a turn may ask that the visitor be forgotten
         self._request: Request | None = None
-        self._style = concierge.memory.kept(visitor.remembered).style
+        self._style = concierge.memory.style(visitor.remembered)
         self.id = uuid.uuid4().hex
         self.visitor = visitor
         self.state = State()
@@ -415,7 +429,7 @@ class Conversation:
         concierge, cards = self._concierge, []
         for place, item in enumerate(reply.recommended, 1):
             row = concierge.facts.row(item)
-            reasons = concierge._planner.reasons(self._visitor, row, self.state.like)
+            reasons = concierge._planner.reasons(self._visitor, row, self.state.examples)
             why = concierge._wording.reason(reasons[0], reply.language) if reasons else ""
             cards.append(make_card(concierge.rec, concierge.facts, place, item, why))
         return tuple(cards)
@@ -434,11 +448,12 @@ class Conversation:
         concierge, user = self._concierge, self.visitor.remembered
         if concierge.store is None or not self.state.said:
             return
-        if self._request is not None:
-            concierge.memory.hear(user, self._request, self._style)
         state = self.state.to_dict(concierge.facts)
         turn = Turn(self.state.said[-1], reply.text, tuple(reply.recommended), time.time())
-        concierge.store.conversations.save(self.id, user, state, turn)
+        with concierge.store.together():
+            if self._request is not None:
+                concierge.memory.hear(user, self._request, self._style, self.state)
+            concierge.store.conversations.save(self.id, user, state, turn)
 
     def _forget(self) -> int:
         """Go on as with a stranger; return how many turns were held."""
@@ -477,7 +492,9 @@ class Conversation:
         watch = _Stages()
         with watch.stage("understand"):
             text = concierge.redact(text)
-            request = concierge._understanding.read(text, state.language)
+            in_talk = bool(state.last)
+            request = concierge._understanding.read(text, state.language, in_talk=in_talk)
+            request = concierge._policy.understood(request, state)
             state.age = concierge.guard.age([text], state.age)
             request, verdict = concierge.guard.look(request, state.age)
             state.take(request, concierge.facts)
@@ -516,10 +533,11 @@ class Conversation:
             named=frozenset(named),
             shown=frozenset(state.shown),
             said=tuple(state.said),
-            examples=frozenset(state.like),
+            examples=frozenset(state.examples),
             last=state.last,
         )
         draft = concierge._writer.write(plan, known, plain=plain)
+        state.ask(plan.question)
         if plan.kind == "offer":
             told = {item.id for item in draft.items if item.role == "recommended"}
             rows = [offer.row for offer in plan.offers if concierge.facts.item(offer.row) in told]
@@ -538,15 +556,10 @@ class Conversation:
 
     def _plan(self, request: Request, profile: UserProfile, watch: _Stages) -> Plan:
         planner, state = self._concierge._planner, self.state
-        if request.act in ("greet", "thanks", "bye", "reset"):
-            with watch.stage("plan"):
-                return planner.small_talk(request.act, request, state)
-        if request.act == "profile":
-            with watch.stage("plan"):
-                return planner.profile(profile, request, state, self._visitor)
-        if request.act in ("why", "ask"):
-            with watch.stage("plan"):
-                return planner.about(request, state, self._visitor)
+        with watch.stage("plan"):
+            plan = planner.without_list(request, state, self._visitor, profile)
+        if plan is not None:
+            return plan
         with watch.stage("retrieve"):
             found = self._concierge._retriever.fetch(
                 self._taste,
@@ -555,6 +568,10 @@ class Conversation:
                 max(_POOL, state.count),
                 allowed=self._concierge.guard.allowed(state.age),
             )
+        history = self._visitor.history
+        question = self._concierge._policy.question(request, state, history, found.rows.tolist())
+        if question is not None:
+            return planner.asking(question, request, state)
         with watch.stage("rerank"):
             rows: list[int] = []
             if found.rows.size:

@@ -23,8 +23,11 @@ from llm_layer.llm.base import (
     first_tokens,
     require,
 )
+from llm_layer.stopping import check_stopped
 from recsys.errors import InvalidInputError
 
+# How long a caller that waits for an answer sleeps before it looks whether it is still wanted.
+_LOOK_UP_SECONDS = 0.1
 _PAUSE_SECONDS = 0.25
 # No answer of a few sentences is longer; a host that sends on and on is stopped here.
 _MOST_BYTES = 1 << 20
@@ -174,13 +177,12 @@ class OpenAICompatible:
     def _ask(self, request: dict[str, Any], seconds: float) -> tuple[str, dict[str, Any], Any]:
         """Send once."""
         client, openai = self._opened()
-        deadline = time.perf_counter() + seconds
         late = _PassingError(
             LLMTimeoutError, f"{self.name} did not answer within {max(seconds, 0):.3g} s"
         )
         try:
             # The client's own limit is for each read: a host that drips would never meet it.
-            body = _within(seconds, lambda: self._read(client, request, seconds, deadline), late)
+            body = _within(seconds, lambda gone: self._read(client, request, seconds, gone), late)
             return self._words(json.loads(body))
         except openai.APITimeoutError as error:
             raise late from error
@@ -199,8 +201,10 @@ class OpenAICompatible:
                 LLMMalformedError, f"{self.name} answered with what is not JSON"
             ) from error
 
-    def _read(self, client: Any, request: dict[str, Any], seconds: float, deadline: float) -> bytes:
-        """The answer's bytes, given up at the deadline or when there are too many."""
+    def _read(
+        self, client: Any, request: dict[str, Any], seconds: float, gone: threading.Event
+    ) -> bytes:
+        """The answer's bytes, given up when nobody waits or when there are too many."""
         pieces: list[bytes] = []
         size = 0
         asked = client.with_options(timeout=seconds).chat.completions.with_streaming_response
@@ -213,8 +217,8 @@ class OpenAICompatible:
                         raise _PassingError(
                             LLMMalformedError, f"{self.name} answered with over {_MOST_BYTES} bytes"
                         )
-                    if time.perf_counter() > deadline:
-                        break  # nobody waits any more
+                    if gone.is_set():
+                        break
         except self._web.TimeoutException as error:
             raise _PassingError(
                 LLMTimeoutError, f"{self.name} did not answer within {seconds:.3g} s"
@@ -328,23 +332,36 @@ def _taken_apart(base_url: str) -> SplitResult:
     return parts
 
 
-def _within(seconds: float, work: Callable[[], _Result], late: Exception) -> _Result:
-    """Result of `work`, or `late` after so many seconds; `work` then ends unobserved."""
+def _within(
+    seconds: float, work: Callable[[threading.Event], _Result], late: Exception
+) -> _Result:
+    """Result of `work`, or `late` after so many seconds; `work` then ends unobserved.
+
+    It is given an event that is set when nobody waits for it any more: when it is late, or the turn
+    was stopped.
+    """
     outcome: list[_Result] = []
     failure: list[BaseException] = []
+    gone = threading.Event()
 
     def run() -> None:
         try:
-            outcome.append(work())
+            outcome.append(work(gone))
         except BaseException as error:
             failure.append(error)
 
     worker = threading.Thread(target=run, name="alsatian-llm-request", daemon=True)
+    deadline = time.perf_counter() + seconds
     worker.start()
-    worker.join(max(seconds, 0.0))
+    try:
+        while worker.is_alive() and (left := deadline - time.perf_counter()) > 0:
+            worker.join(min(left, _LOOK_UP_SECONDS))
+            check_stopped()
+    finally:
+        gone.set()
     if failure:
         raise failure[0]
-    if worker.is_alive() or not outcome:
+    if not outcome:
         raise late
     return outcome[0]
 

