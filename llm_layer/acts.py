@@ -257,13 +257,21 @@ def act_of(signs: Signs) -> Act:
     return _wish(shape, signs)
 
 
-def is_outside(text: str) -> bool:
-    """Whether a message, read as it was typed, asks for something that is nobody's business here."""
+def is_outside(text: str, *, has_genres: bool = False) -> bool:
+    """Whether a message, as it was typed, asks for what no catalogue has.
+
+    Parameters
+    ----------
+    text : str
+        As it was typed.
+    has_genres : bool
+        It names a genre: then what else it wants of the system is passed over.
+    """
     shape = Shape(text)
     if not shape.has(OUT_OF_SCOPE):
         return False
     if _SELF.search(text):
-        return True
+        return not has_genres
     return not (_IN_SCOPE.search(text))
 
 

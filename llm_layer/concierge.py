@@ -33,11 +33,13 @@ from llm_layer.memory.store import Store, open_store
 from llm_layer.memory.style import StyleCounts
 from llm_layer.pieces import Wording
 from llm_layer.plan import Plan, Planner, Visitor
+from llm_layer.policy import Policy
 from llm_layer.profile import Profiler, UserProfile
 from llm_layer.reply import Chunk, Reply, Writer
 from llm_layer.rerank import BlendReranker, Reranker, Wish
 from llm_layer.retrieve import Retriever
 from llm_layer.safety.guard import Guard
+from llm_layer.safety.policies import Referral
 from llm_layer.stopping import check_stopped
 from llm_layer.text import Language
 from llm_layer.understand import Request, Understanding
@@ -103,6 +105,7 @@ class Concierge:
         self._genre_words = GenreWords(self.facts.genre_names)
         columns = rec.catalogue.table.column_names if rec.catalogue is not None else ()
         self._understanding = Understanding(self.facts, self._genre_words, columns)
+        self._policy = Policy(self.facts, self._genre_words)
         self._retriever = Retriever(rec, self.facts)
         self._reranker = reranker or BlendReranker(rec, self.facts)
         self._planner = Planner(rec, self.facts)
@@ -283,11 +286,16 @@ class Concierge:
         return self.open(user)._introduce(self.rec.items.rows(items[:most]).tolist())
 
     async def aopen(
-        self, user: Any = None, *, likes: Sequence[Any] = (), conversation: str | None = None
+        self,
+        user: Any = None,
+        *,
+        likes: Sequence[Any] = (),
+        conversation: str | None = None,
+        age: int | None = None,
     ) -> Conversation:
         """As :meth:`open`, awaited."""
         return await turns.run(
-            self.threads, lambda: self.open(user, likes=likes, conversation=conversation)
+            self.threads, lambda: self.open(user, likes=likes, conversation=conversation, age=age)
         )
 
     @property
@@ -362,6 +370,7 @@ class Conversation:
         self.visitor = visitor
         self.state = State()
         self.replies: list[Reply] = []
+        self._lists: list[tuple[int, ...]] = []
 
     def say(self, text: str) -> Reply:
         """Answer a message.
@@ -421,7 +430,7 @@ class Conversation:
         concierge, cards = self._concierge, []
         for place, item in enumerate(reply.recommended, 1):
             row = concierge.facts.row(item)
-            reasons = concierge._planner.reasons(self._visitor, row, self.state.like)
+            reasons = concierge._planner.reasons(self._visitor, row, self.state.examples)
             why = concierge._wording.reason(reasons[0], reply.language) if reasons else ""
             cards.append(make_card(concierge.rec, concierge.facts, place, item, why))
         return tuple(cards)
@@ -436,7 +445,7 @@ class Conversation:
             )
 
     def _keep(self, reply: Reply) -> None:
-        """Take the turn to the store, unless it was stopped or the visitor forgotten in it."""
+        """Take the turn to the store, unless the visitor was forgotten in it."""
         concierge, user = self._concierge, self.visitor.remembered
         if concierge.store is None or not self.state.said:
             return
@@ -484,7 +493,9 @@ class Conversation:
         watch = _Stages()
         with watch.stage("understand"):
             text = concierge.redact(text)
-            request = concierge._understanding.read(text, state.language)
+            in_talk = bool(state.last)
+            request = concierge._understanding.read(text, state.language, in_talk=in_talk)
+            request = concierge._policy.understood(request, state)
             state.age = concierge.guard.age([text], state.age)
             request, verdict = concierge.guard.look(request, state.age)
             state.take(request, concierge.facts)
@@ -493,10 +504,10 @@ class Conversation:
             self._style = self._style.heard(text, names=named)
             profile = concierge.profile(self._visitor, request.language)
             profile = replace(profile, style=self._style.style(request.language))
-        if verdict.stop:
+        plan = None if verdict.stop else self._plan(request, profile, watch)
+        in_vain = plan is None or bool(plan.given_up) or plan.kind == "nothing"
+        if plan is None or (in_vain and isinstance(verdict.policy, Referral)):
             plan = concierge._planner.small_talk("referral", request, state)
-        else:
-            plan = self._plan(request, profile, watch)
         if verdict.policy is not None:
             plan = replace(plan, policy=verdict.policy.name)
         return self._word(plan, request, watch, plain=plain)
@@ -523,14 +534,16 @@ class Conversation:
             named=frozenset(named),
             shown=frozenset(state.shown),
             said=tuple(state.said),
-            examples=frozenset(state.like),
-            last=state.last,
+            examples=frozenset(state.examples),
+            lists=tuple(dict.fromkeys((*self._lists, *((state.last,) if state.last else ())))),
         )
         draft = concierge._writer.write(plan, known, plain=plain)
+        state.ask(plan.question)
         if plan.kind == "offer":
             told = {item.id for item in draft.items if item.role == "recommended"}
             rows = [offer.row for offer in plan.offers if concierge.facts.item(offer.row) in told]
             state.recommended(rows, plan.given_up)
+            self._lists.append(state.last)
         timings = watch.timings(write=draft.write, check=draft.check)
         return Reply(
             text=draft.text,
@@ -545,15 +558,10 @@ class Conversation:
 
     def _plan(self, request: Request, profile: UserProfile, watch: _Stages) -> Plan:
         planner, state = self._concierge._planner, self.state
-        if request.act in ("greet", "thanks", "bye", "reset"):
-            with watch.stage("plan"):
-                return planner.small_talk(request.act, request, state)
-        if request.act == "profile":
-            with watch.stage("plan"):
-                return planner.profile(profile, request, state, self._visitor)
-        if request.act in ("why", "ask"):
-            with watch.stage("plan"):
-                return planner.about(request, state, self._visitor)
+        with watch.stage("plan"):
+            plan = planner.without_list(request, state, self._visitor, profile)
+        if plan is not None:
+            return plan
         with watch.stage("retrieve"):
             found = self._concierge._retriever.fetch(
                 self._taste,
@@ -562,6 +570,10 @@ class Conversation:
                 max(_POOL, state.count),
                 allowed=self._concierge.guard.allowed(state.age),
             )
+        history = self._visitor.history
+        question = self._concierge._policy.question(request, state, history, found.rows.tolist())
+        if question is not None:
+            return planner.asking(question, request, state)
         with watch.stage("rerank"):
             rows: list[int] = []
             if found.rows.size:

@@ -25,9 +25,9 @@ class GenreWords:
     Parameters
     ----------
     genres : sequence of str
-        Names as the catalogue has them. Synonyms come from ``lexicon/genres.json`` (films) and
-        ``lexicon/categories.json`` and ``lexicon/values.json`` (shops, courses, articles); a genre that is not in there is
-        known by its own name alone.
+        Names as the catalogue has them. Synonyms come from ``genres.json`` (films),
+        ``categories.json`` and ``values.json`` (shops, courses, articles) of the lexicon; a genre
+        that is not in there is known by its own name alone.
 
     Attributes
     ----------

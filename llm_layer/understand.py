@@ -69,7 +69,7 @@ class Understanding:
         """
         text = readable(text)
         language = detect_language(text, default_language)
-        if acts.is_outside(text):
+        if acts.is_outside(text, has_genres=bool(self._genre_words.find(text))):
             return Request(text=text, language=language, act="out_of_scope")
         page = Page(text)
         titles = self._titles.read(page)
