@@ -28,7 +28,9 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
     "quality_ml1m": (),
     "quality_gowalla": (),
     "turn": (),
+    "reranking": (),
     "conversations": (),
+    "many_conversations": ("--plot", "{out}/many_conversations.png"),
 }
 TINY = {"als_sweep": ("--no-memory",)}  # a process for each contender: the tests do it once
 

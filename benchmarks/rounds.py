@@ -225,9 +225,9 @@ def _memory(name: str, case: Case, options: Options) -> dict[str, float] | None:
     return found
 
 
-def resident(field_name: str) -> int:
-    """A field of the process's memory status (VmRSS now, VmHWM at its peak), in bytes."""
-    for line in Path("/proc/self/status").read_text("ascii").splitlines():
+def resident(field_name: str, process: int | str = "self") -> int:
+    """A field of a process's memory status (VmRSS now, VmHWM at its peak), in bytes."""
+    for line in Path(f"/proc/{process}/status").read_text("ascii").splitlines():
         if line.startswith(field_name):
             return int(line.split()[1]) * 1024
     raise LookupError(field_name)

@@ -73,6 +73,8 @@ class TerminalChat:
     def run(self) -> None:
         """Converse until the input ends or the person leaves."""
         self._note("Say what you would like, or /help.")
+        if self._concierge.store is not None:
+            self._note(f"This conversation is {self._talk.id}.")
         while True:
             try:
                 line = self._read(PROMPT).strip()
@@ -156,7 +158,8 @@ class TerminalChat:
 
     def _new(self, _: str) -> None:
         self._talk = self._begin()
-        self._note("a new conversation")
+        is_kept = self._concierge.store is not None
+        self._note("a new conversation" + (f", {self._talk.id}" if is_kept else ""))
 
     def _help(self, _: str) -> None:
         self._note(_HELP)

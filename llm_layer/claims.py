@@ -3,14 +3,43 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 ClaimKind: TypeAlias = Literal[
-    "title", "year", "genre", "person", "history", "naming", "shown", "habit", "number", "words"
+    "title",
+    "year",
+    "genre",
+    "person",
+    "attribute",
+    "comparison",
+    "history",
+    "naming",
+    "shown",
+    "habit",
+    "stated",
+    "visitor",
+    "number",
+    "count",
+    "link",
+    "sign",
+    "policy",
+    "words",
+]
+Where: TypeAlias = Literal[
+    "catalogue",
+    "history",
+    "messages",
+    "profile",
+    "earlier replies",
+    "reply",
+    "policy",
+    "plain words",
 ]
 BLANK = "\x00"  # stands for what has been accounted for; belongs to no word
-_SENTENCE = re.compile(r"[^.!?。！？\n]*[.!?。！？\n]?")
+_SENTENCE = re.compile(r"(?:[^.!?。！？\n]|\.(?=\d))*[.!?。！？\n]?")
 
 
 @dataclass(frozen=True)
@@ -34,6 +63,41 @@ class Named:
 
 
 @dataclass(frozen=True)
+class Source:
+    """Where a claim was looked up.
+
+    Attributes
+    ----------
+    where : str
+        ``"catalogue"``, ``"history"``, ``"messages"``, ``"profile"`` (what the visitor stated),
+        ``"earlier replies"``, ``"reply"`` (its own list of items), ``"policy"`` or
+        ``"plain words"``.
+    column : str
+        Name of the policy, column of the item table, or ``"title"``, ``"year"``, ``"genres"``,
+        ``"people"``.
+    items : tuple of Any
+        Ids of the items that the claim is about.
+    message : int or None
+        Which of the visitor's messages, from 0.
+    """
+
+    where: Where
+    column: str = ""
+    items: tuple[Any, ...] = ()
+    message: int | None = None
+
+    def __str__(self) -> str:
+        parts: list[str] = [self.where]
+        if self.message is not None:
+            parts.append(str(self.message))
+        if self.column:
+            parts.append(self.column)
+        if self.items:
+            parts.append(f"of {', '.join(map(str, self.items))}")
+        return " ".join(parts)
+
+
+@dataclass(frozen=True)
 class Claim:
     """One thing a reply says.
 
@@ -43,7 +107,7 @@ class Claim:
         What sort of claim.
     text : str
         The words.
-    source : str
+    source : Source
         Where it was looked up.
     verdict : bool
         Whether it holds.
@@ -51,7 +115,7 @@ class Claim:
 
     kind: ClaimKind
     text: str
-    source: str
+    source: Source
     verdict: bool
 
 
@@ -92,6 +156,13 @@ class Known:
         The visitor's messages.
     examples : frozenset of int or None
         Those of `named` that they asked for more like; None for all of them.
+    lists : tuple of tuple of int
+        Rows of every list of the talk so far: what "older" and "shorter" compare with.
+    stated : tuple of Any
+        What the visitor stated about themselves and is kept in their profile: entries with
+        ``kind`` ("genre", "person", "fact"), ``value`` and ``strength`` (below 0 for a dislike).
+    emoji : bool
+        Whether the reply may have emoji, since the visitor uses them.
     """
 
     history: frozenset[int] = frozenset()
@@ -99,32 +170,66 @@ class Known:
     shown: frozenset[int] = frozenset()
     said: tuple[str, ...] = ()
     examples: frozenset[int] | None = None
+    lists: tuple[tuple[int, ...], ...] = ()
+    stated: tuple[Any, ...] = ()
+    emoji: bool = False
 
 
 @dataclass
 class Reading:
-    """A text on its way through the check: `left` has blanks where things were accounted for."""
+    """A text on its way through the check: `left` has blanks where things were accounted for.
+
+    Attributes
+    ----------
+    text : str
+        As it will be read.
+    left : str
+        The same with blanks.
+    listed : tuple of int
+        Rows of the recommended items, in order.
+    """
 
     text: str
     left: str
+    listed: tuple[int, ...] = ()
     claims: list[Claim] = field(default_factory=list)
     # Where each named item stands: start, end, row.
     places: list[tuple[int, int, int]] = field(default_factory=list)
+    # Sentences of `_of`, which was `left` when they were looked for.
+    _spans: list[tuple[int, int]] = field(default_factory=list)
+    _of: str = ""
 
     def blank(self, start: int, end: int) -> None:
         """Account for a span."""
         self.left = self.left[:start] + BLANK * (end - start) + self.left[end:]
 
-    def claim(self, kind: ClaimKind, text: str, source: str, verdict: bool) -> None:
+    def claim(
+        self,
+        kind: ClaimKind,
+        text: str,
+        verdict: bool,
+        where: Where,
+        column: str = "",
+        items: Sequence[Any] = (),
+        message: int | None = None,
+    ) -> None:
         """Note a claim."""
-        self.claims.append(Claim(kind, text, source, verdict))
+        self.claims.append(Claim(kind, text, Source(where, column, tuple(items), message), verdict))
 
     def sentence(self, at: int) -> tuple[int, int]:
         """Start and end of the sentence around `at`; full stops inside titles are blanked."""
-        for match in _SENTENCE.finditer(self.left):
-            if match.start() <= at < match.end():
-                return match.span()
+        if self._of is not self.left:
+            self._of = self.left
+            self._spans = [match.span() for match in _SENTENCE.finditer(self.left)]
+        place = bisect_right(self._spans, (at, len(self.left) + 1)) - 1
+        if place >= 0 and self._spans[place][0] <= at < self._spans[place][1]:
+            return self._spans[place]
         return 0, len(self.left)
+
+    def line(self, at: int) -> tuple[int, int]:
+        """Start and end of the line around `at`."""
+        end = self.left.find("\n", at)
+        return self.left.rfind("\n", 0, at) + 1, len(self.left) if end < 0 else end
 
     def within(self, first: int, last: int) -> list[tuple[int, int, int]]:
         """Items that stand between `first` and `last`, in order: start, end, row."""

@@ -81,6 +81,8 @@ class State:
         Messages whose changes were taken back.
     before : Wishes or None
         What was wished for before the last message that changed it.
+    age : int or None
+        Years of the youngest that is chosen for, where known.
     """
 
     constraints: Constraints = field(default_factory=Constraints)
@@ -101,11 +103,17 @@ class State:
     asked: list[str] = field(default_factory=list)
     corrected: list[str] = field(default_factory=list)
     before: Wishes | None = None
+    age: int | None = None
 
     def item_at(self, place: int) -> int | None:
         """Row at a place (from 1, -1 the last) of what was recommended last."""
         at = place - 1 if place > 0 else len(self.last) + place
         return self.last[at] if 0 <= at < len(self.last) else None
+
+    @property
+    def examples(self) -> tuple[int, ...]:
+        """Items that more like was asked for: likes that were not simply taken."""
+        return tuple(row for row in self.like if row not in self.accepted)
 
     def take(self, request: Request, facts: ItemFacts) -> None:
         """Bring in a message: later words outweigh earlier ones, what they leave open stays.
@@ -119,8 +127,10 @@ class State:
             self._undo()
         elif request.act in LISTING or request.act in ("reset", "accept"):
             self.before = self.wishes()
-        if request.act == "reset":
+        if request.act in ("reset", "forget"):
             self._forget()
+        if request.act == "forget":
+            self._forget_all()
         self._take_known(request)
         if request.act == "accept":
             self._accept(request)
@@ -188,6 +198,13 @@ class State:
 
     def _forget(self) -> None:
         self._wish(Wishes())
+
+    def _forget_all(self) -> None:
+        """Nothing that was said or shown is left, but the language."""
+        self.said, self.before = self.said[-1:], None
+        self.shown, self.last, self.accepted = [], (), []
+        self.refused, self.set_aside, self.fitting = set(), {}, set()
+        self.question, self.asked, self.corrected = None, [], []
 
     def _accept(self, request: Request) -> None:
         pointed = [self.item_at(place) for place in request.places]

@@ -33,6 +33,8 @@ PEOPLE_COLUMNS = {
 }
 PLOT_COLUMNS = ("plot", "overview", "description", "summary")
 _NAMES_APART = re.compile(r"\s*[,;|]\s*")
+# A longer text is a description, and no value.
+_LONGEST_CELL = 80
 # What is written "(1995)"; anything else is an error of the catalogue, and unknown.
 _YEARS = range(1000, 3000)
 # Each takes a byte an item.
@@ -50,6 +52,8 @@ class ItemFacts:
 
     Attributes
     ----------
+    popularity : numpy.ndarray
+        int64, shape (n_items,): users of each item.
     titles : TitleIndex
         Finds and links titles.
     years : numpy.ndarray
@@ -65,6 +69,7 @@ class ItemFacts:
         self._catalogue = rec.catalogue
         n_items = len(rec.items)
         counts = np.bincount(rec.interactions.matrix.indices, minlength=n_items)
+        self.popularity = counts
         self.titles = TitleIndex([self._callable_title(row) for row in range(n_items)], counts)
         self.years = np.array([self._year(row) for row in range(n_items)], np.int64)
         listed = [self._catalogue.genres(row) if self._catalogue else () for row in range(n_items)]
@@ -95,13 +100,21 @@ class ItemFacts:
         """Row of an outside id; :class:`~recsys.errors.UnknownIdError` for an unknown one."""
         return int(self._rec.items.rows([item])[0])
 
+    def found(self, items: Iterable[Any]) -> list[int]:
+        """Rows of outside ids; those that the model does not know are left out."""
+        return [row for row in self._rec.items.find(list(items)).tolist() if row >= 0]
+
     def item(self, row: int) -> Any:
         """Outside id of a row."""
-        return self._rec.items.take([row])[0].as_py()
+        return self._ids[row]
 
     def items(self, rows: Iterable[int]) -> list[Any]:
         """Outside ids of rows."""
-        return list(self._rec.items.take(np.fromiter(rows, np.int64)).to_pylist())
+        return [self._ids[row] for row in rows]
+
+    @cached_property
+    def _ids(self) -> list[Any]:
+        return list(self._rec.items.ids.to_pylist())
 
     def title(self, row: int) -> str:
         """Title as it reads in a sentence."""
@@ -173,6 +186,45 @@ class ItemFacts:
             return ""
         return str(self._catalogue.column(self._plot_column)[row].as_py() or "")
 
+    @cached_property
+    def text_columns(self) -> tuple[str, ...]:
+        """Columns of texts, or of lists of texts, that have no other meaning here."""
+        if self._catalogue is None:
+            return ()
+        no_text = {self._catalogue.item_id, *self._catalogue.roles.values(), *PLOT_COLUMNS}
+        return tuple(
+            field.name
+            for field in self._catalogue.table.schema
+            if field.name not in no_text
+            and field.name.lower() not in PEOPLE_COLUMNS
+            and field.name not in self.attributes.numbers
+            and _holds_text(field.type)
+        )
+
+    def cell(self, column: str, row: int) -> tuple[str, ...]:
+        """Short texts that a column of texts has for an item."""
+        if self._catalogue is None:
+            return ()
+        value = self._catalogue.column(column)[row].as_py()
+        parts = value if isinstance(value, list) else _NAMES_APART.split(value or "")
+        short = (part.strip() for part in parts if part and len(part) <= _LONGEST_CELL)
+        return tuple(dict.fromkeys(part for part in short if part))
+
+    def texts(self) -> list[str]:
+        """What describes each item: its description, else the columns of item text, joined."""
+        if self._catalogue is None:
+            return [""] * len(self)
+        if self._plot_column is not None:
+            return [
+                str(value or "") for value in self._catalogue.column(self._plot_column).to_pylist()
+            ]
+        return self._catalogue.texts() or [""] * len(self)
+
+    @property
+    def vectors(self) -> npt.NDArray[np.float32] | None:
+        """Sentence vectors of the items, float32, shape (n_items, d); None where there are none."""
+        return None if self._rec.content is None else self._rec.content.item_vectors
+
     @property
     def person_rows(self) -> dict[str, tuple[int, ...]]:
         """Items of each person, by the comparable form of the name."""
@@ -238,6 +290,12 @@ class ItemFacts:
             stated = re.search(r"\((\d{4})\)\s*$", self._raw_title(row))
             found = int(stated[1]) if stated else 0
         return found if found in _YEARS else 0
+
+
+def _holds_text(kind: pa.DataType) -> bool:
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def _names(value: str | Sequence[str] | None) -> tuple[str, ...]:

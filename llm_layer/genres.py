@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from llm_layer.lexicon import load
 from llm_layer.text import Language, Word, has_chinese, normalize, words
@@ -24,8 +25,14 @@ class GenreWords:
     Parameters
     ----------
     genres : sequence of str
-        Names as the catalogue has them. Synonyms come from ``lexicon/genres.json``; a genre that
-        is not in there is known by its own name alone.
+        Names as the catalogue has them. Synonyms come from ``genres.json`` (films),
+        ``categories.json`` and ``values.json`` (shops, courses, articles) of the lexicon; a genre
+        that is not in there is known by its own name alone.
+
+    Attributes
+    ----------
+    chinese : dict of str to tuple of str
+        Chinese words for each genre that has any.
 
     Examples
     --------
@@ -41,14 +48,16 @@ class GenreWords:
         self._forms: dict[str, str] = {}
         self._chinese: dict[str, str] = {}
         self._plurals: dict[str, str] = {}
+        self.chinese: dict[str, tuple[str, ...]] = {}
         for genre in self.genres:
             own = normalize(genre)
-            for name, synonyms in load("genres.json").items():
+            for name, synonyms in _synonyms().items():
                 listed = {normalize(name), *map(normalize, synonyms["en"])}
                 if own in listed or genre in synonyms["zh"]:
                     self._forms.update(dict.fromkeys(listed, genre))
                     self._forms.update({normalize(word): genre for word in synonyms["zh"]})
                     self._chinese[genre] = synonyms["zh"][0]
+                    self.chinese[genre] = tuple(synonyms["zh"])
                     if "plural" in synonyms:
                         self._plurals[genre] = synonyms["plural"]
         for genre in self.genres:
@@ -90,3 +99,8 @@ class GenreWords:
             return self._plurals[genres[0]]
         names = [self.name(genre, "en") for genre in genres]
         return f"{(' or ' if either else ' and ').join(names)} titles" if names else ""
+
+
+def _synonyms() -> dict[str, Any]:
+    """Words for genres and categories, by name; the words of films come last and outweigh."""
+    return {**load("values.json"), **load("categories.json"), **load("genres.json")}

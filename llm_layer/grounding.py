@@ -11,65 +11,59 @@ What supports a claim:
 - **title**: what stands in quotation marks, and any catalogue title of two words or more anywhere
   else, has to be an item of the reply, by exact comparable form (article and accents apart);
 - **year** behind a title: the year of that item in the catalogue;
-- **genre**, **person**: the catalogue's entry for the item that the words are said of
+- **genre**, **person**, **attribute** (any other column: prices, lengths, levels, brands, numbers
+  with their units): the catalogue's entry for the item that the words are said of
   (:mod:`llm_layer.binding`); in a sentence that speaks of no item, the visitor's own request.
   Negated ("no comedy"), exclusive ("the only comedy") or compared ("more crime than") they are
   supported by nothing. A heading ("comedies from the 1990s:") has to hold for every item of the
   list below it;
+- **comparison** ("older than", "the cheapest of these"): the catalogue's numbers of both sides;
 - **history** ("you watched"): the item is in the history; **naming** ("you named"): the visitor
   named it; **habit** ("you often watch"): the genre is among the three most frequent ones;
+  **stated** ("you said you like"): the profile has it; nothing else is said of the **visitor**;
+- **count** ("three films"): so many are listed;
 - **number**: the place of an item in a list, the year of an item next to it, or a year the
-  visitor asked for.
+  visitor asked for;
+- **link**, mail address, telephone number: the catalogue has exactly this one for that item;
+- **sign**: nothing unseen, no markup, no quotation mark without a title.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from llm_layer.binding import bind, comparisons
+from llm_layer import surface
+from llm_layer.binding import Bound, bind, comparisons
 from llm_layer.claims import Grounding, Known, Named, Reading
+from llm_layer.columns import Columns
+from llm_layer.comparing import Comparing
 from llm_layer.domain import FILMS, Domain
 from llm_layer.facts import ItemFacts
+from llm_layer.figures import Figures
 from llm_layer.genres import GenreWords
 from llm_layer.lexicon import load_words
-from llm_layer.phrases import read_no_years, read_years
 from llm_layer.text import Language, has_chinese, normalize, quoted_parts, words
+from llm_layer.visitor_claims import VisitorClaims
+from llm_layer.years import read_no_years, read_years
 
 # Plain words that are written with a capital anywhere.
 _I = frozenset({"i", "id", "ill", "im", "ive"})
 
 _DECADE = re.compile(r"s\b|['’]s\b|年代")
-_ROLE = re.compile(r"(direct|导演|执导)|(star|cast|act|主演|演员)", re.IGNORECASE)
+_ROLE = re.compile(
+    r"(direct|导演|执导)|(star|cast|act|主演|演员)|(author|wr[io]t|作者)|(teach|taught|老师|讲师)",
+    re.IGNORECASE,
+)
+_ROLES = ("director", "actor", "author", "teacher")
 _HEADING = re.compile(r"(?m)^[^\n]*[:：]$")
 _EITHER = re.compile(r"\bor\b|或")
 _YEAR_BEHIND = re.compile(r"\s*[(（](\d{4})[)）]")
 _NUMBER = re.compile(r"\d+")
 _MARKER = re.compile(r"(?m)^(\d{1,2})\. (?=[\x00“《])")
-_LIST = r"(?:\x00+(?:, | and |, and |、|和|以及)?)+"
-_WATCHED = re.compile(
-    rf"\b[Yy]ou(?:['’]ve| have)?(?: already| also)? (?:watched|seen|saw|finished|rated|played"
-    rf"|read|took|taken|bought|ordered|purchased|owned|chose|chosen|used|tried|heard)\b"
-    rf"(?: (?P<titles>{_LIST}))?"
-    rf"|你(?:已经)?(?:[看读学买选用听玩试评]过|[看读学听玩]完)(?:了)?(?P<zhtitles>{_LIST})?"
-)
-_NAMED = re.compile(
-    rf"(?<!ould )(?<!might )(?<!may )(?<!will )\b[Yy]ou(?:['’]ve| have)?"
-    rf"(?: already| also| really)? (?:named|mentioned|liked|loved|enjoyed"
-    rf"|like|love|enjoy|picked)\b(?: (?P<titles>{_LIST}))?"
-    rf"|你(?:提到|喜欢|说起|点名)(?:过|的|了)?(?P<zhtitles>{_LIST})?"
-)
-_ASKED = re.compile(
-    rf"\b[Yy]ou(?:['’]ve| have)?(?: also)? asked for more like\b(?: (?P<titles>{_LIST}))?"
-    rf"|你想看类似(?P<zhtitles>{_LIST})?"
-)
-_HABIT = re.compile(
-    r"\b[Yy]ou often (?:watch|read|take|buy|choose) (?P<what>[^.!?]+)"
-    r"|你常[看读学买选](?P<zhwhat>[^。！？；]+)"
-)
+_LATIN = re.compile(r"[a-z]+")
 
 
 class GroundingChecker:
@@ -79,6 +73,10 @@ class GroundingChecker:
         self._facts = facts
         self._genre_words = genre_words
         self._domain = domain
+        self._columns = Columns(facts)
+        self._figures = Figures(facts, self._columns)
+        self._comparing = Comparing(facts, self._columns, domain)
+        self._visitor = VisitorClaims(facts, genre_words, domain.noun, domain.nouns)
 
     def check(
         self, text: str, items: Sequence[Named], known: Known, language: Language = "en"
@@ -96,21 +94,39 @@ class GroundingChecker:
         language : {"en", "zh"}
             Language the reply has to be in.
         """
-        reading = Reading(text, text)
         declared = {self._facts.row(item.id): item for item in items}
+        listed = tuple(row for row, item in declared.items() if item.role == "recommended")
+        reading = Reading(text, text, listed)
+        self._policies(reading, language)
+        surface.unseen(reading)
         self._titles(reading, declared)
         self._roles(reading, declared, known)
-        self._markers(reading, items)
-        self._claims_about_visitor(reading, known)
+        self._markers(reading)
+        surface.links(reading, self._facts, self._columns)
+        self._visitor.check(reading, known)
+        self._comparing.comparatives(reading, known)
+        self._figures.numbers(reading, known)
+        self._comparing.counts(reading)
         requested = self._requested(known.said)
-        self._headings(reading, items, requested)
+        self._headings(reading, requested)
         self._people(reading, requested)
         self._genres(reading, requested)
+        self._figures.texts(reading, known)
         self._numbers(reading, known.said)
         for word in comparisons(reading):
-            reading.claim("words", word, "no item can be compared", False)
+            reading.claim("words", f"{word} (compared)", False, "plain words")
+        surface.signs(reading, known.emoji)
         self._words(reading, language, known.said)
         return Grounding(all(claim.verdict for claim in reading.claims), tuple(reading.claims))
+
+    def _policies(self, reading: Reading, language: Language) -> None:
+        """Sentences of the domain's policies, word for word: whoever runs it answers for them."""
+        for policy in self._domain.policies:
+            text = policy.text(language)
+            start = reading.left.find(text) if text else -1
+            if start >= 0:
+                reading.claim("policy", text, True, "policy", policy.name)
+                reading.blank(start, start + len(text))
 
     def _titles(self, reading: Reading, declared: dict[int, Named]) -> None:
         for inner, start, end in quoted_parts(reading.text):
@@ -119,10 +135,12 @@ class GroundingChecker:
             rows_here = [row for row in rows if row in declared]
             if year is not None and rows_here:
                 dated = [row for row in rows_here if self._facts.year(row) == int(year[1])]
-                title = self._facts.title((dated or rows_here)[0])
-                reading.claim("year", f"{title}: {year[1]}", "catalogue", bool(dated))
+                row = (dated or rows_here)[0]
+                said, items = f"{self._facts.title(row)}: {year[1]}", self._facts.items([row])
+                reading.claim("year", said, bool(dated), "catalogue", "year", items)
                 rows_here = dated or rows_here
-            reading.claim("title", inner, "catalogue and items of the reply", bool(rows_here))
+            items = self._facts.items(rows_here or rows)
+            reading.claim("title", inner, bool(rows_here), "catalogue", "title", items)
             stop = year.end() if year is not None and rows_here else end
             reading.blank(start, stop)
             if rows_here:
@@ -132,7 +150,8 @@ class GroundingChecker:
             # looked at with the other words. Two and more are taken for the title they spell.
             if self._is_title(mention.form) and not set(mention.rows) & set(declared):
                 said = reading.text[mention.start : mention.end]
-                reading.claim("title", said, "items of the reply", False)
+                items = self._facts.items(mention.rows[:5])
+                reading.claim("title", said, False, "catalogue", "title", items)
                 reading.blank(mention.start, mention.end)
 
     def _is_title(self, form: str) -> bool:
@@ -143,48 +162,21 @@ class GroundingChecker:
         """An item declared as the visitor's own has to be."""
         for row, item in declared.items():
             if item.role == "reason" and row not in known.history | known.named:
-                reading.claim("history", item.title, "history", False)
+                reading.claim("history", item.title, False, "history", items=(item.id,))
             if item.role == "asked" and row not in known.named:
-                reading.claim("naming", item.title, "messages", False)
+                reading.claim("naming", item.title, False, "messages", items=(item.id,))
             if item.role == "shown" and row not in known.shown:
-                reading.claim("shown", item.title, "earlier replies", False)
+                reading.claim("shown", item.title, False, "earlier replies", items=(item.id,))
 
-    def _markers(self, reading: Reading, items: Sequence[Named]) -> None:
+    def _markers(self, reading: Reading) -> None:
         """Numbers at the heads of lines have to be the places of the recommended items."""
-        rows = [self._facts.row(item.id) for item in items if item.role == "recommended"]
         for match in list(_MARKER.finditer(reading.left)):
             behind = [row for start, _, row in reading.places if start == match.end()]
-            place = int(match[1])
+            place, rows = int(match[1]), reading.listed
             right = bool(behind) and 0 < place <= len(rows) and rows[place - 1] == behind[0]
-            reading.claim("number", match.group().strip(), "order of the items", right)
+            items = self._facts.items(behind)
+            reading.claim("number", match.group().strip(), right, "reply", items=items)
             reading.blank(match.start(1), match.end(1))
-
-    def _claims_about_visitor(self, reading: Reading, known: Known) -> None:
-        examples = known.named if known.examples is None else known.examples
-        for pattern, kind, allowed in (
-            (_WATCHED, "history", known.history),
-            (_NAMED, "naming", known.named),
-            (_ASKED, "naming", examples),
-        ):
-            for match in pattern.finditer(reading.left):
-                begin, end = match.span("titles" if match["titles"] else "zhtitles")
-                rows = [row for start, stop, row in reading.places if begin <= start < end]
-                source = "history" if kind == "history" else "messages"
-                if not rows:
-                    reading.claim(kind, match.group(), source, False)  # type: ignore[arg-type]
-                for row in rows:
-                    reading.claim(kind, self._facts.title(row), source, row in allowed)  # type: ignore[arg-type]
-        for match in _HABIT.finditer(reading.left):
-            what = match["what"] or match["zhwhat"]
-            genres = {mention.genre for mention in self._genre_words.find(what)}
-            usual = self._usual_genres(known.history)
-            reading.claim("habit", match.group(), "history", bool(genres) and genres <= usual)
-            reading.blank(*match.span("what" if match["what"] else "zhwhat"))
-
-    def _usual_genres(self, history: Iterable[int]) -> set[str]:
-        counts = Counter(genre for row in history for genre in self._facts.genres(row))
-        third = sorted(counts.values(), reverse=True)[2] if len(counts) > 2 else 0
-        return {genre for genre, count in counts.items() if count >= third}
 
     def _requested(self, said: Sequence[str]) -> set[str]:
         """Genres and names of people that the visitor used."""
@@ -225,34 +217,41 @@ class GroundingChecker:
                 if bound.rows
                 else name in requested
             )
-            source = "catalogue" if bound.rows else "request"
-            reading.claim("person", _worded(reading, start, end, bound.doubt), source, supported)
+            said = _worded(reading, start, end, bound.doubt)
+            if bound.rows:
+                items = self._facts.items(bound.rows)
+                reading.claim("person", said, supported, "catalogue", role or "people", items)
+            else:
+                reading.claim("person", said, supported, "messages")
             reading.blank(start, end)
 
     def _took_part(self, name: str, row: int, role: str) -> bool:
         if row not in self._facts.person_rows[name]:
             return False
         listed = self._facts.people(row)
-        return role not in listed or name in map(normalize, listed[role])
+        having = listed.get(role, ()) or (listed.get("artist", ()) if role == "author" else ())
+        return not role or name in map(normalize, having)
 
     def _genres(self, reading: Reading, requested: set[str]) -> None:
         mentions = self._genre_words.find(reading.left)
         bounds = [bind(reading, mention.start, mention.end) for mention in mentions]
         for mention, bound in zip(mentions, bounds, strict=True):
+            said = _worded(reading, mention.start, mention.end, bound.doubt)
             if bound.rows:
                 supported = all(mention.genre in self._facts.genres(row) for row in bound.rows)
-            else:
-                # A question may offer any genre there is: it states nothing about an item.
-                supported = mention.genre in requested or reading.is_question(mention.start)
-            source = "catalogue" if bound.rows else "request"
-            said = _worded(reading, mention.start, mention.end, bound.doubt)
-            reading.claim("genre", said, source, supported and not bound.doubt)
+                items = self._facts.items(bound.rows)
+                fine = supported and not bound.doubt
+                reading.claim("genre", said, fine, "catalogue", "genres", items)
+                continue
+            # A question may offer any genre there is: it states nothing about an item.
+            supported = mention.genre in requested or reading.is_question(mention.start)
+            reading.claim("genre", said, supported and not bound.doubt, "messages")
         for mention in mentions:
             reading.blank(mention.start, mention.end)
 
-    def _headings(self, reading: Reading, items: Sequence[Named], requested: set[str]) -> None:
+    def _headings(self, reading: Reading, requested: set[str]) -> None:
         """What a heading says, one that ends with a colon, holds for every item below it."""
-        rows = [self._facts.row(item.id) for item in items if item.role == "recommended"]
+        rows, items = reading.listed, self._facts.items(reading.listed)
         for match in list(_HEADING.finditer(reading.left)):
             text = match.group()
             either = _EITHER.search(text) is not None
@@ -264,17 +263,17 @@ class GroundingChecker:
                     having = [bool(genres & set(self._facts.genres(row))) for row in rows]
                 supported = all(having) if rows else mention.genre in requested
                 said = text[mention.start : mention.end]
-                reading.claim("genre", said, "catalogue, every item below", supported)
+                reading.claim("genre", said, supported, "catalogue", "genres", items)
             names = self._names(text)
             for name, start, end in names:
                 theirs = self._facts.person_rows[name]
                 supported = all(row in theirs for row in rows) if rows else name in requested
-                reading.claim("person", text[start:end], "catalogue, every item below", supported)
+                reading.claim("person", text[start:end], supported, "catalogue", "people", items)
             first, last = read_years(text)[0] or (None, None)
             if first is not None or last is not None:
                 years = [self._facts.year(row) or 0 for row in rows]
                 supported = all((first or 0) <= year <= (last or 9999) for year in years)
-                reading.claim("year", text.strip(), "catalogue, every item below", supported)
+                reading.claim("year", text.strip(), supported, "catalogue", "year", items)
             for start, end in [(each.start, each.end) for each in mentions] + [
                 (start, end) for _, start, end in names
             ]:
@@ -293,11 +292,14 @@ class GroundingChecker:
                 supported = not bound.doubt and all(
                     _dated(self._facts.year(row), match.group(), decade) for row in bound.rows
                 )
-                source = "catalogue"
             else:
-                supported, source = match.group() in asked, "request"
+                bound, supported = Bound((), bound.doubt), match.group() in asked
             said = _worded(reading, match.start(), match.end(), bound.doubt)
-            reading.claim("number", said, source, supported)
+            if bound.rows:
+                items = self._facts.items(bound.rows)
+                reading.claim("number", said, supported, "catalogue", "year", items)
+            else:
+                reading.claim("number", said, supported, "messages")
             # With the "s" of "1990s", which is no word.
             end = match.end() + (reading.left[match.end() : match.end() + 1] == "s")
             reading.blank(match.start(), end)
@@ -312,13 +314,14 @@ class GroundingChecker:
             asked = {read_years(message)[1] for message in said}
             unknown = [word for word in unknown if word.casefold() not in asked]
         for word in unknown:
-            reading.claim("words", word, "plain words", False)
+            reading.claim("words", word, False, "plain words")
         if not unknown:
-            reading.claim("words", "all other words", "plain words", True)
+            reading.claim("words", "all other words", True, "plain words")
 
     def _unknown_english(self, reading: Reading, said: Sequence[str]) -> list[str]:
         plain, asking = self._domain.plain_words("en"), load_words("question_words_en.txt")
         echoed = {word.form for message in said for word in words(message)}
+        echoed = {form for form in echoed if self._is_echo(form)}
         unknown = []
         for word in words(reading.left):
             first, _ = reading.sentence(word.start)
@@ -328,11 +331,20 @@ class GroundingChecker:
             plain_here = word.form in plain and (not capital or word.form in _I)
             inside_titles = bool(reading.within(*reading.sentence(word.start)))
             free = reading.is_question(word.start) or not inside_titles
-            asked_here = free and word.form in echoed and word.form.isalpha() and not capital
+            asked_here = free and word.form in echoed and not capital
             question = reading.is_question(word.start) and word.form in asking
             if not (plain_here or asked_here or question):
                 unknown.append(reading.text[word.start : word.end])
         return unknown
+
+    def _is_echo(self, form: str) -> bool:
+        """Whether a word of the visitor may be repeated: one that spells no title and no name."""
+        return (
+            len(form) > 1
+            and _LATIN.fullmatch(form) is not None
+            and not self._facts.titles.spelled(form)
+            and form not in self._facts.person_rows
+        )
 
 
 def _role_before(reading: Reading, start: int) -> str:
@@ -342,7 +354,7 @@ def _role_before(reading: Reading, start: int) -> str:
     said = list(_ROLE.finditer(reading.left, max(inside, default=first), start))
     if not said:
         return ""
-    return "director" if said[-1][1] else "actor"
+    return next(role for role, part in zip(_ROLES, said[-1].groups(), strict=True) if part)
 
 
 def _dated(year: int | None, number: str, decade: bool) -> bool:
@@ -363,7 +375,9 @@ def _unknown_chinese(left: str, plain: frozenset[str]) -> list[str]:
     """Runs that the plain Chinese words cannot be put together to; any Latin word at all."""
     longest = max(map(len, plain))
     unknown: list[str] = []
-    for run in re.findall(r"[\u3400-\u4dbf\u4e00-\u9fff]+|[A-Za-z]+", left):
+    for run in re.findall(
+        r"[\u3400-\u4dbf\u4e00-\u9fff]+|(?:(?![\u3400-\u4dbf\u4e00-\u9fff])[^\W\d_])+", left
+    ):
         if not has_chinese(run):
             unknown.append(run)
             continue

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from llm_layer.columns import Columns
 from llm_layer.dialogue import Constraints
 from llm_layer.domain import FILMS, Domain
 from llm_layer.facts import ItemFacts
 from llm_layer.genres import GenreWords
-from llm_layer.phrases import Years
 from llm_layer.plan import Plan, Reason
-from llm_layer.text import Language
+from llm_layer.request import Years
+from llm_layer.text import Language, inert, unquoted
 
+_LONGEST_NAME = 60
 # What stands before and behind the titles of a reason.
 VERBS = {
     "en": {
@@ -29,11 +31,13 @@ _UNSTATED = {
     "en": {
         "length": "The catalogue does not state running times, so I could not check those.",
         "rating": "The catalogue does not state ratings, so I could not check those.",
+        "price": "The catalogue does not state prices, so I could not check those.",
         "place": "The catalogue does not state which services have a title.",
     },
     "zh": {
         "length": "目录里没有片长信息，无法核对。",
         "rating": "目录里没有评分信息，无法核对。",
+        "price": "目录里没有价格信息，无法核对。",
         "place": "目录里没有播放平台信息，无法核对。",
     },
 }
@@ -74,6 +78,7 @@ class Wording:
 
     def __init__(self, facts: ItemFacts, genre_words: GenreWords, domain: Domain = FILMS) -> None:
         self.domain = domain
+        self.columns = Columns(facts)
         self._facts = facts
         self._genre_words = genre_words
 
@@ -90,7 +95,7 @@ class Wording:
 
     def genres(self, genres: Iterable[str], language: Language) -> str:
         """Names of genres in a sentence."""
-        return joined([self._genre_words.name(genre, language) for genre in genres], language)
+        return joined([clean(self._genre_words.name(each, language)) for each in genres], language)
 
     def reason(self, reason: Reason, language: Language) -> str:
         """Why an item is offered, as a subordinate clause."""
@@ -109,31 +114,62 @@ class Wording:
             genres = genres.replace("、", "或")
         years = _years(constraints, language)
         people = joined(
-            [self._facts.person_names[person] for person in constraints.people], language
+            [clean(self._facts.person_names[person]) for person in constraints.people], language
         )
         near = self.titles(like, language)
+        limits = self._limits(constraints, language)
         if language == "zh":
-            parts = [genres, years, people and f"有{people}的", near and f"类似{near}的"]
+            parts = [genres, years, people and f"有{people}的", *limits, near and f"类似{near}的"]
             return "、".join(part for part in parts if part)
         genres = self._genre_words.plural(constraints.genres, either=not constraints.all_genres)
         if self.domain.name != "films" and genres.endswith(" titles"):
             genres = f"{genres.removesuffix('titles')}{self.domain.nouns}"
         relative = constraints.relative
         head = f"{relative} {genres}" if relative and genres else genres
-        if not head and (years or people or near):
+        if not head and (years or people or limits or near):
             head = f"something {relative}" if relative else "something"
         parts = [
             head,
             "" if relative else years,
             people and f"with {people}",
+            " and ".join(limits),
             near and f"like {near}",
         ]
         return " ".join(part for part in parts if part)
 
+    def _limits(self, constraints: Constraints, language: Language) -> list[str]:
+        """Limits on other columns, each as a phrase."""
+        zh = language == "zh"
+        found = []
+        for limit in constraints.ranges:
+            column = self.columns.numbers.get(limit.column)
+            if column is None:
+                continue
+            label = column.label(language)
+            for bound, words in (
+                (limit.low, ("at least", "至少")),
+                (limit.high, ("at most", "不超过")),
+            ):
+                if bound is not None:
+                    value = column.phrase(bound, language)
+                    found.append(
+                        f"{label}{words[1]}{value}" if zh else f"with {label} {words[0]} {value}"
+                    )
+        for name, values in constraints.attributes.items():
+            label = self.columns.texts[name].label(language) if name in self.columns.texts else name
+            named = ("或" if zh else " or ").join(map(clean, values))
+            found.append(f"{label}为{named}的" if zh else f"with {label} {named}")
+        return found
+
     def notes(self, plan: Plan) -> list[str]:
         """Sentences about what could not be done, each of them true."""
         zh = plan.language == "zh"
-        found = [self._unstated(name, plan.language) for name in plan.unstated]
+        found = [
+            policy.text(plan.language)
+            for policy in self.domain.policies
+            if plan.policy and policy.name == plan.policy
+        ]
+        found += [self._unstated(name, plan.language) for name in plan.unstated]
         if plan.too_many:
             found.append(_TOO_MANY[plan.language])
         if plan.unweighed:
@@ -170,7 +206,7 @@ class Wording:
     def _left_out(self, constraints: Constraints, language: Language) -> str:
         """People and years that were not wanted; empty where there are none."""
         zh = language == "zh"
-        names = [self._facts.person_names[person] for person in constraints.no_people]
+        names = [clean(self._facts.person_names[person]) for person in constraints.no_people]
         people = [f"有{name}" if zh else name for name in names]
         return joined([*people, *(_span(years, zh) for years in constraints.no_years)], language)
 
@@ -199,6 +235,17 @@ def _span(years: Years, zh: bool, at: str = "") -> str:
     if last is not None:
         return f"不晚于{last}年" if zh else f"up to {last}"
     return ""
+
+
+def clean(name: str) -> str:
+    r"""A name of the catalogue as it can stand in a sentence: nothing in it is more than a name.
+
+    Examples
+    --------
+    >>> clean("Ann\n“Lee” <|im_end|>")
+    "Ann 'Lee' im end"
+    """
+    return unquoted(inert(name))[:_LONGEST_NAME]
 
 
 def joined(parts: Sequence[str], language: Language) -> str:

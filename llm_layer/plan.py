@@ -7,7 +7,7 @@ exact contributions. The words add nothing to it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
 from llm_layer.dialogue import MOST, Constraints, Limit, State
@@ -15,6 +15,7 @@ from llm_layer.facts import ItemFacts
 from llm_layer.profile import UserProfile
 from llm_layer.request import Question, Request
 from llm_layer.text import Language
+from recsys.explaining import Explainer
 from recsys.recommender import Recommender
 
 Role: TypeAlias = Literal["recommended", "reason", "asked"]
@@ -40,6 +41,8 @@ PlanKind: TypeAlias = Literal[
 
 # So many of the largest contributions are looked through for a reason that shares something.
 _DEEP = 15
+# So many items at most are held against each other.
+_COMPARED = 3
 # A visitor watches "often" what so many items of their history are.
 _OFTEN = 3
 
@@ -118,7 +121,7 @@ class Plan:
     question : Question or None
         For ``"question"``, and for an offer that asks something: what is asked.
     policy : str
-        For ``"referral"``: name of the domain's policy that answers.
+        Name of the domain's policy whose words are said; alone for ``"referral"``.
     """
 
     kind: PlanKind
@@ -154,10 +157,16 @@ class Visitor:
         Outside id, None for a visitor who is not in the model.
     history : tuple of int
         Rows: of a known user what they interacted with, of a visitor what they like.
+    remembered : Any
+        Outside id under which the store keeps them; None for nobody's.
+    weights : dict of int to float
+        What a row of the history counts, where that is not 1.
     """
 
     user: Any
     history: tuple[int, ...]
+    remembered: Any = None
+    weights: dict[int, float] = field(default_factory=dict, compare=False, repr=False)
 
 
 class Planner:
@@ -166,6 +175,25 @@ class Planner:
     def __init__(self, rec: Recommender, facts: ItemFacts) -> None:
         self._rec = rec
         self._facts = facts
+
+    def without_list(
+        self, request: Request, state: State, visitor: Visitor, profile: UserProfile
+    ) -> Plan | None:
+        """Plan for a turn that recommends nothing; None where a list is due."""
+        if request.is_foreign:
+            return self.small_talk("foreign", request, state)
+        if request.act in ("greet", "thanks", "bye", "reset", "out_of_scope"):
+            kind: PlanKind = request.act  # type: ignore[assignment]
+            return self.small_talk(kind, request, state)
+        if request.act == "forget":
+            return self.small_talk("forgotten", request, state)
+        if request.act == "profile":
+            return self.profile(profile, request, state, visitor)
+        if request.act in ("why", "ask"):
+            return self.about(request, state, visitor)
+        if request.act == "compare":
+            return self.compared(request, state, visitor)
+        return self.accepted(request, state, visitor) if request.act == "accept" else None
 
     def offer(
         self,
@@ -178,10 +206,14 @@ class Planner:
         """Plan to recommend `rows`, or to say that nothing is left."""
         wanted = state.count
         chosen = list(rows[:wanted])
+        explainer = self.explainer(visitor) if chosen and visitor.history else None
         return Plan(
             kind="offer" if chosen else "nothing",
             language=request.language,
-            offers=tuple(Offer(row, self.reasons(visitor, row, state.like)) for row in chosen),
+            offers=tuple(
+                Offer(row, self.reasons(visitor, row, state.examples, explainer=explainer))
+                for row in chosen
+            ),
             constraints=state.constraints.without(given_up),
             given_up=given_up,
             like=tuple(row for row in request.like if row in state.like),
@@ -216,7 +248,9 @@ class Planner:
         return Plan(
             kind=kind,
             language=request.language,
-            offers=tuple(Offer(row, self.reasons(visitor, row, state.like, 3)) for row in asked),
+            offers=tuple(
+                Offer(row, self.reasons(visitor, row, state.examples, 3)) for row in asked
+            ),
             given_up=state.set_aside.get(asked[0], ()) if asked and is_why else (),
             topic=request.topic or "all",
             no_title=request.no_title,
@@ -226,6 +260,47 @@ class Planner:
             is_stranger=not visitor.history,
             is_fitting=bool(asked) and asked[0] in state.fitting,
         )
+
+    def compared(self, request: Request, state: State, visitor: Visitor) -> Plan:
+        """Plan to hold two or three items against each other.
+
+        Those that are named or pointed at; all that were shown last, three at most, where the
+        message names none. One alone is spoken about.
+        """
+        pointed = [state.item_at(place) for place in request.places]
+        rows = [*request.about, *(row for row in pointed if row is not None)]
+        if not rows:
+            rows = list(state.last)
+        elif len(rows) == 1:
+            rows += [row for row in state.last if row not in rows][:1]
+        chosen = list(dict.fromkeys(rows))[:_COMPARED]
+        if len(chosen) < 2:
+            return self.about(request, state, visitor)
+        return Plan(
+            kind="compare",
+            language=request.language,
+            offers=tuple(Offer(row) for row in chosen),
+            topic=request.topic or "all",
+            no_title=request.no_title,
+            turn=len(state.said) - 1,
+        )
+
+    def accepted(self, request: Request, state: State, visitor: Visitor) -> Plan:
+        """Plan to say back what was chosen, or to ask which one where that is open."""
+        pointed = [state.item_at(place) for place in request.places]
+        rows = [*request.like, *(row for row in pointed if row is not None)]
+        if not rows and not request.places and len(state.last) == 1:
+            rows = [state.last[0]]
+        if rows:
+            offers = tuple(Offer(row) for row in dict.fromkeys(rows))
+            return replace(self.small_talk("accepted", request, state), offers=offers)
+        if request.places or not state.last:
+            return self.about(request, state, visitor)
+        return self.asking(Question("place"), request, state)
+
+    def asking(self, question: Question, request: Request, state: State) -> Plan:
+        """Plan to ask something."""
+        return replace(self.small_talk("question", request, state), question=question)
 
     def small_talk(self, kind: PlanKind, request: Request, state: State) -> Plan:
         """Plan for a turn that is about no item."""
@@ -247,7 +322,12 @@ class Planner:
         )
 
     def reasons(
-        self, visitor: Visitor, row: int, like: Sequence[int], most: int = 1
+        self,
+        visitor: Visitor,
+        row: int,
+        like: Sequence[int],
+        most: int = 1,
+        explainer: Explainer | None = None,
     ) -> tuple[Reason, ...]:
         """Up to `most` reasons, the best first.
 
@@ -257,23 +337,23 @@ class Planner:
         """
         found = [Reason("asked", near) for near in like if self._akin(near, row)][:1]
         if visitor.history:
-            item = self._facts.item(row)
-            if visitor.user is None:
-                liked = self._facts.items(visitor.history)
-                explained = self._rec.explain_from(liked, item, n=_DEEP)
-            else:
-                explained = self._rec.explain(visitor.user, item, n=_DEEP)
             kind: Literal["watched", "likes"] = "likes" if visitor.user is None else "watched"
-            table = explained.contributions
-            rows = self._rec.items.rows(table.column("item_id")).tolist()
+            known = frozenset(visitor.history)
+            explainer = explainer or self.explainer(visitor)
             shares = [
-                (near, share / max(explained.score, share))
-                for near, share in zip(rows, table.column("contribution").to_pylist(), strict=True)
-                if share > 0 and near != row
+                (near, share)
+                for near, share in explainer.largest(row, _DEEP)
+                if near != row and near in known
             ]
             shares.sort(key=lambda pair: (not self._akin(pair[0], row), -pair[1]))
             found += [Reason(kind, near, share) for near, share in shares]
         return tuple(found[:most])
+
+    def explainer(self, visitor: Visitor) -> Explainer:
+        """What takes the visitor's scores apart."""
+        if visitor.user is None:
+            return self._rec.explainer_from(self._facts.items(visitor.history))
+        return self._rec.explainer(visitor.user)
 
     def _akin(self, one: int, other: int) -> bool:
         facts = self._facts

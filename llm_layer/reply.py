@@ -20,8 +20,8 @@ from llm_layer.templates import Templates
 from llm_layer.text import Language
 from recsys.errors import AlsatianError
 
-# Asked once, and once more with the fault named.
-_ATTEMPTS = 2
+# Asked once, and twice more with the fault named.
+_ATTEMPTS = 3
 # High, for variety: the grammar keeps the sentences whole.
 _TEMPERATURE = 0.8
 # For small talk whose words happen to spell a title; the first that passes is said.

@@ -72,7 +72,14 @@ class Retriever:
             return np.asarray(self._average, np.float32)
         return self._rec.fold_in(self._facts.items(likes))
 
-    def fetch(self, taste: Floats, known: Iterable[int], state: State, n: int) -> Candidates:
+    def fetch(
+        self,
+        taste: Floats,
+        known: Iterable[int],
+        state: State,
+        n: int,
+        allowed: npt.NDArray[np.bool_] | None = None,
+    ) -> Candidates:
         """Candidates that the visitor neither knows nor was shown.
 
         Where there are free words and sentence vectors, those nearest to the words come along with
@@ -88,9 +95,11 @@ class Retriever:
             Constraints, examples, and what was shown.
         n : int
             So many of either kind at most; at least 1.
+        allowed : bool array, shape (n_items,), optional
+            The only items that may be among them, whatever is given up.
         """
         vector = self._steered(taste, state)
-        barred = np.zeros(len(self._facts), np.bool_)
+        barred = np.zeros(len(self._facts), np.bool_) if allowed is None else ~allowed
         barred[[*known, *state.shown, *state.refused, *state.like]] = True
         for given_up in _ways_out(state.constraints):
             constraints = state.constraints.without(given_up)

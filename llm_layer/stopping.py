@@ -35,6 +35,12 @@ def is_stopped() -> bool:
     return flag is not None and flag.is_set()
 
 
+def check_stopped() -> None:
+    """Raise :class:`TurnStoppedError` where :func:`is_stopped`."""
+    if is_stopped():
+        raise TurnStoppedError
+
+
 @contextmanager
 def stopping_by(flag: threading.Event) -> Iterator[None]:
     """Let :func:`is_stopped` read `flag` within this block, in this thread."""

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from llm_layer.facts import ItemFacts
-from llm_layer.pieces import VERBS, Wording, joined
+from llm_layer.pieces import VERBS, Wording, clean, joined
 from llm_layer.plan import Offer, Plan
 from llm_layer.text import Language
+from llm_layer.turn_templates import TURNS, TurnTemplates
 
+# So many further columns of an item are told at a time.
+_MOST_ATTRIBUTES = 4
 _QUESTIONS = {
     "en": (
         "Would you like something older, or something different?",
@@ -67,6 +71,7 @@ class Templates:
         self._facts = facts
         self._wording = wording
         self._domain = wording.domain
+        self._turns = TurnTemplates(facts, wording)
 
     def render(self, plan: Plan) -> str:
         """Reply to a plan."""
@@ -76,17 +81,21 @@ class Templates:
             "ask": self._fact,
             "profile": self._profile,
             "unknown": self._unknown,
+            "accepted": self._turns.accepted,
+            "compare": self._compare,
+            "question": self._question,
         }
         if plan.kind in writers:
             return writers[plan.kind](plan)
+        notes = self._wording.notes(plan)
+        if plan.kind == "referral":
+            return " ".join(notes)
         text = self._fixed(plan)
-        if plan.kind == "nothing":
-            text = " ".join([*self._wording.notes(plan), text])
-        return text
+        return " ".join([*notes, text]) if plan.kind == "nothing" or plan.policy else text
 
     def _fixed(self, plan: Plan) -> str:
         domain = self._domain
-        text = domain.fill(_FIXED[plan.language][plan.kind])
+        text = domain.fill((_FIXED[plan.language] | TURNS[plan.language])[plan.kind])
         when = f" {domain.occasion.removeprefix('for ')}" if domain.occasion else ""
         time = "the evening" if domain.occasion else f"your {domain.noun}"
         return text.replace("{when}", when).replace("{the_time}", time)
@@ -120,15 +129,37 @@ class Templates:
             parts.append(f"{genres}{self._domain.suffix_zh}" if zh else genres)
         if maker:
             parts.append(maker)
+        if price := self._price(offer.row, language):
+            parts.append(price)
         if offer.reasons:
             parts.append(self._wording.reason(offer.reasons[0], language))
         return ("，" if zh else ", ").join(parts) + ("。" if zh else ".")
+
+    def _question(self, plan: Plan) -> str:
+        assert plan.question is not None
+        return self._turns.question(plan.question, plan.language)
+
+    def _compare(self, plan: Plan) -> str:
+        described = [
+            self._described(replace(offer, reasons=()), plan.language) for offer in plan.offers
+        ]
+        return self._turns.compared(plan, described)
+
+    def _price(self, row: int, language: Language) -> str:
+        """What an item costs, empty where the catalogue does not say."""
+        columns = self._wording.columns
+        for name, column in columns.numbers.items():
+            value = columns.number(name, row) if column.measure == "price" else None
+            if value is not None:
+                said = column.phrase(value, language)
+                return f"{column.label(language)} {said}"
+        return ""
 
     def _maker(self, row: int, language: Language) -> str:
         """Who made an item, empty where the catalogue does not say."""
         for role, names in self._facts.people(row).items():
             if role in MADE_BY[language]:
-                return f"{MADE_BY[language][role]} {names[0]}"
+                return f"{MADE_BY[language][role]} {clean(names[0])}"
         return ""
 
     def _why(self, plan: Plan) -> str:
@@ -169,7 +200,7 @@ class Templates:
         title = self._wording.title(row, language)
         people = self._facts.people(row)
         known = {
-            **{role: joined(names, language) for role, names in people.items()},
+            **{role: joined(list(map(clean, names)), language) for role, names in people.items()},
             "genre": self._wording.genres(self._facts.genres(row), language),
             "year": str(self._facts.year(row) or ""),
         }
@@ -180,10 +211,38 @@ class Templates:
             topics = tuple(role for role in people if role in MADE_BY[language])[:1]
         sentences = [_fact_sentence(topic, title, known.get(topic, ""), zh) for topic in topics]
         stated = [sentence for sentence in sentences if sentence]
+        stated += self._attributes(row, title, plan.topic, language)
         if not stated:
             unstated = f"目录里没有{title}的这个信息。"
             stated = [unstated if zh else f"The catalogue does not say, for {title}."]
         return ("" if zh else " ").join([*self._wording.notes(plan), *stated])
+
+    def _attributes(self, row: int, title: str, topic: str, language: Language) -> list[str]:
+        """What the other columns say of an item, one of them or all."""
+        columns, zh = self._wording.columns, language == "zh"
+        found = []
+        for name, column in columns.numbers.items():
+            value = columns.number(name, row)
+            if name == "year" or topic not in ("all", name) or value is None:
+                continue
+            label, said = column.label(language), column.phrase(value, language)
+            if column.measure == "extent":
+                if said:
+                    found.append(f"{title}有{said}。" if zh else f"{title} has {said}.")
+            else:
+                found.append(
+                    f"{title}的{label}是{said}。" if zh else f"The {label} of {title} is {said}."
+                )
+        for name, column in columns.texts.items():
+            values = joined([clean(value) for value in self._facts.cell(name, row)[:3]], language)
+            label = column.label(language)
+            if values and topic in ("all", name):
+                found.append(
+                    f"{title}的{label}是{values}。"
+                    if zh
+                    else f"The {label} of {title} is {values}."
+                )
+        return found[:_MOST_ATTRIBUTES]
 
     def _profile(self, plan: Plan) -> str:
         zh = plan.language == "zh"

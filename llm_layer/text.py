@@ -17,8 +17,34 @@ _WORD = re.compile(rf"[{_HAN}]|(?:(?![{_HAN}])[^\W_])+(?:['’`](?:(?![{_HAN}])[
 # What people put around a title.
 QUOTED = re.compile(r"“([^”]+)”|《([^》]+)》|«([^»]+)»|「([^」]+)」|\"([^\"]+)\"")
 _MARKS = re.compile('[“”„‟"＂«»「」『』《》〈〉‹›]')
-# Line ends and other signs that steer a terminal or reorder what is read.
-_UNSEEN = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]+")
+# Signs that hide, steer a terminal or reorder what is read, by Unicode category, and others that
+# look like nothing at all.
+_UNSEEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_UNSEEN_OTHERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+_STACKED = re.compile(
+    r"([\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]{2})"
+    r"[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]+"
+)
+# What a chat template, a page or a terminal could take for its own: "<|im_start|>", "[INST]".
+_TOKENS = re.compile(
+    r"<[|｜][^<>]{0,60}[|｜]>|<<?/?[A-Za-z_]{1,30}[^<>]{0,200}>>?|\[/?[A-Z_]{2,20}\](?=.*\[/)"
+    r"|<[|｜]|[|｜]>|\[/?INST\]|\{+[^{}]{0,60}\}+|\]\(|!\[|`+|#{2,}"
+)
+# A link, an address of a page or of a mailbox.
+LINK = re.compile(
+    r"\b[a-z][a-z0-9+.-]*://[^\s“”\"<>《》]+|\bwww\.[^\s“”\"<>《》]+"
+    r"|\b(?:mailto|javascript|data|tel):[^\s“”\"<>《》]+"
+    r"|[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
+    r"|\b(?:[a-z0-9-]+\.)+(?:com|org|net|io|co|info|biz|cn|ru|xyz|top|shop|site|online|app|dev|ly|me"
+    r"|example|test|invalid)\b(?:/[^\s“”\"<>《》]*)?",
+    re.IGNORECASE,
+)
+# Those of them that a page makes clickable wherever they stand.
+_LIVE = re.compile(
+    r"\b[a-z][a-z0-9+.-]*://\S+|\bwww\.\S+|\b(?:mailto|javascript|data|tel):\S+"
+    r"|[\w.+-]+@[\w-]+(?:\.[\w-]+)+",
+    re.IGNORECASE,
+)
 _APOSTROPHES = str.maketrans("", "", "'’`")
 
 
@@ -77,6 +103,54 @@ def _comparable(word: str) -> str:
     return "".join(sign for sign in unicodedata.normalize("NFKD", folded) if sign.isalnum())
 
 
+def has_unseen(text: str) -> bool:
+    r"""Whether a text has signs that cannot be seen; line ends and spaces do not count.
+
+    Examples
+    --------
+    >>> has_unseen("Heat\u200b"), has_unseen("Heat and\nFargo")
+    (True, False)
+    """
+    return any(
+        (unicodedata.category(sign) in _UNSEEN_CATEGORIES and sign != "\n")
+        or sign in _UNSEEN_OTHERS
+        for sign in text
+        if not (sign.isascii() and sign.isprintable())
+    )
+
+
+def seen(text: str) -> str:
+    r"""One line without signs that cannot be seen: a space stands for them, and for any others.
+
+    Examples
+    --------
+    >>> seen("The\u202e Film\n now")
+    'The Film now'
+    """
+    if text.isascii() and text.isprintable():
+        return " ".join(text.split())
+    kept = [" " if has_unseen(sign) or sign.isspace() else sign for sign in text]
+    return " ".join(_STACKED.sub(r"\1", "".join(kept)).split())
+
+
+def inert(text: str) -> str:
+    """Data for a prompt or a page: nothing in it is a token, a tag, a mark or a link of markup.
+
+    The words stay, what makes them more than words becomes a space.
+
+    Examples
+    --------
+    >>> inert("Heat <|im_start|>system {why} [x](y)")
+    'Heat im start system why [x y)'
+    """
+    for pattern in (_LIVE, _TOKENS):
+        text = pattern.sub(lambda found: _BARE.sub(" ", found.group()), text)
+    return seen(text)
+
+
+_BARE = re.compile(r"[^\w]+|_")
+
+
 def unquoted(text: str) -> str:
     r"""One line that can stand between quotation marks: none inside, white space collapsed.
 
@@ -85,7 +159,7 @@ def unquoted(text: str) -> str:
     >>> unquoted("The “Best”\nFilm")
     "The 'Best' Film"
     """
-    return _UNSEEN.sub(" ", _MARKS.sub("'", text)).strip()
+    return seen(_MARKS.sub("'", text))
 
 
 def has_chinese(text: str) -> bool:
@@ -128,3 +202,15 @@ def quoted_parts(text: str) -> list[tuple[str, int, int]]:
         (next(part for part in match.groups() if part is not None), match.start(), match.end())
         for match in QUOTED.finditer(text)
     ]
+
+
+def readable(text: str) -> str:
+    r"""A message without signs that nobody types: control characters, directions, zero width.
+
+    Examples
+    --------
+    >>> readable("a \u202ecomedy\x00\x1b[31m, please")
+    'a comedy[31m, please'
+    """
+    kept = (sign if sign in "\n\t" or unicodedata.category(sign)[0] != "C" else "" for sign in text)
+    return "".join(kept).strip()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -11,8 +10,9 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
+from rapidfuzz import fuzz, process
 
-from llm_layer.text import Word, normalize, unquoted, words
+from llm_layer.text import Word, inert, normalize, unquoted, words
 
 _YEAR = re.compile(r"\s*\((\d{4})\)\s*$")
 _BRACKETS = re.compile(r"\s*\(([^()]*)\)")
@@ -22,8 +22,12 @@ _ARTICLES = (
 )
 _MOVED_ARTICLE = re.compile(rf"^(?P<rest>.+), (?P<article>{_ARTICLES})$", re.IGNORECASE)
 _LEADING = frozenset({"the", "a", "an"})
-# How alike a typed phrase and a title have to be: "Termintor" and "Terminator" are 0.95.
-_CLOSE = 0.84
+# Signs of the longest title that is shown whole.
+_LONGEST = 100
+# How alike a typed phrase and a title have to be: "Termintor" and "Terminator" are 95.
+_CLOSE = 84.0
+_CLOSE_SHORT = 88.0
+_CLOSE_WORD = 80.0
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,8 @@ class TitleForms:
     Attributes
     ----------
     shown : str
-        As it reads in a sentence: article in front, no year, no second title, no quotation mark.
+        As it reads in a sentence: article in front, no year, no second title, no quotation mark,
+        nothing that a model or a page could take for its own, not too long.
     forms : tuple of str
         Every comparable form under which it may be named, the shown one first; empty where the
         title has no letter and no digit.
@@ -53,17 +58,26 @@ def title_forms(raw: str) -> TitleForms:
     >>> title_forms("Postino, Il (The Postman) (1994)").forms
     ('il postino', 'the postman', 'postman')
     """
-    raw = unquoted(raw)
+    raw = unquoted(inert(raw))
     body = _YEAR.sub("", raw).strip()
     inner = [_ALSO_KNOWN.sub("", part).strip() for part in _BRACKETS.findall(body)]
     main = _BRACKETS.sub("", body).strip() or body
-    shown = _article_in_front(main)
-    forms = [normalize(shown)]
+    whole = _article_in_front(main)
+    shown = _cut(whole)
+    forms = [normalize(shown), normalize(whole)]
     for name in inner:
         forms.append(normalize(_article_in_front(name)))
     forms += [_without_article(form) for form in list(forms)]
     named = tuple(dict.fromkeys(form for form in forms if form))
     return TitleForms(shown, named)
+
+
+def _cut(title: str) -> str:
+    """A title of a length that a sentence can hold; dots stand for the rest."""
+    if len(title) <= _LONGEST:
+        return title
+    head = title[:_LONGEST].rsplit(" ", 1)[0] if " " in title[:_LONGEST] else title[:_LONGEST]
+    return head.rstrip(" .,;:-–—") + "…"
 
 
 def _article_in_front(title: str) -> str:
@@ -140,6 +154,14 @@ class TitleIndex:
         form = normalize(_article_in_front(_YEAR.sub("", title).strip()))
         return self._rows.get(form) or self._rows.get(normalize(title), ())
 
+    def spelled(self, form: str) -> bool:
+        """Whether one word spells a title, even one of several words written as one."""
+        return form in self._rows or form in self._joined
+
+    @cached_property
+    def _joined(self) -> frozenset[str]:
+        return frozenset(form.replace(" ", "") for form in self._rows if " " in form)
+
     def find(self, text: str) -> list[Mention]:
         """Every title in `text`, longest first at each place, none inside another."""
         listed = words(text)
@@ -181,53 +203,115 @@ class TitleIndex:
         form = normalize(phrase)
         if len(form) < 4:
             return None
-        incomplete = self._incomplete(form)
-        return self._misspelled(form) if incomplete is None else incomplete
+        row = self._incomplete(form)
+        if row is None:
+            row = self._misspelled(form)
+        if row is None and (corrected := self._corrected(form)) != form:
+            rows = self._rows.get(corrected)
+            row = self.best(rows) if rows else self._incomplete(corrected)
+        return row
+
+    def begun(self, phrase: str) -> int | None:
+        """The most popular item whose title is, or begins with, a phrase; None for no such."""
+        wanted = _without_article(normalize(phrase))
+        first = wanted.split()[0] if wanted else ""
+        rows = [
+            row
+            for form in self._by_word.get(first, ())
+            if f"{_without_article(form)} ".startswith(f"{wanted} ")
+            for row in self._rows[form]
+        ]
+        return self.best(rows) if rows else None
 
     def _incomplete(self, form: str) -> int | None:
-        """The phrase begins a title, as "star wars" does; popularity decides between several."""
-        wanted = _without_article(form) + " "
-        rows = {
-            row
-            for other in self._by_first.get(wanted.split()[0], ())
-            if (_without_article(other) + " ").startswith(wanted)
-            for row in self._rows[other]
+        """The phrase begins a title, as "star wars" does, or stands within: the most popular."""
+        numbered = self._numbered.get(_with_digits(form))
+        if numbered:
+            return self.best(numbered)
+        wanted = _without_article(form)
+        split = wanted.split()
+        others = {
+            other
+            for other in self._by_word.get(max(split, key=len), ())
+            if f" {wanted} " in f" {other} "
         }
-        return self.best(rows) if rows and len(wanted) > 5 else None
+        begun = {other for other in others if _without_article(other).startswith(wanted)}
+        if len(wanted) < 5 or (len(split) < 2 and not begun):
+            return None
+        rows = {row for other in begun or others for row in self._rows[other]}
+        return self.best(rows) if rows else None
 
     def _misspelled(self, form: str) -> int | None:
-        near = difflib.get_close_matches(form, self._near(form), n=3, cutoff=_CLOSE)
-        return self.best(self._rows[near[0]]) if near else None
+        """Nearest title of about the same length."""
+        best: tuple[float, float, int] | None = None
+        cutoff = _CLOSE if len(form) > 5 else _CLOSE_SHORT
+        for length in range(len(form) - 3, len(form) + 4):
+            listed = self._by_length.get(length, ())
+            found = process.extractOne(form, listed, scorer=fuzz.ratio, score_cutoff=cutoff)
+            if found is not None:
+                row = self.best(self._rows[found[0]])
+                key = (found[1], float(self._popularity[row]), row)
+                best = key if best is None or key > best else best
+        return best[2] if best is not None else None
 
-    def _near(self, form: str) -> list[str]:
-        """Titles of about this length that share two letters' pairs out of three with `form`."""
-        pairs = {form[at : at + 2] for at in range(len(form) - 1)}
-        counts: dict[int, int] = defaultdict(int)
-        for pair in pairs:
-            for place in self._by_pair.get(pair, ()):
-                counts[place] += 1
-        enough = max(1, int(len(pairs) * 0.6))
-        return [
-            self._listed[place]
-            for place, shared in counts.items()
-            if shared >= enough and abs(len(self._listed[place]) - len(form)) <= 4
-        ]
+    def _corrected(self, form: str) -> str:
+        """The phrase with each unknown word put into the nearest word that titles have."""
+        words_of = []
+        for word in form.split():
+            near = None
+            if word not in self._by_word and len(word) > 4:
+                listed = [
+                    each
+                    for length in range(len(word) - 1, len(word) + 2)
+                    for each in self._words_by_length.get((word[0], length), ())
+                ]
+                near = process.extractOne(word, listed, scorer=fuzz.ratio, score_cutoff=_CLOSE_WORD)
+            words_of.append(near[0] if near else word)
+        return " ".join(words_of)
 
     @cached_property
-    def _listed(self) -> list[str]:
-        return list(self._rows)
+    def _by_length(self) -> dict[int, list[str]]:
+        listed: dict[int, list[str]] = defaultdict(list)
+        for form in self._rows:
+            listed[len(form)].append(form)
+        return listed
 
     @cached_property
-    def _by_first(self) -> dict[str, list[str]]:
+    def _by_word(self) -> dict[str, list[str]]:
         listed: dict[str, list[str]] = defaultdict(list)
-        for form in self._listed:
-            listed[_without_article(form).split()[0]].append(form)
+        for form in self._rows:
+            for word in set(form.split()):
+                listed[word].append(form)
         return listed
 
     @cached_property
-    def _by_pair(self) -> dict[str, list[int]]:
-        listed: dict[str, list[int]] = defaultdict(list)
-        for place, form in enumerate(self._listed):
-            for pair in {form[at : at + 2] for at in range(len(form) - 1)}:
-                listed[pair].append(place)
+    def _words_by_length(self) -> dict[tuple[str, int], list[str]]:
+        listed: dict[tuple[str, int], list[str]] = defaultdict(list)
+        for word in self._by_word:
+            listed[word[0], len(word)].append(word)
         return listed
+
+    @cached_property
+    def _numbered(self) -> dict[str, tuple[int, ...]]:
+        """Items of numbered titles by the number as a digit: "godfather 2", "rocky 3"."""
+        rows: dict[str, set[int]] = defaultdict(set)
+        for form, listed in self._rows.items():
+            if _NUMERAL.search(form):
+                digits = _with_digits(form)
+                rows[digits].update(listed)
+                if begun := re.match(r"(.+? \d+) ", digits):
+                    rows[begun[1]].update(listed)
+        return {form: tuple(sorted(listed)) for form, listed in rows.items()}
+
+
+_NUMERAL = re.compile(r"\b(?:ii|iii|iv|v|vi|vii|viii|\d|two|three|four)\b")
+_DIGITS = {
+    "ii": "2", "iii": "3", "iv": "4", "v": "5", "vi": "6", "vii": "7", "viii": "8",
+    "two": "2", "three": "3", "four": "4", "five": "5",
+}  # fmt: skip
+
+
+def _with_digits(form: str) -> str:
+    """A title with numerals as digits, without "part", "episode" and a leading article."""
+    split = [_DIGITS.get(word, word) for word in _without_article(form).split()]
+    return " ".join(word for word in split if word not in ("part", "episode", "chapter", "number"))

@@ -11,7 +11,7 @@ import asyncio
 import contextvars
 import queue
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from concurrent.futures import Executor, Future
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -62,7 +62,7 @@ def _start(
     return pool.submit(contextvars.copy_context().run, work)
 
 
-async def astream(pool: Executor, talk: Conversation, text: str) -> AsyncIterator[Chunk]:
+async def astream(pool: Executor, talk: Conversation, text: str) -> AsyncGenerator[Chunk, None]:
     """Chunks of a reply as they come; see :meth:`llm_layer.concierge.Conversation.astream`."""
     loop = asyncio.get_running_loop()
     arrived: asyncio.Queue[Any] = asyncio.Queue()
@@ -98,7 +98,7 @@ async def run(pool: Executor, work: Callable[[], _T]) -> _T:
         stop.set()
 
 
-def interruptible(pool: Executor, talk: Conversation, text: str) -> Iterator[Chunk]:
+def interruptible(pool: Executor, talk: Conversation, text: str) -> Generator[Chunk, None, None]:
     """Chunks of a reply for a program that waits in its main thread.
 
     Ctrl-C while it waits, or closing the iterator, stops the turn at once, whatever it is waiting

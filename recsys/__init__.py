@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from recsys.als import AlternatingLeastSquares
     from recsys.als.distributed import DistributedALS
+    from recsys.explaining import Explanation
     from recsys.interactions import Interactions
-    from recsys.recommender import Explanation, Recommender
+    from recsys.recommender import Recommender
     from recsys.rules import (
         Allow,
         AllowFor,
@@ -31,7 +32,7 @@ _HOMES = {
     "Allow": "recsys.rules",
     "Deny": "recsys.rules",
     "DistributedALS": "recsys.als.distributed",
-    "Explanation": "recsys.recommender",
+    "Explanation": "recsys.explaining",
     "Interactions": "recsys.interactions",
     "Recommender": "recsys.recommender",
     "AllowFor": "recsys.rules",

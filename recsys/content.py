@@ -78,13 +78,13 @@ class ContentEncoder:
                         "sentence vectors need sentence-transformers; "
                         'install it with: pip install "alsatian[llm]"'
                     ) from error
-                with _no_progress_bar():
+                with no_progress_bar():
                     self._loaded = SentenceTransformer(_local_model(self.model), device="cpu")
             return self._loaded
 
 
 @contextlib.contextmanager
-def _no_progress_bar() -> Iterator[None]:
+def no_progress_bar() -> Iterator[None]:
     """Keep transformers from drawing a bar for the weights that it reads from the disk."""
     bars: Any = importlib.import_module("transformers.utils.logging")
     shown = bars.is_progress_bar_enabled()

@@ -24,6 +24,10 @@ import scipy.linalg
 from recsys.als import AlternatingLeastSquares
 from recsys.errors import InvalidInputError
 
+# A BLAS does products of so few operations on the calling thread. In a server whose processors are
+# busy, handing one to a second thread costs a hundred times the product.
+_ALONE = 1 << 18
+_FEWEST = 16
 Doubles = npt.NDArray[np.float64]
 
 
@@ -97,7 +101,13 @@ class FoldIn:
             len(w) + self._unobserved * self._mass
         ) ** float(self._model.regularization_exponent)
         excess = w - self._unobserved * np.asarray(unobserved, np.float64)
-        matrix = self._base + (y.T * excess) @ y
+        matrix = self._base.copy()
+        step = max(1, _ALONE // y.shape[1] ** 2)
+        if y.shape[1] ** 2 <= _ALONE // _FEWEST:
+            for at in range(0, len(y), step):
+                matrix += (y[at : at + step].T * excess[at : at + step]) @ y[at : at + step]
+        else:
+            matrix += (y.T * excess) @ y
         matrix[np.diag_indices_from(matrix)] += strength
         try:
             factorized = scipy.linalg.cho_factor(matrix, lower=True, check_finite=True)

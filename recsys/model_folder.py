@@ -260,11 +260,40 @@ def check_target(folder: Path) -> None:
         )
 
 
-def _sweep(folder: Path, token: str) -> None:
+def saved_fingerprint(folder: Path) -> str:
+    """Fingerprint of the model in `folder`.
+
+    Raises
+    ------
+    InputNotFoundError
+        There is none.
+    ModelFormatError
+        It is damaged, or of a newer format.
+    """
+    return fingerprint(read_manifest(folder, kind=KIND, version=VERSION, verify=False))
+
+
+def sweep(folder: Path) -> int:
+    """Remove what earlier saves left beside the model in `folder`; return how many files.
+
+    Raises
+    ------
+    JobConflictError
+        Another process writes it.
+    """
+    with folder_lock(folder):
+        manifest = read_manifest(folder, kind=KIND, version=VERSION, verify=False)
+        return _sweep(folder, str(manifest["parts"]["factors"]).split("-")[1][:8])
+
+
+def _sweep(folder: Path, token: str) -> int:
     """Remove files of earlier saves, finished or not; those of others stay."""
+    count = 0
     for entry in folder.iterdir():
         if _OURS.match(entry.name) and token not in entry.name and entry.name != ".lock":
+            count += 1
             if entry.is_dir():
                 shutil.rmtree(entry, ignore_errors=True)
             else:
                 entry.unlink(missing_ok=True)
+    return count

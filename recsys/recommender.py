@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
@@ -19,7 +18,9 @@ from recsys.als import AlternatingLeastSquares
 from recsys.catalogue import Catalogue, align
 from recsys.content import Content, ContentEncoder, encode_items, predict_factors
 from recsys.errors import InvalidInputError
+from recsys.explaining import Explainer, Explanation
 from recsys.foldin import FoldIn, UserSystem
+from recsys.forgetting import Receipt, forget_everywhere, steady
 from recsys.ids import IdMap, Ids
 from recsys.interactions import Interactions
 from recsys.lists import Lists, listed, make_lists
@@ -33,26 +34,6 @@ from recsys.rules.shortage import reasons
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 Rows: TypeAlias = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """Why an item has the score it has for a user.
-
-    Attributes
-    ----------
-    user, item : Any
-        Outside ids.
-    score : float
-        Predicted score of the pair; the contributions of the whole history sum to it.
-    contributions : pyarrow.Table
-        item_id, weight (as in the interactions), contribution (float64); largest first.
-    """
-
-    user: Any
-    item: Any
-    score: float
-    contributions: pa.Table
 
 
 class Recommender:
@@ -80,6 +61,8 @@ class Recommender:
         Threads of each search; 0, the default, for every processor this process may use.
     folder : Path or None
         Where it was saved to or loaded from last.
+    edition : int
+        Grows when a user is forgotten; odd while that is under way.
     """
 
     def __init__(
@@ -103,6 +86,7 @@ class Recommender:
         self.content = content
         self.fingerprint = fingerprint
         self.folder: Path | None = None
+        self.edition = 0
         self.cold_factors = cold_factors
         self.num_threads = 0
         learned = np.asarray(model.item_factors, np.float32)
@@ -228,6 +212,7 @@ class Recommender:
             content=content,
         )
 
+    @steady
     def recommend(
         self,
         users: Ids,
@@ -376,6 +361,7 @@ class Recommender:
         hits = index.search(index.vectors[row : row + 1], n, exclude=own)
         return listed(self, hits)[1]
 
+    @steady
     def explain(self, user: Any, item: Any, n: int = 10) -> Explanation:
         """What each item of a user's history contributes to the score of `item`.
 
@@ -386,16 +372,23 @@ class Recommender:
         n : int
             The largest `n` contributions are listed; all of them sum to the score.
         """
-        user_row = int(self.users.rows([user])[0])
-        rows, weights = self._history(user_row)
-        return self._explain(user, item, self._system(rows, weights), rows, weights, n)
+        return self.explainer(user).explain(item, n)
 
     def explain_from(
         self, items: Ids, item: Any, weights: Sequence[float] | None = None, n: int = 10
     ) -> Explanation:
         """As :meth:`explain`, for a visitor who likes `items`; the explanation's user is None."""
+        return self.explainer_from(items, weights).explain(item, n)
+
+    def explainer(self, user: Any) -> Explainer:
+        """What explains several scores of one user: their system is solved once."""
+        rows, weights = self._history(int(self.users.rows([user])[0]))
+        return Explainer(self, user, rows, weights, self._system(rows, weights))
+
+    def explainer_from(self, items: Ids, weights: Sequence[float] | None = None) -> Explainer:
+        """As :meth:`explainer`, for a visitor who likes `items`."""
         rows, given = self._liked(items, weights)
-        return self._explain(None, item, self._system(rows, given), rows, given, n)
+        return Explainer(self, None, rows, given, self._system(rows, given))
 
     def user_vector(self, user: Any) -> Floats:
         """Factor of a known user: float32, shape (f,)."""
@@ -415,6 +408,7 @@ class Recommender:
         rows, given = self._liked(items, weights)
         return self._system(rows, given).factor().astype(np.float32)
 
+    @steady
     def history(self, user: Any) -> pa.Table:
         """What a user has interacted with, newest first (heaviest first where times are unknown).
 
@@ -469,6 +463,28 @@ class Recommender:
         opened = model_folder.load(cls, Path(path), mmap=mmap, verify=verify)
         opened.folder = Path(path).absolute()
         return opened
+
+    def forget(self, user: Any, *, lists: Sequence[str | os.PathLike[str]] = ()) -> Receipt:
+        """Remove a user here and in the folder that it was saved to or loaded from.
+
+        Their id, interactions and factor go; everybody else's recommendations stay the same, bit
+        for bit. Other threads may go on recommending meanwhile, but for :meth:`lists` and
+        :meth:`search` with row numbers, which change.
+
+        Parameters
+        ----------
+        user : Any
+            Outside id; one that is not known is no error.
+        lists : sequence of path-like or str
+            Outputs of batch jobs to remove the user's rows from; others are not searched.
+
+        Returns
+        -------
+        Receipt
+            What was removed where; it does not hold the id. What a folder refuses is in
+            ``remains``.
+        """
+        return forget_everywhere(self, user, tuple(lists))
 
     @cached_property
     def _fold(self) -> FoldIn:
@@ -543,21 +559,6 @@ class Recommender:
         if self.model.item_weights is not None:
             unobserved *= self.model.item_weights[np.minimum(rows, n_learned - 1)]
         return self._fold.system(self.item_factors[rows], weights, unobserved)
-
-    def _explain(
-        self, user: Any, item: Any, system: UserSystem, rows: Rows, weights: Floats, n: int
-    ) -> Explanation:
-        target = int(self.items.rows([item])[0])
-        shares = system.contributions(self.item_factors[target])
-        order = np.argsort(-shares, kind="stable")[: check_count(n)]
-        listed = pa.table(
-            {
-                "item_id": self.items.take(rows[order]),
-                "weight": pa.array(weights[order]),
-                "contribution": pa.array(shares[order]),
-            }
-        )
-        return Explanation(user, item, float(shares.sum()), listed)
 
 
 def _sample(model: AlternatingLeastSquares) -> Floats | None:

@@ -10,8 +10,9 @@ import numpy as np
 
 from llm_layer.concierge import Concierge
 from llm_layer.evaluation.hiding import Seeker
+from llm_layer.evaluation.oracles import accepting, attributes, comparing
 from llm_layer.evaluation.phrasing import Phrasing
-from llm_layer.evaluation.simulator import Mode, SimulatedUser
+from llm_layer.evaluation.simulator import CriticalUser, Mode, SimulatedUser, TellingUser
 from llm_layer.evaluation.taste import Tastes
 from llm_layer.genres import GenreWords
 from llm_layer.reply import Reply
@@ -96,7 +97,7 @@ class Stage:
 
     def hold(self, seeker: Seeker, mode: Mode, language: Language) -> Dialogue:
         """Let one user converse."""
-        user = self._user(seeker, language)
+        user = self._user(seeker, mode, language)
         talk = self._concierge.open(None if seeker.is_newcomer else seeker.user)
         said = user.open()
         turns: list[Turn] = []
@@ -112,17 +113,20 @@ class Stage:
         )
         return Dialogue(seeker.user, language, tuple(turns), hit)
 
-    def _user(self, seeker: Seeker, language: Language) -> SimulatedUser:
+    def _user(self, seeker: Seeker, mode: Mode, language: Language) -> SimulatedUser:
         facts = self._concierge.facts
-        targets = frozenset(seeker.targets)
+        # Nothing here depends on the target but the oracles.
         rng = np.random.default_rng([self._seed, seeker.row])
-        return SimulatedUser(
-            self._tastes.read(seeker.history),
-            targets.__contains__,
-            facts,
-            Phrasing(facts, self._genre_words, language, rng),
-            rng,
-        )
+        taste = self._tastes.read(seeker.history)
+        phrasing = Phrasing(facts, self._genre_words, language, rng)
+        accepts = accepting(seeker.targets)
+        if mode == "critique":
+            differs = comparing(seeker.targets[0], facts)
+            return CriticalUser(taste, accepts, facts, phrasing, rng, differs=differs)
+        if mode == "attribute":
+            told = attributes(seeker.targets[0], facts)
+            return TellingUser(taste, accepts, facts, phrasing, rng, attributes=told)
+        return SimulatedUser(taste, accepts, facts, phrasing, rng)
 
 
 def _turn(move: str, said: str, reply: Reply, shown: tuple[int, ...]) -> Turn:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -19,13 +19,13 @@ Move: TypeAlias = Literal[
     "person",
     "favourite",
     "seen",
-    "refuse",
-    "dislike",
+    "seen_all",
     "more",
     "more_like",
     "newer",
     "older",
     "add_genre",
+    "also_genre",
     "no_genre",
     "any",
     "accept",
@@ -65,18 +65,12 @@ WORDINGS: Mapping[Language, Mapping[Move, tuple[str, ...]]] = {
             "Can you find me something similar to {title}?",
         ),
         "seen": (
-            "I have already seen {title}, I loved it. What else?",
-            "I have seen {title} and liked it. Show me more like that.",
-            "I loved {title}, but I have seen it. Something similar?",
+            "I have already seen {title} and loved it. What else?",
+            "I loved {title}, but I have seen it. Something else?",
         ),
-        "refuse": (
-            "Not the {place} one. What else?",
-            "I don't want the {place} one. Show me others.",
-        ),
-        "dislike": (
-            "No {genre}, please.",
-            "I don't like {genre}. Something else?",
-            "Anything but {genre}.",
+        "seen_all": (
+            "I have already seen {title} and loved them. What else?",
+            "I loved {title}, but I have seen them. Something else?",
         ),
         "more": (
             "Something else, please.",
@@ -95,7 +89,12 @@ WORDINGS: Mapping[Language, Mapping[Move, tuple[str, ...]]] = {
             "I would like something {genre}.",
             "Show me a {genre} film instead.",
         ),
-        "no_genre": ("No {genre}, please.", "Not a {genre} film.", "I don't want {genre}."),
+        "also_genre": ("With some {genre} in it, too.", "It should also be {genre}."),
+        "no_genre": (
+            "No {genre}, please.",
+            "I don't like {genre}. Something else?",
+            "Anything but {genre}.",
+        ),
         "any": ("I don't mind.", "Anything is fine.", "You choose."),
         "accept": (
             "I'll take the {place} one, thanks.",
@@ -103,14 +102,14 @@ WORDINGS: Mapping[Language, Mapping[Move, tuple[str, ...]]] = {
         ),
     },
     "zh": {
-        "ask": ("今晚看什么好？", "推荐一部电影吧。", "想找一部今晚看的电影。"),
+        "ask": ("今晚看什么好？", "推荐点电影吧。", "想找几部今晚看的电影。"),
         "genre": (
-            "今晚想看一部{genre}片。",
-            "推荐一部好的{genre}片。",
+            "今晚想看{genre}片。",
+            "推荐几部好的{genre}片。",
             "有没有好看的{genre}电影？",
         ),
         "genre_decade": (
-            "想看一部{decade}年代的{genre}片。",
+            "想看{decade}年代的{genre}片。",
             "有没有{decade}年代的{genre}电影？",
         ),
         "decade": ("想看{decade}年代的电影。", "有没有{decade}年代的片子？"),
@@ -122,16 +121,19 @@ WORDINGS: Mapping[Language, Mapping[Move, tuple[str, ...]]] = {
         ),
         "seen": (
             "{title}我看过了，很喜欢，还有别的吗？",
-            "我喜欢{title}，不过已经看过了，有类似的吗？",
+            "我喜欢{title}，不过已经看过了，换别的吧。",
         ),
-        "refuse": ("不要第{place}部，还有别的吗？", "第{place}部不喜欢，换一些吧。"),
-        "dislike": ("不要{genre}片。", "我不喜欢{genre}片，换别的吧。"),
+        "seen_all": (
+            "{title}我都看过了，很喜欢，还有别的吗？",
+            "我喜欢{title}，不过都看过了，换别的吧。",
+        ),
         "more": ("换几部别的吧。", "还有别的吗？", "都不要，再来几部。"),
         "more_like": ("再来几部像第{place}部那样的。", "有没有类似第{place}部的？"),
         "newer": ("想看更新一点的。", "有没有更新的？"),
         "older": ("想看更老一点的。", "有没有更老的？"),
         "add_genre": ("想看{genre}片。", "换成{genre}片吧。"),
-        "no_genre": ("不要{genre}片。", "不想看{genre}片。"),
+        "also_genre": ("同时也要有{genre}。", "还要{genre}片。"),
+        "no_genre": ("不要{genre}片。", "我不喜欢{genre}片，换别的吧。"),
         "any": ("都可以。", "随便，你来选。"),
         "accept": ("就看第{place}部了，谢谢。", "第{place}部很好，我要了。"),
     },
@@ -176,7 +178,7 @@ class Phrasing:
         genre: str = "",
         decade: str = "",
         person: str = "",
-        title: int = -1,
+        titles: Sequence[int] = (),
         place: int = 0,
     ) -> str:
         """Word a move.
@@ -185,11 +187,13 @@ class Phrasing:
         ----------
         genre, decade, person : str
             Values as the taste has them.
-        title : int
-            Item row.
+        titles : sequence of int
+            Item rows.
         place : int
             Place in the last list, from 1.
         """
+        if move == "seen" and len(titles) > 1:
+            move = "seen_all"
         wordings = WORDINGS[self._language][move]
         wording = wordings[int(self._rng.integers(len(wordings)))]
         ordinals = _ORDINALS[self._language]
@@ -197,10 +201,17 @@ class Phrasing:
             genre=self._genre_words.name(genre, self._language) if genre else "",
             decade=decade[2:] if decade.startswith("19") else decade,
             person=person,
-            title=self._title(title) if title >= 0 else "",
+            title=self._joined([self._title(row) for row in titles]),
             place=ordinals[min(place, len(ordinals)) - 1] if place else "",
         )
 
     def _title(self, row: int) -> str:
         title = unquoted(self._facts.title(row))
         return f"《{title}》" if self._language == "zh" else f"“{title}”"
+
+    def _joined(self, titles: Sequence[str]) -> str:
+        """Titles as a list in a sentence."""
+        if self._language == "zh":
+            return "".join(titles) if len(titles) > 2 else "和".join(titles)
+        *first, last = titles or [""]
+        return f"{', '.join(first)} and {last}" if first else last

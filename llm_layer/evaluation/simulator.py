@@ -1,41 +1,42 @@
-"""A simulated user who talks with a Concierge and looks for an item that nobody is told.
+"""Simulated users who talk with a Concierge and look for an item that nobody is told.
 
 What a simulated user may know, by mode:
 
-``history`` (the default, and the headline of every report)
+``history`` (:class:`SimulatedUser`; the default, and the headline of every report)
     Their own history: its items, the shares of its genres, decades and people, and the genres that
-    it lacks. And of an item that they are shown, whether it is what they look for: one oracle,
+    it lacks. Of an item that they are shown, whether it is what they look for: one oracle,
     ``accepts(item)``, yes or no, is all that leads to the target. So two targets that get the same
     answers get the same words, to the letter; the tests prove it by exchanging targets. Nothing
     of the target's catalogue entry can be said.
 
-``critique``
-    As above; and of an item that they are shown, how it differs from what they have in mind: made
+``critique`` (:class:`CriticalUser`)
+    As above; and of items that they are shown, how these differ from what they have in mind: made
     later or earlier, a genre too many, a genre too few. That is what people say when they see
     something ("older", "not a western"), as in critiquing-based recommenders (Luo et al. 2020,
-    "Latent Linear Critiquing for Conversational Recommender Systems", WWW). Whatever differs is
-    told of the target, one attribute a turn.
+    "Latent Linear Critiquing for Conversational Recommender Systems", WWW). So an attribute of
+    the target is told in each turn, though only where something that was shown lacks it.
 
-``attribute``
+``attribute`` (:class:`TellingUser`)
     As in the literature on asking about attributes (Lei et al. 2020,
     "Estimation-Action-Reflection", WSDM, known as EAR; Lei et al. 2020, "Interactive Path
     Reasoning on Graph for Conversational Recommendation", KDD, known as SCPR): the user opens with
-    an attribute of the target and answers every question about its attributes. The target leaks
-    by design, so figures of this mode compare only with each other.
+    an attribute of the target, and goes on to tell others, asked or not. The target leaks by
+    design, so figures of this mode compare only with each other.
 
 Kim et al. 2024 ("Stop Playing the Guessing Game! Target-free User Simulation for Evaluating
-Conversational Recommender Systems") show how much simulators that know their target flatter a
+Conversational Recommender Systems") show how much a simulator that knows its target flatters a
 system, which is why the first mode is the one that counts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias, get_args
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 
+from llm_layer.evaluation.oracles import Attributes, Difference
 from llm_layer.evaluation.phrasing import Move, Phrasing
 from llm_layer.evaluation.taste import Share, Taste
 from llm_layer.facts import ItemFacts
@@ -43,14 +44,22 @@ from llm_layer.facts import ItemFacts
 Mode: TypeAlias = Literal["history", "critique", "attribute"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 
-
-class Question(Protocol):
-    """What the Concierge asks."""
-
-    @property
-    def slot(self) -> str:
-        """``"genre"``, ``"years"``, ``"people"`` ..."""
-        ...
+_BY_TIME: tuple[tuple[Move, int], ...] = (("newer", 1), ("older", -1))
+_MOVE_OF_SLOT: Mapping[str, Move] = {
+    "genre": "genre",
+    "genres": "genre",
+    "year": "decade",
+    "years": "decade",
+    "decade": "decade",
+    "people": "person",
+    "person": "person",
+    "like": "favourite",
+    "example": "favourite",
+}
+# Items are called alike from this likeness on.
+_ALIKE = 0.5
+# A user tells of so many items at most that they have seen already, or love.
+_MOST_TITLES = 3
 
 
 @dataclass(frozen=True)
@@ -74,30 +83,32 @@ class Said:
 
 @dataclass(frozen=True)
 class Habits:
-    """How often a user opens and goes on in which way; weights, in any unit.
+    """How often a user opens and goes on in which way: weights, in any unit.
 
-    A move that cannot be made (no person comes up twice in the history) is left out.
+    A move that cannot be made (nobody comes up twice in the history) is left out.
     """
 
-    open: tuple[tuple[Move, float], ...] = (
-        ("ask", 0.25),
-        ("genre", 0.35),
-        ("genre_decade", 0.1),
-        ("favourite", 0.25),
-        ("person", 0.05),
+    open: Mapping[Move, float] = field(
+        default_factory=lambda: {
+            "ask": 0.25,
+            "favourite": 0.4,
+            "genre": 0.25,
+            "genre_decade": 0.05,
+            "person": 0.05,
+        }
     )
-    go_on: tuple[tuple[Move, float], ...] = (
-        ("more", 0.35),
-        ("genre", 0.2),
-        ("favourite", 0.25),
-        ("more_like", 0.1),
-        ("decade", 0.05),
-        ("person", 0.05),
+    go_on: Mapping[Move, float] = field(
+        default_factory=lambda: {
+            "more": 0.5,
+            "favourite": 0.3,
+            "more_like": 0.1,
+            "genre": 0.1,
+        }
     )
 
 
 class SimulatedUser:
-    """Speaks for one user, in one conversation.
+    """Speaks for one user in one conversation, from their history alone.
 
     Parameters
     ----------
@@ -111,7 +122,7 @@ class SimulatedUser:
         Their language and wordings.
     rng : numpy.random.Generator
         Draws the moves.
-    habits : Habits
+    habits : Habits, optional
         How they talk.
     """
 
@@ -132,88 +143,82 @@ class SimulatedUser:
         self._rng = rng
         self._habits = habits or Habits()
         self._named: set[int] = set()
-        self._ruled_out: set[str] = set()
+        self._told: set[tuple[Move, str]] = set()
 
     def open(self) -> Said:
         """First message."""
         return self._one_of(self._habits.open)
 
-    def answer(self, shown: Sequence[int], question: Question | None = None) -> Said:
+    def answer(self, shown: Sequence[int], question: Any = None) -> Said:
         """Next message.
 
         Parameters
         ----------
         shown : sequence of int
             Item rows that the reply recommends, in order.
-        question : Question, optional
-            What the reply asks instead.
+        question : object with a text ``slot`` ("genre", "years", "people"), optional
+            What the reply asks.
         """
         for place, row in enumerate(shown, 1):
             if self._accepts(row):
                 return Said(self._phrasing.say("accept", place=place), "accept", row)
         if question is not None:
-            return self._reply_to(question)
-        return self._react(shown)
+            return self._reply_to(str(question.slot))
+        return self._tell_seen(shown) or self._react(shown)
 
     def _react(self, shown: Sequence[int]) -> Said:
-        """To items none of which is what they look for."""
-        seen = [row for row in shown if row in self._own and row not in self._named]
-        if seen:
-            return self._title("seen", seen[0])
-        repelled = [
-            genre
-            for row in shown
-            for genre in self._facts.genres(row)
-            if genre in self._taste.dislikes and genre not in self._ruled_out
-        ]
-        if repelled:
-            self._ruled_out.add(repelled[0])
-            return Said(self._phrasing.say("dislike", genre=repelled[0]), "dislike")
+        """To items that are new to the user, none of which is what they look for."""
+        for row in shown:
+            for genre in self._facts.genres(row):
+                if genre in self._taste.dislikes and self._is_news("no_genre", genre):
+                    return Said(self._phrasing.say("no_genre", genre=genre), "no_genre")
         return self._one_of(self._habits.go_on, shown)
 
-    def _reply_to(self, question: Question) -> Said:
-        move: Move = {
-            "genre": "genre",
-            "genres": "genre",
-            "years": "decade",
-            "decade": "decade",
-        }.get(question.slot, "any")  # type: ignore[assignment]
+    def _reply_to(self, slot: str) -> Said:
+        """To a question."""
+        move = _MOVE_OF_SLOT.get(slot, "any")
         return self._make(move, ()) or Said(self._phrasing.say("any"), "any")
 
-    def _one_of(self, habits: Sequence[tuple[Move, float]], shown: Sequence[int] = ()) -> Said:
+    def _tell_seen(self, shown: Sequence[int]) -> Said | None:
+        """That some of what was shown is part of their history."""
+        seen = [row for row in shown if row in self._own and row not in self._named]
+        return self._titles("seen", seen[:_MOST_TITLES]) if seen else None
+
+    def _one_of(self, habits: Mapping[Move, float], shown: Sequence[int] = ()) -> Said:
         """A move drawn by its weight among those that can be made."""
         left = dict(habits)
         while left:
-            moves, weights = list(left), np.array(list(left.values()))
-            move = moves[int(self._rng.choice(len(moves), p=weights / weights.sum()))]
+            weights = np.array(list(left.values()))
+            move = list(left)[int(self._rng.choice(len(left), p=weights / weights.sum()))]
             said = self._make(move, shown)
             if said is not None:
                 return said
             del left[move]
-        return Said(self._phrasing.say("more" if shown else "ask"), "more" if shown else "ask")
+        move = "more" if shown else "ask"
+        return Said(self._phrasing.say(move), move)
 
     def _make(self, move: Move, shown: Sequence[int]) -> Said | None:
         """A move in words; None where the taste has nothing for it."""
         taste, say = self._taste, self._phrasing.say
-        if move in ("ask", "more", "any"):
-            return Said(say(move), move)
         if move == "favourite":
             left = [row for row in taste.history if row not in self._named]
-            return self._title(move, left[int(self._rng.integers(len(left)))]) if left else None
+            count = min(len(left), 1 + int(self._rng.integers(_MOST_TITLES)))
+            places = self._rng.permutation(len(left))[:count].tolist()
+            return self._titles(move, [left[place] for place in places]) if left else None
         if move == "more_like":
             liked = [taste.likes(self._facts.genres(row)) for row in shown]
             return Said(say(move, place=1 + int(np.argmax(liked))), move) if liked else None
         genre = self._drawn(taste.genres) if move in ("genre", "genre_decade") else ""
         decade = self._drawn(taste.decades) if move in ("decade", "genre_decade") else ""
         person = self._drawn(taste.people) if move == "person" else ""
-        wanted = {"genre": [genre], "decade": [decade], "genre_decade": [genre, decade]}
-        if not all(wanted.get(move, [person])):
+        needed = {"genre": (genre,), "decade": (decade,), "genre_decade": (genre, decade)}
+        if not all({**needed, "person": (person,)}.get(move, ())):
             return None
         return Said(say(move, genre=genre, decade=decade, person=person), move)
 
-    def _title(self, move: Move, row: int) -> Said:
-        self._named.add(row)
-        return Said(self._phrasing.say(move, title=row), move)
+    def _titles(self, move: Move, rows: Sequence[int]) -> Said:
+        self._named.update(rows)
+        return Said(self._phrasing.say(move, titles=rows), move)
 
     def _drawn(self, shares: Sequence[Share]) -> str:
         """A value drawn by its share; empty where there is none."""
@@ -221,3 +226,97 @@ class SimulatedUser:
             return ""
         weights = np.array([one.share for one in shares])
         return shares[int(self._rng.choice(len(shares), p=weights / weights.sum()))].value
+
+    def _is_news(self, move: Move, value: str = "") -> bool:
+        """Whether it was not said before; it is from now on."""
+        is_news = (move, value) not in self._told
+        self._told.add((move, value))
+        return is_news
+
+
+class CriticalUser(SimulatedUser):
+    """Also says how what is shown differs from what they have in mind.
+
+    Parameters
+    ----------
+    differs : callable
+        How what they look for differs from an item row; asked only about rows they are shown.
+    """
+
+    def __init__(self, *arguments: Any, differs: Callable[[int], Difference], **more: Any) -> None:
+        # Nobody asks for a kind that is not what they have in mind.
+        more.setdefault("habits", Habits(open={"ask": 0.4, "favourite": 0.6}))
+        super().__init__(*arguments, **more)
+        self._differs = differs
+
+    def _react(self, shown: Sequence[int]) -> Said:
+        differences = [self._differs(row) for row in shown]
+        wishes: list[tuple[Move, str]] = []
+        for move, later in _BY_TIME:
+            if differences and all(one.later == later for one in differences):
+                wishes.append((move, ""))
+        missing = [genre for one in differences for genre in one.missing]
+        surplus = [genre for one in differences for genre in one.surplus]
+        for move, genres in (("add_genre", missing), ("no_genre", surplus)):
+            fresh = [genre for genre in genres if (move, genre) not in self._told]
+            if fresh:
+                wishes.append((move, max(fresh, key=fresh.count)))
+        near = [one.likeness for one in differences]
+        if near and max(near) > min(near) and max(near) >= _ALIKE:
+            wishes.append(("more_like", ""))
+        if not wishes:
+            return self._one_of({"more": 1.0}, shown)
+        move, genre = wishes[int(self._rng.integers(len(wishes)))]
+        self._told.add((move, genre))
+        place = 1 + int(np.argmax(near)) if move == "more_like" else 0
+        return Said(self._phrasing.say(move, genre=genre, place=place), move)
+
+
+class TellingUser(SimulatedUser):
+    """Tells attributes of what they look for, one a turn.
+
+    Parameters
+    ----------
+    attributes : Attributes
+        Of what they look for.
+    """
+
+    def __init__(self, *arguments: Any, attributes: Attributes, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self._attributes = attributes
+
+    def open(self) -> Said:
+        """First message: an attribute, where there is one to tell."""
+        return self._tell(("genre", "decade")) or super().open()
+
+    def _react(self, shown: Sequence[int]) -> Said:
+        return self._tell(("genre", "decade")) or self._one_of({"more": 1.0}, shown)
+
+    def _reply_to(self, slot: str) -> Said:
+        told = self._tell((_MOVE_OF_SLOT.get(slot, "any"),))
+        return told or Said(self._phrasing.say("any"), "any")
+
+    def _tell(self, kinds: Sequence[Move]) -> Said | None:
+        """The next attribute of these kinds that was not told yet."""
+        attributes = self._attributes
+        values: Mapping[str, Sequence[str]] = {
+            "genre": attributes.genres,
+            "decade": attributes.decades,
+            "person": attributes.people,
+        }
+        for move in kinds:
+            for value in values.get(move, ()):
+                if self._is_news(move, value):
+                    is_further = move == "genre" and any(
+                        told == move for told, other in self._told if other != value
+                    )
+                    said: Move = "also_genre" if is_further else move
+                    return Said(self._worded(said, value), said)
+        return None
+
+    def _worded(self, move: Move, value: str) -> str:
+        if move == "decade":
+            return self._phrasing.say(move, decade=value)
+        if move == "person":
+            return self._phrasing.say(move, person=value)
+        return self._phrasing.say(move, genre=value)

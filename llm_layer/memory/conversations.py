@@ -11,10 +11,9 @@ from typing import Any
 from llm_layer.memory.consent import Consent
 from llm_layer.memory.database import Database
 from llm_layer.memory.evidence import user_key
-from llm_layer.memory.redaction import redact
 
 # Parts of a state that hold a visitor's words.
-_WORDS = {"said": list, "mood": str}
+_WORDS = ("said", "mood", "corrected")
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,7 @@ class Conversations:
         state : mapping
             What JSON can hold. Without the visitor's consent their words are left out of it.
         turn : Turn, optional
-            The latest; its words are redacted, and left out without consent.
+            The latest, its words redacted; they are left out without consent.
         """
         agreed = user is not None and self._consent(user).remember_messages
         kept = dict(state) if agreed else without_words(state)
@@ -103,8 +102,8 @@ class Conversations:
                     "FROM turns WHERE conversation = ?",
                     [
                         id,
-                        redact(turn.said) if agreed else "",
-                        redact(turn.reply) if agreed else "",
+                        turn.said if agreed else "",
+                        turn.reply if agreed else "",
                         json.dumps(list(turn.items), ensure_ascii=False),
                         turn.time,
                         id,
@@ -150,26 +149,16 @@ class Conversations:
             count = connection.execute("DELETE FROM conversations WHERE id = ?", [id]).rowcount
         return count > 0
 
-    def expire(self, before: float, default: Consent) -> int:
+    def expire(self, before: float) -> int:
         """Delete conversations left before a time by people who agreed to no keeping.
 
-        Parameters
-        ----------
-        before : float
-            Seconds since 1970.
-        default : Consent
-            Of those who were not asked.
+        Whoever was not asked has what was the default when they were first met.
         """
-        kept = (
-            "SELECT key FROM users WHERE CASE WHEN asked IS NULL THEN ? "
-            "ELSE remember_messages OR remember_profile END"
-        )
-        unasked = default.remember_messages or default.remember_profile
         with self._database.writing() as connection:
             found = connection.execute(
-                f"DELETE FROM conversations WHERE changed < ? AND (user IS NULL OR user NOT IN "  # noqa: S608
-                f"({kept}))",
-                [before, unasked],
+                "DELETE FROM conversations WHERE changed < ? AND (user IS NULL OR user NOT IN "
+                "(SELECT key FROM users WHERE remember_messages OR remember_profile))",
+                [before],
             )
             # Nobody stays known by the id alone.
             connection.execute(
@@ -196,11 +185,22 @@ class Conversations:
 
 
 def without_words(state: Mapping[str, Any]) -> dict[str, Any]:
-    """A state without what the visitor typed.
+    """A state without what the visitor typed; how many messages there were stays.
 
     Examples
     --------
-    >>> without_words({"count": 3, "said": ["dark"], "mood": "dark"})
-    {'count': 3, 'said': [], 'mood': ''}
+    >>> without_words({"said": ["dark"], "wishes": {"mood": "dark", "count": 3}})
+    {'said': [''], 'wishes': {'mood': '', 'count': 3}}
     """
-    return {name: _WORDS[name]() if name in _WORDS else value for name, value in state.items()}
+    return {
+        name: _emptied(value)
+        if name in _WORDS
+        else without_words(value)
+        if isinstance(value, Mapping)
+        else value
+        for name, value in state.items()
+    }
+
+
+def _emptied(value: Any) -> Any:
+    return [""] * len(value) if isinstance(value, list) else ""

@@ -9,21 +9,48 @@ from __future__ import annotations
 from llm_layer.rerank import BlendReranker, BlendWeights, Ranked, Reranker, Usage, Wish
 from llm_layer.reranking.budget import Budget, Price
 from llm_layer.reranking.cache import AnswerCache
+from llm_layer.reranking.cross_encoder import CrossEncoderReranker
 from llm_layer.reranking.documents import Documents
+from llm_layer.reranking.fitting import Example, fit_fusion
+from llm_layer.reranking.fusion import (
+    FitReport,
+    Fusion,
+    FusionReranker,
+    SignalReranker,
+    Verdict,
+)
 from llm_layer.reranking.listwise import ListwiseReranker
 from llm_layer.reranking.pointwise import PointwiseReranker
+from llm_layer.reranking.signals import (
+    BiEncoderReranker,
+    NeighbourReranker,
+    PopularityReranker,
+    TasteReranker,
+)
 
 __all__ = [
     "AnswerCache",
+    "BiEncoderReranker",
     "BlendReranker",
     "BlendWeights",
     "Budget",
+    "CrossEncoderReranker",
     "Documents",
+    "Example",
+    "FitReport",
+    "Fusion",
+    "FusionReranker",
     "ListwiseReranker",
+    "NeighbourReranker",
     "PointwiseReranker",
+    "PopularityReranker",
     "Price",
     "Ranked",
     "Reranker",
+    "SignalReranker",
+    "TasteReranker",
     "Usage",
+    "Verdict",
     "Wish",
+    "fit_fusion",
 ]

@@ -50,8 +50,10 @@ class ListwiseReranker:
         Who orders. One with the ability ``"schema"`` answers under a JSON schema.
     depth : int
         So many of the first candidates are ordered, >= 2. Less where the budget is smaller.
-    window, stride : int
-        Items shown at a time, 2 to 26, and how far a window moves, 1 to `window`.
+    window : int
+        Items shown at a time, 2 to 26.
+    stride : int, optional
+        How far a window moves, 1 to `window`; half a window otherwise.
     orders : int
         In how many orders each window is shown, >= 1; an even number cancels a bias towards places.
     method : {"borda", "reciprocal"}
@@ -82,7 +84,7 @@ class ListwiseReranker:
         *,
         depth: int = 20,
         window: int = 10,
-        stride: int = 5,
+        stride: int | None = None,
         orders: int = 2,
         method: Consensus = "borda",
         budget: Budget | None = None,
@@ -91,6 +93,7 @@ class ListwiseReranker:
         documents: Documents | None = None,
         seed: int = 0,
     ) -> None:
+        stride = max(1, window // 2) if stride is None else stride
         check_windows(depth, window, stride, MOST_LABELS)
         if orders < 1 or method not in ("borda", "reciprocal"):
             raise InvalidInputError(

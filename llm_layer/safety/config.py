@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ class _File(BaseModel):
 
 def packaged_domains() -> tuple[str, ...]:
     """Names of the domain files that come along."""
-    folder = resources.files("llm_layer.safety") / "domains"
+    folder = _packaged()
     return tuple(
         sorted(Path(each.name).stem for each in folder.iterdir() if each.name[-5:] == ".toml")
     )
@@ -63,10 +64,10 @@ def read_domain(source: str | os.PathLike[str]) -> Domain:
     name = os.fspath(source)
     if name in DOMAINS:
         return DOMAINS[name]
-    if name in packaged_domains():
-        text = (resources.files("llm_layer.safety") / "domains" / f"{name}.toml").read_text("utf-8")
-        return _domain(text, f"domain {name}")
     if "/" not in name and not name.endswith(".toml"):
+        packaged = _packaged() / f"{name}.toml"
+        if packaged.is_file():
+            return _domain(packaged.read_text("utf-8"), f"domain {name}")
         known = ", ".join((*packaged_domains(), *DOMAINS))
         raise InvalidInputError(
             f"domain is {name!r}, expected {known}, or the path of a .toml file"
@@ -76,6 +77,10 @@ def read_domain(source: str | os.PathLike[str]) -> Domain:
         return _domain(path.read_text("utf-8"), str(path))
     except UnicodeDecodeError as error:
         raise InvalidInputError(f"{path} is not UTF-8 text ({error.reason})") from error
+
+
+def _packaged() -> Traversable:
+    return resources.files("llm_layer.safety") / "domains"
 
 
 def _domain(text: str, where: str) -> Domain:

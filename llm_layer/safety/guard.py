@@ -23,6 +23,9 @@ from recsys.rules.conditions import holds
 Mask: TypeAlias = npt.NDArray[np.bool_]
 
 
+_ABOUT_ITEMS = ("ask", "compare", "why", "accept", "more_like")
+
+
 class Guard:
     """Policies over one catalogue.
 
@@ -99,8 +102,12 @@ class Guard:
                 request = replace(request, no_title=(*request.no_title, *titles))
         for referral in self._referrals:
             if referral.asked(request.text):
-                return request, Verdict(referral, referral.then == "stop", hidden)
-        return request, Verdict(limit, False, hidden)
+                # Who asks for nothing beside it is offered nothing.
+                asks = request.has_wish or request.about or request.places
+                stop = referral.then == "stop" or not asks
+                return request, Verdict(referral, stop, hidden)
+        # A question about what they may not see is answered by these words alone.
+        return request, Verdict(limit, limit is not None and request.act in _ABOUT_ITEMS, hidden)
 
     def _limit(self, hidden: Sequence[int], age: int | None) -> AgeLimit | None:
         """The limit that keeps an item named from the visitor, unless nobody may see it."""
@@ -140,8 +147,13 @@ class Guard:
 
 
 def _without(request: Request, rows: set[int]) -> Request:
-    kept = {
-        name: tuple(row for row in getattr(request, name) if row not in rows)
-        for name in ("like", "unlike", "about", "seen")
-    }
-    return replace(request, **kept)
+    def kept(listed: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(row for row in listed if row not in rows)
+
+    return replace(
+        request,
+        like=kept(request.like),
+        unlike=kept(request.unlike),
+        about=kept(request.about),
+        seen=kept(request.seen),
+    )

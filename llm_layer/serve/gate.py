@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from llm_layer.serve.protocol import ProtocolError
 
-# What a client is told to wait for each request before it, as a first guess of a reply's time.
-_SECONDS_A_REPLY = 1.0
+# A first guess of a reply's time, and how much of what is known of it a new one replaces.
+_FIRST_GUESS = 1.0
+_SHARE_OF_NEW = 0.1
 
 
 class Gate:
@@ -27,6 +29,7 @@ class Gate:
         self._at_once = at_once
         self._most_waiting = waiting
         self._free = asyncio.Semaphore(at_once)
+        self._seconds = _FIRST_GUESS  # a usual request takes
         self.at_work = 0
         self.waiting = 0
 
@@ -41,7 +44,7 @@ class Gate:
         """
         if self._free.locked() and self.waiting >= self._most_waiting:
             ahead = self.waiting + self._at_once
-            seconds = max(1, round(_SECONDS_A_REPLY * ahead / self._at_once))
+            seconds = max(1, round(self._seconds * ahead / self._at_once))
             raise ProtocolError(
                 429,
                 "the server is busy; try again in a moment",
@@ -55,8 +58,11 @@ class Gate:
         finally:
             self.waiting -= 1
         self.at_work += 1
+        begun = time.perf_counter()
         try:
             yield
         finally:
+            spent = time.perf_counter() - begun
+            self._seconds += _SHARE_OF_NEW * (spent - self._seconds)
             self.at_work -= 1
             self._free.release()

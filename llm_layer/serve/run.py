@@ -49,6 +49,8 @@ class Server:
 
         from llm_layer.serve.app import make_app
 
+        # The application logs a line for each request; uvicorn's own would hold query strings.
+        logging.getLogger("uvicorn.access").disabled = True
         self._socket = _listen(settings.host, settings.port)
         host, port = self._socket.getsockname()[:2]
         self.url = f"http://{f'[{host}]' if ':' in host else host}:{port}/v1"
@@ -114,6 +116,7 @@ def log_to_stderr(level: int = logging.INFO) -> None:
     """Log lines with time and level, for a server that runs on its own."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    logger = logging.getLogger("alsatian.serve")
-    logger.addHandler(handler)
-    logger.setLevel(level)
+    for name, lowest in (("alsatian.serve", level), ("uvicorn.error", logging.WARNING)):
+        logger = logging.getLogger(name)
+        logger.addHandler(handler)
+        logger.setLevel(lowest)

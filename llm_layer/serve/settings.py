@@ -12,7 +12,7 @@ _LEAST_TOKEN = 16
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds of what clients can make a server do; each is at least 1 (`waiting`: 0).
+    """Bounds of what clients can make a server do. Counts are at least 1 (`waiting`: 0), times > 0.
 
     Attributes
     ----------
@@ -50,12 +50,13 @@ class Limits:
     def __post_init__(self) -> None:
         for each in fields(self):
             value = getattr(self, each.name)
-            least = 0 if each.name == "waiting" else 1
-            whole = each.type == "int"
-            if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
+            is_count = each.type == "int"
+            if isinstance(value, bool) or not isinstance(value, int if is_count else (int, float)):
                 raise InvalidInputError(f"{each.name} is {value!r}, expected a number")
-            if not least <= value < float("inf"):
-                raise InvalidInputError(f"{each.name} is {value!r}, expected at least {least}")
+            if is_count and value < (least := 0 if each.name == "waiting" else 1):
+                raise InvalidInputError(f"{each.name} is {value}, expected at least {least}")
+            if not is_count and not 0 < value < float("inf"):
+                raise InvalidInputError(f"{each.name} is {value!r} s, expected more than 0")
 
 
 @dataclass(frozen=True)

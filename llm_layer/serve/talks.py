@@ -13,8 +13,9 @@ import asyncio
 import hashlib
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeAlias
 
 from llm_layer import turns
@@ -23,6 +24,8 @@ from llm_layer.serve.protocol import Asked, Turn
 from recsys.errors import UnknownIdError
 
 _Key: TypeAlias = tuple[str | None, str]
+# So many ids of stored conversations are remembered for each that may be live.
+_LEFT_A_LIVE_ONE = 100
 
 
 @dataclass
@@ -70,6 +73,8 @@ class Talks:
         self._replayed = replayed
         self._live: OrderedDict[_Key, Live] = OrderedDict()
         self._by_digest: dict[bytes, Live] = {}
+        # Ids of those that had to go and can be read from the store, by their digests.
+        self._left: OrderedDict[bytes, str] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._live)
@@ -117,16 +122,11 @@ class Talks:
         return live
 
     async def _open(self, asked: Asked, given: str | None) -> Live:
-        texts = [turn.text for turn in asked.before if turn.role == "user"][-self._replayed :]
-
-        def work() -> Conversation:
-            try:
-                talk = self._concierge.open(asked.user)
-            except UnknownIdError:
-                talk = self._concierge.open()
-            talk.replay(texts)
-            return talk
-
+        left = None
+        if given is None and asked.before:
+            left = self._left.pop(digest(asked.user, asked.before), None)
+        ids = [given, _own_id(asked.user, given)] if given is not None else [left] if left else []
+        work = partial(_opened, self._concierge, asked, ids, self._replayed)
         talk = await turns.run(self._concierge.threads, work)
         key = (asked.user, given or talk.id)
         if (raced := self._live.get(key)) is not None:
@@ -136,13 +136,49 @@ class Talks:
 
     def _make_room(self) -> None:
         spare = len(self._live) - self._most
-        for live in [each for each in self._live.values() if not each.users][: max(0, spare)]:
+        if spare <= 0:
+            return
+        for live in [each for each in self._live.values() if not each.users][:spare]:
             del self._live[live.key]
+            if live.digest and self._concierge.store is not None:
+                self._left[live.digest] = live.talk.id
             self._forget_digest(live)
+        while len(self._left) > _LEFT_A_LIVE_ONE * self._most:
+            self._left.popitem(last=False)
 
     def _forget_digest(self, live: Live) -> None:
         if self._by_digest.get(live.digest) is live:
             del self._by_digest[live.digest]
+
+
+def _opened(concierge: Concierge, asked: Asked, ids: Iterable[str], replayed: int) -> Conversation:
+    """The stored conversation of one of `ids`, else a new one that has read the history.
+
+    A new one is stored under the last of `ids`.
+    """
+    own = None
+    for own in ids:
+        if concierge.store is not None:
+            with suppress(UnknownIdError):
+                return _of_user(concierge, asked.user, own)
+    talk = _of_user(concierge, asked.user)
+    talk.id = own or talk.id
+    talk.replay([turn.text for turn in asked.before if turn.role == "user"][-replayed:])
+    return talk
+
+
+def _of_user(
+    concierge: Concierge, user: str | None, conversation: str | None = None
+) -> Conversation:
+    """A conversation with a user of the model, or with a visitor where it knows no such user."""
+    if user is not None and concierge.rec.users.find([user])[0] < 0:
+        user = None
+    return concierge.open(user, conversation=conversation)
+
+
+def _own_id(user: str | None, given: str) -> str:
+    """What a conversation that a client named is stored under: nobody else's name leads there."""
+    return digest(user, [Turn("user", given)]).hex()
 
 
 def digest(user: str | None, history: Iterable[Turn]) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 import io
+import json
 import os
 import re
 import select
@@ -25,6 +26,7 @@ from llm_layer import Concierge
 from llm_layer.chat import TerminalChat
 from llm_layer.lines import printable
 from recsys.als import AlternatingLeastSquares
+from recsys.cli import run
 from recsys.interactions import Interactions
 from recsys.recommender import Recommender
 
@@ -165,6 +167,27 @@ def test_a_catalogue_cannot_steer_the_terminal() -> None:
         screen = session(concierge, ["ten films", "/why 2", "/profile", "who directed Twins?"])
     assert "Reversed" in screen
     assert printable(screen) == screen
+
+
+def test_a_stored_conversation_goes_on(
+    rec: Recommender, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any
+) -> None:
+    rec.save(tmp_path / "model")
+    with Concierge(rec, None, store=tmp_path / "store") as concierge:
+        talk = concierge.open(1)
+        first = talk.say("two comedies")
+        screen = session(concierge, ["/new"])
+        ids = re.findall("[0-9a-f]{32}", screen)
+        assert len(set(ids)) == 2
+    arguments = ["chat", str(tmp_path / "model"), "--llm", "none", "--json", "--user"]
+    more = ["--store", str(tmp_path / "store"), "--conversation", talk.id]
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"another\n")))
+    assert run([*arguments, "1", *more]) == 0
+    second = json.loads(capsys.readouterr().out)
+    assert second["recommended"]
+    assert not set(second["recommended"]) & set(first.recommended)
+    assert run([*arguments, "2", *more]) == 2
+    assert talk.id in capsys.readouterr().err
 
 
 def test_a_terminal_of_its_own(rec: Recommender, tmp_path: Path) -> None:

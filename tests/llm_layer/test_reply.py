@@ -48,14 +48,14 @@ def test_a_violation_is_named_and_asked_again(rec: Recommender) -> None:
     assert "award" not in reply.text
 
 
-def test_a_second_violation_brings_the_template(rec: Recommender) -> None:
-    llm = ScriptedLLM([BAD, BAD])
+def test_two_repairs_in_vain_bring_the_template(rec: Recommender) -> None:
+    llm = ScriptedLLM([BAD])
     reply = ask(rec, llm)
     assert reply.writer == "template"
     assert "award" in reply.reason
-    assert len(llm.asked) == 2
+    assert len(llm.asked) == 3
     assert reply.grounding.ok
-    assert [bool(attempt.fault) for attempt in reply.attempts] == [True, True]
+    assert [bool(attempt.fault) for attempt in reply.attempts] == [True, True, True]
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_unusable_words_are_not_used(rec: Recommender, text: str, fault: str) ->
     [
         (LLMRefusedError("x at host cannot be reached"), 1),
         (LLMTimeoutError("x did not answer within 1 s"), 1),
-        (LLMMalformedError("x answered without any text"), 2),
+        (LLMMalformedError("x answered without any text"), 3),
     ],
 )
 def test_a_model_that_fails_brings_the_template(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,10 +16,12 @@ from llm_layer.serve import Limits, Settings
 from llm_layer.serve.run import Server
 from recsys.recommender import Recommender
 
+# Under --import-mode=importlib the folder of a test is not on the path.
+sys.path.insert(0, str(Path(__file__).parent))
+
 
 @contextmanager
-def serving(concierge: Concierge, **settings: Any) -> Iterator[str]:
-    """URL of a server for `concierge`, without ``/v1``."""
+def _serving(concierge: Concierge, **settings: Any) -> Iterator[str]:
     server = Server(concierge, Settings(port=0, **settings))
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -29,17 +33,21 @@ def serving(concierge: Concierge, **settings: Any) -> Iterator[str]:
         assert not thread.is_alive()
 
 
+@pytest.fixture(scope="session")
+def serving() -> Any:
+    """Serves a concierge within a ``with`` block, which gets the URL without ``/v1``."""
+    return _serving
+
+
 @pytest.fixture
 def start(rec: Recommender) -> Iterator[Callable[..., str]]:
     """Starts servers, which end with the test; without a concierge, one of templates."""
-    from contextlib import ExitStack
-
     with ExitStack() as stack:
 
         def run(concierge: Concierge | None = None, **settings: Any) -> str:
             if "limits" in settings:
                 settings["limits"] = Limits(**settings["limits"])
-            return stack.enter_context(serving(concierge or Concierge(rec, None), **settings))
+            return stack.enter_context(_serving(concierge or Concierge(rec, None), **settings))
 
         yield run
 
@@ -47,5 +55,5 @@ def start(rec: Recommender) -> Iterator[Callable[..., str]]:
 @pytest.fixture(scope="package")
 def url(rec: Recommender) -> Iterator[str]:
     """One server of templates for all tests that change nothing about it."""
-    with serving(Concierge(rec, None)) as found:
+    with _serving(Concierge(rec, None)) as found:
         yield found

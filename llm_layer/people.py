@@ -1,0 +1,180 @@
+"""People: names of a catalogue's people in a message, whole, in part, or misspelled."""
+# ruff: noqa: E501 - an alternative reads best on one line; Chinese signs count double
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from rapidfuzz import fuzz, process
+
+from llm_layer.lexicon import load_words
+from llm_layer.text import Word, words
+
+_I = re.IGNORECASE
+# How alike a typed name and a known one have to be: "spielburg" and "spielberg" are 0.89.
+_CLOSE = 82
+_SHORTEST = 4
+# What a name stands next to.
+_BEFORE = re.compile(
+    r"\b(?:with|starring|stars?|featuring|feat\.?|directed by|written by|made by|director|actor|actress|author|writer|by|from director"
+    r"|fan of|films? of|movies? of|books? by|work of|works of|anything by|something by|want|love|like|prefer|more|some|without|no|except|not)\s+"
+    r"(?:(?:the )?(?:director|actor|actress|author|a|an|some|more|any|old)\s+)?$"
+    r"|(?:导演|主演|演员|作者|有|由|是|看|喜欢|要|找|来点|不要|除了|没有|和|跟|与)\s*$",
+    _I,
+)
+_BEHIND = re.compile(
+    r"^(?:['’]s?)?\s+(?:(?:early|late|old|new|other|best|latest|great|funny|\w+y) )?(?:films?|movies?|flicks?|pictures?|stuff|books?|novels?|comed(?:y|ies)|thrillers?|westerns?|dramas?|fan|one)\b"
+    r"|^\s*(?:的|导演|主演|执导|演的|拍的|写的|参演|出演|编剧|作品)",
+    _I,
+)
+# These words alone stand before a name however it is spelled.
+_SURELY = re.compile(
+    r"\b(?:with|starring|stars|featuring|directed by|written by|by|director|actor|actress|author)\s+(?:(?:director|actor|actress|author)\s+)?$"
+    r"|(?:导演|主演|演员|作者|有|由)\s*$",
+    _I,
+)
+_SURELY_BEHIND = re.compile(
+    r"^(?:['’]s?)?\s+(?:films?|movies?|flicks?|books?|novels?)\b|^\s*(?:的(?:电影|片子|作品|书)|导演|主演|执导|演的|拍的|写的|出演)",
+    _I,
+)
+
+
+@dataclass(frozen=True)
+class PersonMention:
+    """A person found in a text: comparable form of the name, and where it stands."""
+
+    name: str
+    start: int
+    end: int
+
+
+class PersonIndex:
+    """Finds people in texts.
+
+    Parameters
+    ----------
+    rows : mapping of str to sequence of int
+        Items of each person, by the comparable form of the name.
+    popularity : array of float, shape (n_items,)
+        Settles whom a last name means.
+    """
+
+    def __init__(self, rows: Mapping[str, Sequence[int]], popularity: npt.ArrayLike) -> None:
+        weight = np.asarray(popularity, np.float64)
+        self._rows = rows
+        self._fame = {name: float(weight[list(listed)].sum()) for name, listed in rows.items()}
+        self._longest = max((len(name.split()) for name in rows), default=0)
+        self._by_part: dict[str, list[str]] = defaultdict(list)
+        for name in rows:
+            split = name.split()
+            for part in {split[-1], " ".join(split[-2:])} if len(split) > 1 else ():
+                self._by_part[part].append(name)
+        last = [part for part in self._by_part if " " not in part and len(part) >= _SHORTEST]
+        self._last = _Buckets(last)
+        self._whole = _Buckets([name for name in rows if " " in name])
+
+    def find(self, text: str, taken: Sequence[str] = ()) -> list[PersonMention]:
+        """People in `text`, in order.
+
+        Parameters
+        ----------
+        text : str
+            A message; what is understood otherwise is blank.
+        taken : sequence of str
+            Words that are no names (words for genres).
+        """
+        if not self._rows:
+            return []
+        listed = words(text)
+        found: list[PersonMention] = []
+        at = 0
+        while at < len(listed):
+            name, length = self._at(text, listed, at, taken)
+            if name:
+                found.append(PersonMention(name, listed[at].start, listed[at + length - 1].end))
+            at += max(1, length)
+        return found
+
+    def last_name(self, word: str) -> str | None:
+        """The best known person of exactly this last name."""
+        named = self._by_part.get(word)
+        return max(named, key=self._fame_of) if named else None
+
+    def _at(
+        self, text: str, listed: Sequence[Word], at: int, taken: Sequence[str]
+    ) -> tuple[str, int]:
+        """Person whose name begins with word `at`, and how many words it has; "", 0 for none."""
+        for length in range(min(self._longest, len(listed) - at), 1, -1):
+            name = " ".join(word.form for word in listed[at : at + length])
+            if name in self._rows:
+                return name, length
+        before = text[max(0, listed[at].start - 40) : listed[at].start]
+        for length in (3, 2, 1):
+            part = listed[at : at + length]
+            if len(part) < length or any(_is_plain(word.form, taken) for word in part):
+                continue
+            if any(one.end + 1 < other.start for one, other in zip(part, part[1:], strict=False)):
+                continue
+            behind = text[part[-1].end : part[-1].end + 30]
+            near = _BEFORE.search(before) or _BEHIND.search(behind)
+            if not near:
+                continue
+            surely = bool(_SURELY.search(before) or _SURELY_BEHIND.search(behind))
+            form = " ".join(word.form for word in part)
+            lower = text[part[0].start].islower()
+            if not surely and lower and form in load_words("common_names.txt"):
+                continue
+            name = self._named(form, surely)
+            if name:
+                return name, length
+        return "", 0
+
+    def _named(self, form: str, surely: bool) -> str:
+        """Whom a name in part means; where it `surely` is a name, misspelled ones too."""
+        if form in self._rows and (" " in form or surely):
+            return form
+        if form in self._by_part and (len(form) >= 5 or surely):
+            return max(self._by_part[form], key=self._fame_of)
+        if not surely or len(form) < 5:
+            return ""
+        if " " in form:
+            near = self._whole.near(form, self._fame)
+            return near or ""
+        near = self._last.near(form, {})
+        return max(self._by_part[near], key=self._fame_of) if near else ""
+
+    def _fame_of(self, name: str) -> tuple[float, str]:
+        return self._fame[name], name
+
+
+class _Buckets:
+    """Texts by length and first letter, for quick search of what is near to one."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self._by_length: dict[int, list[str]] = defaultdict(list)
+        for text in texts:
+            self._by_length[len(text)].append(text)
+
+    def near(self, form: str, weight: Mapping[str, float], close: float = _CLOSE) -> str | None:
+        """Nearest text of about the same length; of equals the one that weighs most."""
+        slack = 1 if len(form) < 7 else 2
+        best: list[tuple[float, float, str]] = []
+        for length in range(len(form) - slack, len(form) + slack + 1):
+            listed = self._by_length.get(length)
+            if listed:
+                for text, score, _ in process.extract(
+                    form, listed, scorer=fuzz.ratio, score_cutoff=close, limit=3
+                ):
+                    if text[0] == form[0] or score >= 90:
+                        best.append((score, weight.get(text, 0.0), text))
+        return max(best)[2] if best else None
+
+
+def _is_plain(form: str, taken: Sequence[str]) -> bool:
+    plain = load_words("stop_words.txt") | load_words("plain_words_en.txt")
+    return form in plain or form in taken or not form.isalpha() or (not form.isascii())
