@@ -14,6 +14,7 @@ import typer
 
 from llm_layer.evaluation.cli import evaluate_dialogue
 from llm_layer.lines import printable, verdict
+from llm_layer.memory.cli import register as memory_commands
 from recsys.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def register(app: typer.Typer) -> None:
     app.command()(chat)
     app.command()(serve)
     app.command()(evaluate_dialogue)
+    memory_commands(app)
 
 
 def chat(

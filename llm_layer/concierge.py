@@ -370,6 +370,7 @@ class Conversation:
         self.visitor = visitor
         self.state = State()
         self.replies: list[Reply] = []
+        self._lists: list[tuple[int, ...]] = []
 
     def say(self, text: str) -> Reply:
         """Answer a message.
@@ -534,7 +535,7 @@ class Conversation:
             shown=frozenset(state.shown),
             said=tuple(state.said),
             examples=frozenset(state.examples),
-            last=state.last,
+            lists=tuple(dict.fromkeys((*self._lists, *((state.last,) if state.last else ())))),
         )
         draft = concierge._writer.write(plan, known, plain=plain)
         state.ask(plan.question)
@@ -542,6 +543,7 @@ class Conversation:
             told = {item.id for item in draft.items if item.role == "recommended"}
             rows = [offer.row for offer in plan.offers if concierge.facts.item(offer.row) in told]
             state.recommended(rows, plan.given_up)
+            self._lists.append(state.last)
         timings = watch.timings(write=draft.write, check=draft.check)
         return Reply(
             text=draft.text,

@@ -50,7 +50,7 @@ from llm_layer.visitor_claims import VisitorClaims
 from llm_layer.years import read_no_years, read_years
 
 # Plain words that are written with a capital anywhere.
-_I = frozenset({"i", "id", "ill", "im", "ive", "english", "chinese"})
+_I = frozenset({"i", "id", "ill", "im", "ive"})
 
 _DECADE = re.compile(r"s\b|['’]s\b|年代")
 _ROLE = re.compile(

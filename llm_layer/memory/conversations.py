@@ -149,26 +149,16 @@ class Conversations:
             count = connection.execute("DELETE FROM conversations WHERE id = ?", [id]).rowcount
         return count > 0
 
-    def expire(self, before: float, default: Consent) -> int:
+    def expire(self, before: float) -> int:
         """Delete conversations left before a time by people who agreed to no keeping.
 
-        Parameters
-        ----------
-        before : float
-            Seconds since 1970.
-        default : Consent
-            Of those who were not asked.
+        Whoever was not asked has what was the default when they were first met.
         """
-        kept = (
-            "SELECT key FROM users WHERE CASE WHEN asked IS NULL THEN ? "
-            "ELSE remember_messages OR remember_profile END"
-        )
-        unasked = default.remember_messages or default.remember_profile
         with self._database.writing() as connection:
             found = connection.execute(
-                f"DELETE FROM conversations WHERE changed < ? AND (user IS NULL OR user NOT IN "  # noqa: S608
-                f"({kept}))",
-                [before, unasked],
+                "DELETE FROM conversations WHERE changed < ? AND (user IS NULL OR user NOT IN "
+                "(SELECT key FROM users WHERE remember_messages OR remember_profile))",
+                [before],
             )
             # Nobody stays known by the id alone.
             connection.execute(

@@ -87,7 +87,7 @@ class Store:
         self._changes = 0
         self.conversations = Conversations(self._database, self._admit, self.consent)
         self.entries = Entries(self._database)
-        self.conversations.expire(clock.time() - session_days * _DAY, self.default)
+        self.conversations.expire(clock.time() - session_days * _DAY)
 
     @property
     def path(self) -> Path:

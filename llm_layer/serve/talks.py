@@ -136,7 +136,9 @@ class Talks:
 
     def _make_room(self) -> None:
         spare = len(self._live) - self._most
-        for live in [each for each in self._live.values() if not each.users][: max(0, spare)]:
+        if spare <= 0:
+            return
+        for live in [each for each in self._live.values() if not each.users][:spare]:
             del self._live[live.key]
             if live.digest and self._concierge.store is not None:
                 self._left[live.digest] = live.talk.id
