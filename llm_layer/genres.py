@@ -60,6 +60,9 @@ class GenreWords:
                     self.chinese[genre] = tuple(synonyms["zh"])
                     if "plural" in synonyms:
                         self._plurals[genre] = synonyms["plural"]
+        for form, genre in list(self._forms.items()):
+            if form.isascii() and form.isalpha() and not form.endswith("s"):
+                self._forms.setdefault(f"{form}s", genre)
         for genre in self.genres:
             self._forms[normalize(genre)] = genre
         self._longest = max((len(form.split()) for form in self._forms), default=0)
