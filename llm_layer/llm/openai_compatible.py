@@ -304,7 +304,13 @@ class OpenAICompatible:
         )
         try:
             # The client's own limit is for each read: a host that drips would never meet it.
-            body = within(seconds, lambda: self._read(client, request, seconds, deadline), late)
+            body = within(
+                seconds,
+                lambda gone: self._read(
+                    client, request, seconds, deadline, lambda piece: gone.is_set()
+                ),
+                late,
+            )
             return self._words(json.loads(body))
         except openai.APITimeoutError as error:
             raise late from error

@@ -9,8 +9,11 @@ from typing import Any, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from llm_layer.llm.base import Ability, LLMError, LLMRefusedError
+from llm_layer.stopping import check_stopped
 from recsys.errors import InvalidInputError
 
+# How long a caller that waits for an answer sleeps before it looks whether it is still wanted.
+_LOOK_UP_SECONDS = 0.1
 _Result = TypeVar("_Result")
 
 
@@ -79,23 +82,34 @@ def taken_apart(base_url: str) -> SplitResult:
     return parts
 
 
-def within(seconds: float, work: Callable[[], _Result], late: Exception) -> _Result:
-    """Result of `work`, or `late` after so many seconds; `work` then ends unobserved."""
+def within(seconds: float, work: Callable[[threading.Event], _Result], late: Exception) -> _Result:
+    """Result of `work`, or `late` after so many seconds; `work` then ends unobserved.
+
+    It is given an event that is set when nobody waits for it any more: when it is late, or the turn
+    was stopped.
+    """
     outcome: list[_Result] = []
     failure: list[BaseException] = []
+    gone = threading.Event()
 
     def run() -> None:
         try:
-            outcome.append(work())
+            outcome.append(work(gone))
         except BaseException as error:
             failure.append(error)
 
     worker = threading.Thread(target=run, name="alsatian-llm-request", daemon=True)
+    deadline = time.perf_counter() + seconds
     worker.start()
-    worker.join(max(seconds, 0.0))
+    try:
+        while worker.is_alive() and (left := deadline - time.perf_counter()) > 0:
+            worker.join(min(left, _LOOK_UP_SECONDS))
+            check_stopped()
+    finally:
+        gone.set()
     if failure:
         raise failure[0]
-    if worker.is_alive() or not outcome:
+    if not outcome:
         raise late
     return outcome[0]
 
