@@ -67,7 +67,7 @@ def test_a_grammar_binds_it(embedded: EmbeddedLLM, seed: int) -> None:
     found = embedded.complete(
         prompt(TASK), grammar=grammar(TASK), temperature=1.5, seed=seed, max_tokens=120
     )
-    filled, fault = fill(found.text, TASK, ["“A”", "“B”", "“C”"], "because")
+    filled, fault = fill(found.text, TASK, {"1": "“A”", "2": "“B”", "3": "“C”", "why": "so"})
     assert fault == ""
     assert filled.endswith("?")
 
