@@ -298,6 +298,10 @@ class Concierge:
             self.threads, lambda: self.open(user, likes=likes, conversation=conversation, age=age)
         )
 
+    async def aforget(self, user: Any, *, lists: Sequence[str | os.PathLike[str]] = ()) -> Receipt:
+        """As :meth:`forget`, awaited; once begun it is done to the end, cancelled or not."""
+        return await turns.run(self.threads, lambda: self.forget(user, lists=lists))
+
     @property
     def threads(self) -> Executor:
         """Where awaited turns are at work; made when the first one is."""
@@ -397,8 +401,9 @@ class Conversation:
         """Take in messages of an earlier conversation, without words for the replies.
 
         What was recommended then is worked out again, so that "the second one" has a meaning. A
-        message that :meth:`say` would refuse is passed over.
+        message that :meth:`say` would refuse is passed over. Nothing is kept of them.
         """
+        style = self._style
         for text in texts:
             try:
                 self._check(text)
@@ -407,6 +412,8 @@ class Conversation:
             with self._turn():
                 self._answer(text, plain=True)
                 check_stopped()
+        if self._concierge.store is not None:
+            self._style = style  # they counted when they were said
 
     def stream(self, text: str) -> Iterator[Chunk]:
         """Answer a message piece by piece; the last chunk carries the reply."""
@@ -499,11 +506,13 @@ class Conversation:
         with self._lock:
             state = self.state
             before = {each.name: copy.copy(getattr(state, each.name)) for each in fields(state)}
+            heard = self._request, self._style
             try:
                 yield
             except BaseException:
                 if self.state is state:  # else the visitor was forgotten meanwhile
                     self.state = replace(state, **before)
+                    self._request, self._style = heard
                 raise
 
     def _answer(self, text: str, *, plain: bool = False) -> Reply:
