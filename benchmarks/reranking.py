@@ -325,11 +325,16 @@ def _content(items: pa.Table, options: argparse.Namespace) -> Content | None:
     """Sentence vectors of the item table's rows, made once for all splits."""
     if options.tiny or options.no_vectors:
         return None
+    if options.vectors and options.vectors.is_file():
+        return Content(np.load(options.vectors), ContentEncoder())
     texts = [
         f"{row['title']}. {', '.join(row['genres'])}. {(row['plot'] or '')[:80]}"
         for row in items.to_pylist()
     ]
-    return encode_items(texts, ContentEncoder())
+    content = encode_items(texts, ContentEncoder())
+    if options.vectors:
+        np.save(options.vectors, content.item_vectors)
+    return content
 
 
 def _in_order(rec: Recommender, items: pa.Table, content: Content) -> Content:
@@ -372,6 +377,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--users", type=int, default=3000, help="users of each split at most")
     parser.add_argument("--llm-users", type=int, help="users shown to the language model")
     parser.add_argument("--llm-threads", type=int, help="threads of the language model")
+    parser.add_argument("--vectors", type=Path, help=".npy file that keeps the sentence vectors")
     parser.add_argument("--no-vectors", action="store_true", help="no sentence vectors")
     parser.add_argument("--factors", type=int)
     parser.add_argument("--threads", type=int, default=0, help="0, the default, for all cores")

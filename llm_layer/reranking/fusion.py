@@ -15,6 +15,7 @@ import numpy.typing as npt
 from llm_layer.profile import UserProfile
 from llm_layer.rerank import Ranked, Reranker, Usage, Wish, checked, spread
 from llm_layer.retrieve import Candidates
+from llm_layer.stopping import TurnStoppedError
 from recsys.errors import AlsatianError, InvalidInputError, ModelFormatError
 from recsys.storage import read_json, write_json
 
@@ -263,6 +264,8 @@ def gather(
     for reranker in rerankers:
         try:
             ranked = reranker.rerank(candidates, wish, profile)
+        except TurnStoppedError:
+            raise
         except AlsatianError as error:
             notes.append(Note(f"failed: {error}"))
             continue
