@@ -220,6 +220,7 @@ class FusionReranker:
         for name in self.signals:
             if name in parts:
                 total += self.fusion.weights[name] * standardized(parts[name])
+        parts[PRIOR] = spread(parts[PRIOR])
         order = np.argsort(-total, kind="stable")
         usage = sum((note.usage for note in notes), Usage())
         took = (time.perf_counter() - begun) * 1e3
@@ -253,7 +254,7 @@ def gather(
     Returns
     -------
     parts : dict of str to float64 array, shape (n,)
-        What a reranker could not give is not there.
+        As they are, the prior's as scores; what a reranker could not give is not there.
     notes : list of Note
         One for each reranker.
     """
