@@ -95,6 +95,13 @@ class Client:
         kept = AnswerCache() if cache is None else cache  # an empty one is false
         return cls(llm, budget or Budget(), kept, timeout)
 
+    def unfit(self, language: str) -> str:
+        """Why the model is not asked by a visitor who writes this language; or nothing."""
+        languages = self.llm.languages
+        if languages is None or language in languages:
+            return ""
+        return f"refused: {self.llm.name} does not write the language {language!r}"
+
     def begin(self) -> Calls:
         """Calls of one reranking; its time runs from now."""
         return Calls(self)

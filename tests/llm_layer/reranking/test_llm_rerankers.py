@@ -130,6 +130,15 @@ def test_a_single_candidate_is_not_sent(facts: ItemFacts) -> None:
     assert llm.prompts == []
 
 
+def test_a_model_is_not_asked_in_a_language_that_it_lacks(facts: ItemFacts) -> None:
+    llm = Reader(by(newest), lambda _: says(0.5), languages=frozenset({"en"}))
+    for make in (ListwiseReranker, PointwiseReranker):
+        ranked = make(facts, llm).rerank(among([4, 1]), WISH, UserProfile(language="zh"))
+        assert ranked.rows.tolist() == [4, 1]
+        assert ranked.reason == "refused: reader does not write the language 'zh'"
+    assert llm.prompts == []
+
+
 def test_without_candidates_nothing_is_asked(facts: ItemFacts) -> None:
     llm = Reader(by(newest))
     for make in (ListwiseReranker, PointwiseReranker):
