@@ -261,3 +261,17 @@ def test_somebody_new_is_remembered_once_they_agree(
         assert [entry.value for entry in store.entries.of("ann")] == ["Western"]
         ask(url, "I love westerns", user="bob")
         assert not store.entries.of("bob")
+
+
+@pytest.mark.parametrize("is_kept", [False, True])
+def test_names_of_every_kind(
+    rec: Recommender, start: Callable[..., str], tmp_path: Path, is_kept: bool
+) -> None:
+    url = start(Concierge(rec, None, store=tmp_path / "store" if is_kept else None))
+    for name in ("", " ", "\x00", "\ud800", "3.0", "1e400", "-1", "9" * 200, "'; --", "null", "三"):
+        for headers in ({}, {ID: "mine"}):
+            answered = ask(url, "two comedies", user=name, headers=headers)
+            assert answered.status in (200, 400), (name, answered.body)
+            if answered.status == 200:
+                told = ask(url, "two comedies", answered.text, "another", user=name)
+                assert not set(told.recommended) & set(answered.recommended)
