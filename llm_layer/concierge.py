@@ -456,12 +456,30 @@ class Conversation:
         concierge, user = self._concierge, self.visitor.remembered
         if concierge.store is None or not self.state.said:
             return
+        if self._request is not None and self._request.act == "forget":
+            self._unremember(concierge.store)
+            return
         state = self.state.to_dict(concierge.facts)
         turn = Turn(self.state.said[-1], reply.text, tuple(reply.recommended), time.time())
         with concierge.store.together():
             if self._request is not None:
                 concierge.memory.hear(user, self._request, self._style, self.state)
             concierge.store.conversations.save(self.id, user, state, turn)
+
+    def _unremember(self, store: Store) -> None:
+        """The visitor asked to be forgotten: delete what the store has, and keep no more."""
+        concierge, user = self._concierge, self.visitor.remembered
+        store.conversations.remove(self.id)
+        if user is not None:
+            store.forget(user)
+            concierge.memory.forget()
+        known = self.visitor.user
+        history = self.visitor.history if known is not None else ()
+        self.visitor = Visitor(known, history, None, self.visitor.weights)
+        self._taste = (
+            concierge._retriever.taste(()) if known is None else concierge.rec.user_vector(known)
+        )
+        self._style = StyleCounts()
 
     def _forget(self) -> int:
         """Go on as with a stranger; return how many turns were held."""
