@@ -92,6 +92,20 @@ def test_instructions_take_no_part_in_finding_the_conversation(url: str) -> None
     assert ask(url, messages=messages).headers[ID] == first.headers[ID]
 
 
+def test_pages_that_change_replies_find_their_conversation(start: Callable[..., str]) -> None:
+    url = start()
+    first = ask(url, "two comedies")
+    second = ask(url, "two comedies", "<b>Changed</b>", "another")
+    assert second.headers[ID] == first.headers[ID]
+    third = ask(url, "two comedies", first.text, "another", "cut off", "another")
+    assert third.headers[ID] == first.headers[ID]
+    assert ask(url, "two comedies", first.text, "another").headers[ID] != first.headers[ID]
+    assert (
+        ask(url, "two comedies", "x", "another", "y", "hi", "z", "?").headers[ID]
+        not in (first.headers[ID])
+    )
+
+
 def test_an_id_of_the_clients_own_keeps_the_conversation(url: str) -> None:
     first = ask(url, "two comedies", headers={ID: "mine-1"})
     second = ask(url, "another", headers={ID: "mine-1"})
