@@ -33,11 +33,13 @@ from llm_layer.memory.store import Store, open_store
 from llm_layer.memory.style import StyleCounts
 from llm_layer.pieces import Wording
 from llm_layer.plan import Plan, Planner, Visitor
+from llm_layer.policy import Policy
 from llm_layer.profile import Profiler, UserProfile
 from llm_layer.reply import Chunk, Reply, Writer
 from llm_layer.rerank import BlendReranker, Reranker, Wish
 from llm_layer.retrieve import Retriever
 from llm_layer.safety.guard import Guard
+from llm_layer.safety.policies import Referral
 from llm_layer.stopping import check_stopped
 from llm_layer.text import Language
 from llm_layer.understand import Request, Understanding
@@ -103,6 +105,7 @@ class Concierge:
         self._genre_words = GenreWords(self.facts.genre_names)
         columns = rec.catalogue.table.column_names if rec.catalogue is not None else ()
         self._understanding = Understanding(self.facts, self._genre_words, columns)
+        self._policy = Policy(self.facts, self._genre_words)
         self._retriever = Retriever(rec, self.facts)
         self._reranker = reranker or BlendReranker(rec, self.facts)
         self._planner = Planner(rec, self.facts)
@@ -169,7 +172,7 @@ class Concierge:
 
     def redact(self, text: str) -> str:
         """A message without what identifies a person; titles of the catalogue stay."""
-        return redact(text, lambda part: bool(self.facts.titles.rows(part)))
+        return redact(text, self.memory.is_title)
 
     def _known(self, user: Any) -> tuple[Visitor, np.ndarray[Any, Any], dict[int, float]]:
         """A user of the model, or somebody whom only the store knows.
@@ -239,6 +242,8 @@ class Concierge:
             store = self.store
             receipt += attempt(f"store {store.path}", lambda: store.forget(user))
         receipt += self.rec.forget(user, lists=lists)
+        self._profiler.forget()
+        self.memory.forget()
         self._retriever = Retriever(self.rec, self.facts)  # knows the average of the users
         return receipt
 
@@ -287,12 +292,21 @@ class Concierge:
         return self.open(user)._introduce(self.rec.items.rows(items[:most]).tolist())
 
     async def aopen(
-        self, user: Any = None, *, likes: Sequence[Any] = (), conversation: str | None = None
+        self,
+        user: Any = None,
+        *,
+        likes: Sequence[Any] = (),
+        conversation: str | None = None,
+        age: int | None = None,
     ) -> Conversation:
         """As :meth:`open`, awaited."""
         return await turns.run(
-            self.threads, lambda: self.open(user, likes=likes, conversation=conversation)
+            self.threads, lambda: self.open(user, likes=likes, conversation=conversation, age=age)
         )
+
+    async def aforget(self, user: Any, *, lists: Sequence[str | os.PathLike[str]] = ()) -> Receipt:
+        """As :meth:`forget`, awaited; once begun it is done to the end, cancelled or not."""
+        return await turns.run(self.threads, lambda: self.forget(user, lists=lists))
 
     @property
     def threads(self) -> Executor:
@@ -330,9 +344,14 @@ class Concierge:
         return self._profile(visitor, language, keywords=True)
 
     def _profile(self, visitor: Visitor, language: Language, *, keywords: bool) -> UserProfile:
-        kept = self.memory.kept(visitor.remembered) if visitor.remembered is not None else None
+        user, memory = visitor.remembered, self.memory
         return self._profiler.profile(
-            visitor.history, language, keywords=keywords, weights=visitor.weights, kept=kept
+            visitor.history,
+            language,
+            keywords=keywords,
+            weights=visitor.weights,
+            kept=None if user is None else memory.kept(user),
+            style=memory.style(user).style(language) if keywords else None,
         )
 
 
@@ -362,11 +381,12 @@ class Conversation:
         self._taste, self._basis = taste, basis
         self._lock = threading.RLock()  # a turn may ask that the visitor be forgotten
         self._request: Request | None = None
-        self._style = concierge.memory.kept(visitor.remembered).style
+        self._style = concierge.memory.style(visitor.remembered)
         self.id = uuid.uuid4().hex
         self.visitor = visitor
         self.state = State()
         self.replies: list[Reply] = []
+        self._lists: list[tuple[int, ...]] = []
 
     def say(self, text: str) -> Reply:
         """Answer a message.
@@ -393,8 +413,9 @@ class Conversation:
         """Take in messages of an earlier conversation, without words for the replies.
 
         What was recommended then is worked out again, so that "the second one" has a meaning. A
-        message that :meth:`say` would refuse is passed over.
+        message that :meth:`say` would refuse is passed over. Nothing is kept of them.
         """
+        style = self._style
         for text in texts:
             try:
                 self._check(text)
@@ -403,6 +424,8 @@ class Conversation:
             with self._turn():
                 self._answer(text, plain=True)
                 check_stopped()
+        if self._concierge.store is not None:
+            self._style = style  # they counted when they were said
 
     def stream(self, text: str) -> Iterator[Chunk]:
         """Answer a message piece by piece; the last chunk carries the reply."""
@@ -426,7 +449,7 @@ class Conversation:
         concierge, cards = self._concierge, []
         for place, item in enumerate(reply.recommended, 1):
             row = concierge.facts.row(item)
-            reasons = concierge._planner.reasons(self._visitor, row, self.state.like)
+            reasons = concierge._planner.reasons(self._visitor, row, self.state.examples)
             why = concierge._wording.reason(reasons[0], reply.language) if reasons else ""
             cards.append(make_card(concierge.rec, concierge.facts, place, item, why))
         return tuple(cards)
@@ -445,11 +468,30 @@ class Conversation:
         concierge, user = self._concierge, self.visitor.remembered
         if concierge.store is None or not self.state.said:
             return
-        if self._request is not None:
-            concierge.memory.hear(user, self._request, self._style)
+        if self._request is not None and self._request.act == "forget":
+            self._unremember(concierge.store)
+            return
         state = self.state.to_dict(concierge.facts)
         turn = Turn(self.state.said[-1], reply.text, tuple(reply.recommended), time.time())
-        concierge.store.conversations.save(self.id, user, state, turn)
+        with concierge.store.together():
+            if self._request is not None:
+                concierge.memory.hear(user, self._request, self._style, self.state)
+            concierge.store.conversations.save(self.id, user, state, turn)
+
+    def _unremember(self, store: Store) -> None:
+        """The visitor asked to be forgotten: delete what the store has, and keep no more."""
+        concierge, user = self._concierge, self.visitor.remembered
+        store.conversations.remove(self.id)
+        if user is not None:
+            store.forget(user)
+            concierge.memory.forget()
+        known = self.visitor.user
+        history = self.visitor.history if known is not None else ()
+        self.visitor = Visitor(known, history, None, self.visitor.weights)
+        self._taste = (
+            concierge._retriever.taste(()) if known is None else concierge.rec.user_vector(known)
+        )
+        self._style = StyleCounts()
 
     def _forget(self) -> int:
         """Go on as with a stranger; return how many turns were held."""
@@ -477,11 +519,13 @@ class Conversation:
         with self._lock:
             state = self.state
             before = {each.name: copy.copy(getattr(state, each.name)) for each in fields(state)}
+            heard = self._request, self._style
             try:
                 yield
             except BaseException:
                 if self.state is state:  # else the visitor was forgotten meanwhile
                     self.state = replace(state, **before)
+                    self._request, self._style = heard
                 raise
 
     def _answer(self, text: str, *, plain: bool = False) -> Reply:
@@ -489,7 +533,9 @@ class Conversation:
         watch = _Stages()
         with watch.stage("understand"):
             text = concierge.redact(text)
-            request = concierge._understanding.read(text, state.language)
+            in_talk = bool(state.last)
+            request = concierge._understanding.read(text, state.language, in_talk=in_talk)
+            request = concierge._policy.understood(request, state)
             state.age = concierge.guard.age([text], state.age)
             request, verdict = concierge.guard.look(request, state.age)
             state.take(request, concierge.facts)
@@ -498,10 +544,10 @@ class Conversation:
             self._style = self._style.heard(text, names=named)
             profile = concierge.profile(self._visitor, request.language)
             profile = replace(profile, style=self._style.style(request.language))
-        if verdict.stop:
+        plan = None if verdict.stop else self._plan(request, profile, watch)
+        in_vain = plan is None or bool(plan.given_up) or plan.kind == "nothing"
+        if plan is None or (in_vain and isinstance(verdict.policy, Referral)):
             plan = concierge._planner.small_talk("referral", request, state)
-        else:
-            plan = self._plan(request, profile, watch)
         if verdict.policy is not None:
             plan = replace(plan, policy=verdict.policy.name)
         return self._word(plan, request, watch, plain=plain)
@@ -528,14 +574,16 @@ class Conversation:
             named=frozenset(named),
             shown=frozenset(state.shown),
             said=tuple(state.said),
-            examples=frozenset(state.like),
-            last=state.last,
+            examples=frozenset(state.examples),
+            lists=tuple(dict.fromkeys((*self._lists, *((state.last,) if state.last else ())))),
         )
         draft = concierge._writer.write(plan, known, plain=plain)
+        state.ask(plan.question)
         if plan.kind == "offer":
             told = {item.id for item in draft.items if item.role == "recommended"}
             rows = [offer.row for offer in plan.offers if concierge.facts.item(offer.row) in told]
             state.recommended(rows, plan.given_up)
+            self._lists.append(state.last)
         timings = watch.timings(write=draft.write, check=draft.check)
         return Reply(
             text=draft.text,
@@ -550,15 +598,10 @@ class Conversation:
 
     def _plan(self, request: Request, profile: UserProfile, watch: _Stages) -> Plan:
         planner, state = self._concierge._planner, self.state
-        if request.act in ("greet", "thanks", "bye", "reset"):
-            with watch.stage("plan"):
-                return planner.small_talk(request.act, request, state)
-        if request.act == "profile":
-            with watch.stage("plan"):
-                return planner.profile(profile, request, state, self._visitor)
-        if request.act in ("why", "ask"):
-            with watch.stage("plan"):
-                return planner.about(request, state, self._visitor)
+        with watch.stage("plan"):
+            plan = planner.without_list(request, state, self._visitor, profile)
+        if plan is not None:
+            return plan
         with watch.stage("retrieve"):
             found = self._concierge._retriever.fetch(
                 self._taste,
@@ -568,6 +611,10 @@ class Conversation:
                 allowed=self._concierge.guard.allowed(state.age),
                 basis=self._basis,
             )
+        history = self._visitor.history
+        question = self._concierge._policy.question(request, state, history, found.rows.tolist())
+        if question is not None:
+            return planner.asking(question, request, state)
         with watch.stage("rerank"):
             rows: list[int] = []
             if found.rows.size:

@@ -106,11 +106,15 @@ class ItemFacts:
 
     def item(self, row: int) -> Any:
         """Outside id of a row."""
-        return self._rec.items.take([row])[0].as_py()
+        return self._ids[row]
 
     def items(self, rows: Iterable[int]) -> list[Any]:
         """Outside ids of rows."""
-        return list(self._rec.items.take(np.fromiter(rows, np.int64)).to_pylist())
+        return [self._ids[row] for row in rows]
+
+    @cached_property
+    def _ids(self) -> list[Any]:
+        return list(self._rec.items.ids.to_pylist())
 
     def title(self, row: int) -> str:
         """Title as it reads in a sentence."""

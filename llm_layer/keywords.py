@@ -69,8 +69,8 @@ class Keywords:
                     rows.append(row)
                     columns.append(place[word])
                     counts.append(count)
-        idf = np.log(len(bags) / np.array([met[word] for word in kept], np.float64)) if kept else []
-        values = (1 + np.log(np.array(counts, np.float64))) * np.asarray(idf)[columns]
+        idf = np.log(len(bags) / np.array([met[word] for word in kept], np.float64))
+        values = (1 + np.log(np.array(counts, np.float64))) * idf[np.array(columns, np.int64)]
         matrix = sp.csr_matrix((values, (rows, columns)), (len(bags), len(kept)), dtype=np.float32)
         lengths = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
         scale = np.divide(1.0, lengths, out=np.zeros_like(lengths), where=lengths > 0)
@@ -124,7 +124,10 @@ class Keywords:
         assert self.vectors is not None
         summed = np.asarray(self.weights.T @ self.vectors, np.float32)
         lengths = np.linalg.norm(summed, axis=1, keepdims=True)
-        return np.divide(summed, lengths, out=np.zeros_like(summed), where=lengths > 0)
+        vectors: npt.NDArray[Any] = np.divide(
+            summed, lengths, out=np.zeros_like(summed), where=lengths > 0
+        )
+        return vectors
 
 
 def terms(text: str) -> Iterator[str]:

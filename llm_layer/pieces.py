@@ -31,11 +31,13 @@ _UNSTATED = {
     "en": {
         "length": "The catalogue does not state running times, so I could not check those.",
         "rating": "The catalogue does not state ratings, so I could not check those.",
+        "price": "The catalogue does not state prices, so I could not check those.",
         "place": "The catalogue does not state which services have a title.",
     },
     "zh": {
         "length": "目录里没有片长信息，无法核对。",
         "rating": "目录里没有评分信息，无法核对。",
+        "price": "目录里没有价格信息，无法核对。",
         "place": "目录里没有播放平台信息，无法核对。",
     },
 }

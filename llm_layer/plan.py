@@ -7,7 +7,7 @@ exact contributions. The words add nothing to it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
 from llm_layer.dialogue import MOST, Constraints, Limit, State
@@ -41,6 +41,8 @@ PlanKind: TypeAlias = Literal[
 
 # So many of the largest contributions are looked through for a reason that shares something.
 _DEEP = 15
+# So many items at most are held against each other.
+_COMPARED = 3
 # A visitor watches "often" what so many items of their history are.
 _OFTEN = 3
 
@@ -174,6 +176,25 @@ class Planner:
         self._rec = rec
         self._facts = facts
 
+    def without_list(
+        self, request: Request, state: State, visitor: Visitor, profile: UserProfile
+    ) -> Plan | None:
+        """Plan for a turn that recommends nothing; None where a list is due."""
+        if request.is_foreign:
+            return self.small_talk("foreign", request, state)
+        if request.act in ("greet", "thanks", "bye", "reset", "out_of_scope"):
+            kind: PlanKind = request.act  # type: ignore[assignment]
+            return self.small_talk(kind, request, state)
+        if request.act == "forget":
+            return self.small_talk("forgotten", request, state)
+        if request.act == "profile":
+            return self.profile(profile, request, state, visitor)
+        if request.act in ("why", "ask"):
+            return self.about(request, state, visitor)
+        if request.act == "compare":
+            return self.compared(request, state, visitor)
+        return self.accepted(request, state, visitor) if request.act == "accept" else None
+
     def offer(
         self,
         rows: Sequence[int],
@@ -190,7 +211,7 @@ class Planner:
             kind="offer" if chosen else "nothing",
             language=request.language,
             offers=tuple(
-                Offer(row, self.reasons(visitor, row, state.like, explainer=explainer))
+                Offer(row, self.reasons(visitor, row, state.examples, explainer=explainer))
                 for row in chosen
             ),
             constraints=state.constraints.without(given_up),
@@ -227,7 +248,9 @@ class Planner:
         return Plan(
             kind=kind,
             language=request.language,
-            offers=tuple(Offer(row, self.reasons(visitor, row, state.like, 3)) for row in asked),
+            offers=tuple(
+                Offer(row, self.reasons(visitor, row, state.examples, 3)) for row in asked
+            ),
             given_up=state.set_aside.get(asked[0], ()) if asked and is_why else (),
             topic=request.topic or "all",
             no_title=request.no_title,
@@ -237,6 +260,47 @@ class Planner:
             is_stranger=not visitor.history,
             is_fitting=bool(asked) and asked[0] in state.fitting,
         )
+
+    def compared(self, request: Request, state: State, visitor: Visitor) -> Plan:
+        """Plan to hold two or three items against each other.
+
+        Those that are named or pointed at; all that were shown last, three at most, where the
+        message names none. One alone is spoken about.
+        """
+        pointed = [state.item_at(place) for place in request.places]
+        rows = [*request.about, *(row for row in pointed if row is not None)]
+        if not rows:
+            rows = list(state.last)
+        elif len(rows) == 1:
+            rows += [row for row in state.last if row not in rows][:1]
+        chosen = list(dict.fromkeys(rows))[:_COMPARED]
+        if len(chosen) < 2:
+            return self.about(request, state, visitor)
+        return Plan(
+            kind="compare",
+            language=request.language,
+            offers=tuple(Offer(row) for row in chosen),
+            topic=request.topic or "all",
+            no_title=request.no_title,
+            turn=len(state.said) - 1,
+        )
+
+    def accepted(self, request: Request, state: State, visitor: Visitor) -> Plan:
+        """Plan to say back what was chosen, or to ask which one where that is open."""
+        pointed = [state.item_at(place) for place in request.places]
+        rows = [*request.like, *(row for row in pointed if row is not None)]
+        if not rows and not request.places and len(state.last) == 1:
+            rows = [state.last[0]]
+        if rows:
+            offers = tuple(Offer(row) for row in dict.fromkeys(rows))
+            return replace(self.small_talk("accepted", request, state), offers=offers)
+        if request.places or not state.last:
+            return self.about(request, state, visitor)
+        return self.asking(Question("place"), request, state)
+
+    def asking(self, question: Question, request: Request, state: State) -> Plan:
+        """Plan to ask something."""
+        return replace(self.small_talk("question", request, state), question=question)
 
     def small_talk(self, kind: PlanKind, request: Request, state: State) -> Plan:
         """Plan for a turn that is about no item."""

@@ -10,8 +10,8 @@ from __future__ import annotations
 import time as clock
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,8 @@ _TWICE = 2
 _EVIDENCE = 5
 _MOST = 10
 _DAY = 86400.0
+# Traits of so many histories are kept at hand: a conversation asks for its own at every turn.
+_PASTS_KEPT = 256
 # What one view, one search and one statement count against one item of the history.
 _VIEW, _SEARCH, _STATED = 0.5, 0.5, 2.0
 
@@ -184,6 +186,11 @@ class Profiler:
     def __init__(self, facts: ItemFacts, decay: Decay | None = None) -> None:
         self._facts = facts
         self.decay = decay or Decay()
+        self._past = lru_cache(maxsize=_PASTS_KEPT)(self._read_past)
+
+    def forget(self) -> None:
+        """Drop what was worked out for anybody and is kept to be at hand."""
+        self._past.cache_clear()
 
     def weights(self, history: pa.Table) -> tuple[float, ...]:
         """What each item of a history counts, in (0, 1], by its time against the newest.
@@ -198,7 +205,8 @@ class Profiler:
         times = history.column("timestamp").to_numpy()
         seconds = (times.max() - times) / parts_of_second(times)
         kept = np.exp2(-seconds / (_DAY * self.decay.history))
-        return tuple(np.maximum(kept, 1e-6).tolist())
+        listed: list[float] = np.maximum(kept, 1e-6).tolist()
+        return tuple(listed)
 
     def profile(
         self,
@@ -208,6 +216,7 @@ class Profiler:
         keywords: bool = True,
         weights: Mapping[int, float] | None = None,
         kept: Kept | None = None,
+        style: Style | None = None,
         now: float | None = None,
     ) -> UserProfile:
         """Profile of a visitor.
@@ -224,111 +233,113 @@ class Profiler:
             What each row counts; 1 where nothing is said.
         kept : Kept, optional
             What the store has of them.
+        style : Style, optional
+            How they write.
         now : float, optional
             Seconds since 1970; the present by default.
         """
         rows = np.asarray(history, np.int64)
         counts = weights or {}
-        given = (
-            np.array([counts.get(row, 1.0) for row in history]) if counts else np.ones(len(rows))
-        )
+        known = tuple(counts.get(row, 1.0) for row in history) if counts else ()
+        given = np.array(known) if counts else np.ones(len(rows))
+        past = self._past(tuple(history), known)
         when = clock.time() if now is None else now
         activity = _Activity.of(kept, self._facts, self.decay, when)
-        people = [trait for role in self._roles for trait in self._people(role, rows, given)]
         words, embedding = self._keywords(rows, given, activity) if keywords else ((), None)
-        style = kept.style.style(language) if kept is not None else Style(language)
         return UserProfile(
             history=tuple(history),
-            genres=tuple(self._genres(rows, given)),
-            people=tuple(sorted(people, key=lambda trait: -trait.share)[:_MOST]),
-            decades=tuple(self._decades(rows, given)),
+            genres=past.genres,
+            people=past.people,
+            decades=past.decades,
             keywords=words,
             language=language,
-            topics=self._topics(rows, given, activity) if activity is not None else (),
+            topics=past.genres
+            if activity is None or activity.is_empty
+            else self._topics(rows, given, activity, past.genres),
             entries=kept.entries if kept is not None else (),
             leanings=activity.leanings if activity is not None else {},
             liked=kept.rows(self._facts, 1) if kept is not None else (),
             disliked=kept.rows(self._facts, -1) if kept is not None else (),
             seen=activity.seen if activity is not None else (),
-            style=style,
+            style=style or Style(language),
             embedding=embedding,
         )
 
     # ---- from the history ------------------------------------------------------------------------
 
-    def _genres(self, rows: Rows, given: Floats) -> list[Trait]:
+    def _read_past(self, history: tuple[int, ...], known: tuple[float, ...]) -> _Past:
+        """Traits of a history; `known` are its weights, empty where each is 1."""
+        rows = np.array(history, np.int64)
         if not rows.size:
-            return []
-        return self._traits(
-            "genre", self._facts.genre_names, self._facts.genre_flags(rows), given, rows
+            return _Past()
+        given = np.array(known) if known else np.ones(len(rows))
+        people = [found for role in self._roles for found in self._people(role, rows, given)]
+        people.sort(key=lambda found: (-found.weight, found.value))
+        listed = (self._genres(rows, given), people[:_MOST], self._decades(rows, given))
+        supporting = np.concatenate(
+            [one.rows for several in listed for one in several] or [rows[:0]]
+        )
+        ids = iter(self._facts.items(supporting.tolist()))
+        total = float(given.sum())
+        return _Past(
+            *(
+                tuple(
+                    Trait(
+                        one.kind,
+                        one.value,
+                        one.weight / total,
+                        tuple(next(ids) for _ in one.rows),
+                        weight=one.weight / several[0].weight,
+                    )
+                    for one in several
+                )
+                for several in listed
+            )
         )
 
-    def _decades(self, rows: Rows, given: Floats) -> list[Trait]:
+    def _genres(self, rows: Rows, given: Floats) -> list[_Found]:
+        flags = self._facts.genre_flags(rows)
+        return _falling("genre", self._facts.genre_names, given @ flags, rows, flags.T)
+
+    def _decades(self, rows: Rows, given: Floats) -> list[_Found]:
         decades = self._facts.years[rows] // 10 * 10
         listed = np.unique(decades[decades > 0])
-        flags = decades[:, None] == listed
-        return self._traits("decade", [f"{decade}s" for decade in listed], flags, given, rows)
+        flags = listed[:, None] == decades
+        return _falling("decade", [f"{decade}s" for decade in listed], flags @ given, rows, flags)
 
-    def _people(self, role: str, rows: Rows, given: Floats) -> list[Trait]:
+    def _people(self, role: str, rows: Rows, given: Floats) -> list[_Found]:
         names, starts, codes = self._roles[role]
-        spans = [codes[starts[row] : starts[row + 1]] for row in rows.tolist()]
-        if not spans:
-            return []
-        lengths = np.array([len(span) for span in spans])
-        flat, owner = np.concatenate(spans), np.repeat(np.arange(len(rows)), lengths)
+        lengths = starts[rows + 1] - starts[rows]
+        within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        flat = codes[np.repeat(starts[rows], lengths) + within]
+        owner = np.repeat(np.arange(len(rows)), lengths)
         often = np.flatnonzero(np.bincount(flat, minlength=1) >= _TWICE)
-        if not often.size:
-            return []
-        place = np.searchsorted(often, flat).clip(max=often.size - 1)
-        met = often[place] == flat
-        flags = np.zeros((len(rows), often.size), bool)
-        flags[owner[met], place[met]] = True
-        return self._traits(role, [names[code] for code in often], flags, given, rows)
-
-    def _traits(
-        self,
-        kind: str,
-        values: Sequence[str],
-        flags: npt.NDArray[np.bool_],
-        given: Floats,
-        rows: Rows,
-    ) -> list[Trait]:
-        """Traits of the columns of `flags`, shape (len(rows), len(values)), largest share first."""
-        shares = given @ flags / given.sum() if len(rows) else np.zeros(len(values))
-        order = sorted(
-            np.flatnonzero(shares > 0).tolist(), key=lambda at: (-shares[at], values[at])
-        )
-        firsts = [rows[np.flatnonzero(flags[:, at])[:_EVIDENCE]] for at in order]
-        ids = iter(self._facts.items(np.concatenate(firsts).tolist()) if firsts else [])
-        return [
-            Trait(
-                kind,
-                values[at],
-                float(shares[at]),
-                tuple(next(ids) for _ in range(len(first))),
-                weight=float(shares[at] / shares[order[0]]),
-            )
-            for at, first in zip(order, firsts, strict=True)
-        ]
+        weight = np.bincount(flat, weights=given[owner], minlength=1)[often]
+        best = often[np.lexsort((often, -weight))[:_MOST]]
+        flags = np.zeros((len(best), len(rows)), bool)
+        for at, code in enumerate(best):
+            flags[at, owner[flat == code]] = True
+        return _falling(role, [names[code] for code in best], flags @ given, rows, flags)
 
     @cached_property
-    def _roles(self) -> dict[str, tuple[list[str], list[int], npt.NDArray[np.int64]]]:
-        """For directors and actors: names, where each item's codes begin, and the codes."""
+    def _roles(self) -> dict[str, tuple[list[str], Rows, Rows]]:
+        """For directors and actors: names in order, where each item's codes begin, the codes."""
         found = {}
         for role in ("director", "actor"):
-            codes: dict[str, int] = {}
-            starts, flat = [0], []
-            for row in range(len(self._facts)):
-                names = self._facts.people(row).get(role, ())
-                flat += [codes.setdefault(name, len(codes)) for name in names]
-                starts.append(len(flat))
-            if codes:
-                found[role] = (list(codes), starts, np.array(flat, np.int64))
+            listed = [self._facts.people(row).get(role, ()) for row in range(len(self._facts))]
+            names = sorted({name for several in listed for name in several})
+            place = {name: at for at, name in enumerate(names)}
+            codes = [place[name] for several in listed for name in dict.fromkeys(several)]
+            starts = np.cumsum([0, *(len(set(several)) for several in listed)])
+            if names:
+                found[role] = names, starts, np.array(codes, np.int64)
         return found
 
     # ---- from everything -------------------------------------------------------------------------
 
-    def _topics(self, rows: Rows, given: Floats, activity: _Activity) -> tuple[Trait, ...]:
+    def _topics(
+        self, rows: Rows, given: Floats, activity: _Activity, past: tuple[Trait, ...]
+    ) -> tuple[Trait, ...]:
         """Genres by all evidence; those that they like or dislike by their own word come first."""
         facts = self._facts
         viewed = np.array(list(activity.viewed), np.int64)
@@ -346,7 +357,7 @@ class Profiler:
                 if genre in facts.genres(row):
                     sources.setdefault(genre, []).append(number)
         order = sorted(np.flatnonzero(weight > 0).tolist(), key=lambda at: -weight[at])
-        shares = {trait.value: trait for trait in self._genres(rows, given)}
+        shares = {trait.value: trait for trait in past}
         found = []
         for at in order:
             name = facts.genre_names[at]
@@ -403,6 +414,41 @@ class Profiler:
 
 
 @dataclass(frozen=True)
+class _Past:
+    """Traits of a history."""
+
+    genres: tuple[Trait, ...] = ()
+    people: tuple[Trait, ...] = ()
+    decades: tuple[Trait, ...] = ()
+
+
+class _Found(NamedTuple):
+    """A trait on its way: its weight, and the first rows that support it."""
+
+    kind: str
+    value: str
+    weight: float
+    rows: Rows
+
+
+def _falling(
+    kind: str,
+    values: Sequence[str],
+    weight: Floats,
+    rows: Rows,
+    flags: npt.NDArray[np.bool_],
+) -> list[_Found]:
+    """Traits that have a weight, heaviest first; `flags` tells which of `rows` have which."""
+    order = sorted(
+        np.flatnonzero(weight > 0).tolist(), key=lambda at: (-float(weight[at]), values[at])
+    )
+    return [
+        _Found(kind, values[at], float(weight[at]), rows[flags[at].nonzero()[0][:_EVIDENCE]])
+        for at in order
+    ]
+
+
+@dataclass(frozen=True)
 class _Activity:
     """What the store has of somebody, weighed by age."""
 
@@ -414,6 +460,11 @@ class _Activity:
     genres: dict[str, list[tuple[float, tuple[int, ...]]]]
     leanings: dict[str, float]
     seen: tuple[int, ...]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it says nothing of topics."""
+        return not (self.viewed or self.genres)
 
     @classmethod
     def of(cls, kept: Kept | None, facts: ItemFacts, decay: Decay, now: float) -> _Activity | None:

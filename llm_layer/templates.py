@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from llm_layer.facts import ItemFacts
 from llm_layer.pieces import VERBS, Wording, clean, joined
 from llm_layer.plan import Offer, Plan
 from llm_layer.text import Language
+from llm_layer.turn_templates import TURNS, TurnTemplates
 
 # So many further columns of an item are told at a time.
 _MOST_ATTRIBUTES = 4
@@ -69,6 +71,7 @@ class Templates:
         self._facts = facts
         self._wording = wording
         self._domain = wording.domain
+        self._turns = TurnTemplates(facts, wording)
 
     def render(self, plan: Plan) -> str:
         """Reply to a plan."""
@@ -78,6 +81,9 @@ class Templates:
             "ask": self._fact,
             "profile": self._profile,
             "unknown": self._unknown,
+            "accepted": self._turns.accepted,
+            "compare": self._compare,
+            "question": self._question,
         }
         if plan.kind in writers:
             return writers[plan.kind](plan)
@@ -89,7 +95,7 @@ class Templates:
 
     def _fixed(self, plan: Plan) -> str:
         domain = self._domain
-        text = domain.fill(_FIXED[plan.language][plan.kind])
+        text = domain.fill((_FIXED[plan.language] | TURNS[plan.language])[plan.kind])
         when = f" {domain.occasion.removeprefix('for ')}" if domain.occasion else ""
         time = "the evening" if domain.occasion else f"your {domain.noun}"
         return text.replace("{when}", when).replace("{the_time}", time)
@@ -128,6 +134,16 @@ class Templates:
         if offer.reasons:
             parts.append(self._wording.reason(offer.reasons[0], language))
         return ("，" if zh else ", ").join(parts) + ("。" if zh else ".")
+
+    def _question(self, plan: Plan) -> str:
+        assert plan.question is not None
+        return self._turns.question(plan.question, plan.language)
+
+    def _compare(self, plan: Plan) -> str:
+        described = [
+            self._described(replace(offer, reasons=()), plan.language) for offer in plan.offers
+        ]
+        return self._turns.compared(plan, described)
 
     def _price(self, row: int, language: Language) -> str:
         """What an item costs, empty where the catalogue does not say."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time as clock
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+from llm_layer.dialogue import State
 from llm_layer.facts import ItemFacts
 from llm_layer.genres import GenreWords
 from llm_layer.memory.consent import Consent
-from llm_layer.memory.evidence import Entry, Evidence, EvidenceKind
+from llm_layer.memory.evidence import Entry, Evidence, EvidenceKind, user_key
 from llm_layer.memory.statements import Listener, Statement
 from llm_layer.memory.store import Store
 from llm_layer.memory.style import StyleCounts
@@ -31,14 +32,11 @@ class Kept:
     entries : tuple of Entry
         Those that hold, the latest first.
     evidence : tuple of Evidence
-        Of searches and views, the latest first.
-    style : StyleCounts
-        How they write.
+        Of searches, views and items they know, the latest first.
     """
 
     entries: tuple[Entry, ...] = ()
     evidence: tuple[Evidence, ...] = ()
-    style: StyleCounts = field(default_factory=StyleCounts)
 
     def rows(self, facts: ItemFacts, sign: int) -> tuple[int, ...]:
         """Rows of the items that they like (`sign` 1) or do not (−1), the latest first."""
@@ -66,13 +64,18 @@ class Memory:
         self.store = store
         self._facts = facts
         self._listener = Listener(facts, genre_words)
+        self._last: tuple[str, tuple[int, int], Kept] | None = None
 
     def consent(self, user: Any) -> Consent:
         """What a user agreed to; without a store, that nothing is kept."""
         return Consent() if self.store is None or user is None else self.store.consent(user)
 
     def hear(
-        self, user: Any, request: Request, style: StyleCounts | None = None
+        self,
+        user: Any,
+        request: Request,
+        style: StyleCounts | None = None,
+        state: State | None = None,
     ) -> list[Statement]:
         """Keep what a message says of its writer, where they agreed.
 
@@ -84,41 +87,59 @@ class Memory:
             The message as it was understood, redacted.
         style : StyleCounts, optional
             How they write, this message included.
+        state : State, optional
+            Of the dialogue, this message included: what "the second one" is.
 
         Returns
         -------
         list of Statement
             What was entered into the profile.
         """
-        store, consent = self.store, self.consent(user)
+        store = self.store
         if store is None or user is None or request.act == "forget":
             return []
-        now = clock.time()
+        with store.together():
+            return self._heard(store, user, request, style, state)
+
+    def _heard(
+        self,
+        store: Store,
+        user: Any,
+        request: Request,
+        style: StyleCounts | None,
+        state: State | None,
+    ) -> list[Statement]:
+        consent, now = store.consent(user), clock.time()
+
+        def note(kind: EvidenceKind, text: str = "", item: Any = None) -> int | None:
+            return store.note(
+                user, kind, text=text, item=item, source=SOURCE, time=now, keep=self.is_title
+            )
+
         if consent.remember_messages:
-            store.note(user, "message", text=request.text, source=SOURCE, time=now)
+            note("message", request.text)
         if not consent.remember_profile:
             return []
-        statements = self._listener.statements(request)
-        with store.together():
-            if style is not None:
-                store.save_style(user, style.to_dict())
-            for statement in statements:
-                evidence = store.note(
-                    user,
-                    _evidence_kind(statement),
-                    text=statement.clause,
-                    item=statement.value if statement.kind == "item" else None,
-                    source=SOURCE,
-                    time=now,
-                )
-                if evidence is not None:
-                    store.entries.add(user, statement, [evidence], now)
-            wish = " ".join((*request.genres, request.mood)).strip()
-            if wish and request.act in ("recommend", "constrain", "critique"):
-                store.note(user, "search", text=wish, source=SOURCE, time=now)
-            for item in self._facts.items(request.seen):
-                store.note(user, "seen", item=item, source=SOURCE, time=now)
+        if style is not None:
+            store.save_style(user, style.to_dict())
+        taken = state.accepted[-1:] if state is not None and request.act == "accept" else ()
+        declined = state.unlike[-len(request.refused) :] if state and request.refused else ()
+        statements = self._listener.statements(request, taken=taken, declined=declined)
+        for statement in statements:
+            item = statement.value if statement.kind == "item" else None
+            evidence = note(_evidence_kind(statement), statement.clause, item)
+            if evidence is not None:
+                store.entries.add(user, statement, [evidence], now)
+        wish = " ".join((*request.genres, request.mood)).strip()
+        if wish and request.act in ("recommend", "constrain", "critique"):
+            note("search", wish)
+        for item in self._facts.items(request.seen):
+            note("seen", item=item)
         return statements
+
+    def is_title(self, words: str) -> bool:
+        """Whether words are a title of the catalogue."""
+        return bool(self._facts.titles.rows(words))
 
     def like(self, user: Any, item: Any, *, strength: float = 0.7, source: str = "api") -> bool:
         """Enter that a user likes an item (or, below 0, does not); False where they did not agree.
@@ -145,15 +166,30 @@ class Memory:
 
     def kept(self, user: Any) -> Kept:
         """What is kept of a user and may be used for them."""
-        store, consent = self.store, self.consent(user)
-        if store is None or user is None or not consent.personalize:
+        store = self.store
+        if store is None or user is None:
             return Kept()
-        kinds: Sequence[EvidenceKind] = ("search", "view", "seen")
-        return Kept(
-            tuple(store.entries.of(user)),
-            tuple(store.evidence(user, kinds, most=_MOST)),
-            StyleCounts.from_dict(store.style(user)),
-        )
+        key, version = user_key(user), store.version()
+        if self._last is not None and self._last[:2] == (key, version):
+            return self._last[2]
+        found = Kept()
+        if store.consent(user).personalize:
+            kinds: Sequence[EvidenceKind] = ("search", "view", "seen")
+            evidence = tuple(store.evidence(user, kinds, most=_MOST))
+            found = Kept(tuple(store.entries.of(user)), evidence)
+        self._last = (key, version, found)
+        return found
+
+    def style(self, user: Any) -> StyleCounts:
+        """How a user writes, as far as it is kept and may be used."""
+        store = self.store
+        if store is None or user is None or not store.consent(user).personalize:
+            return StyleCounts()
+        return StyleCounts.from_dict(store.style(user))
+
+    def forget(self) -> None:
+        """Drop what was read last and is kept to be at hand."""
+        self._last = None
 
 
 def _evidence_kind(statement: Statement) -> EvidenceKind:

@@ -92,8 +92,8 @@ _ZH_TASTES: tuple[tuple[float, re.Pattern[str]], ...] = (
 )
 # Where the object of a taste ends.
 _AND_SO_ON = re.compile(
-    r"\s*(?:,? (?:but|because|since|so|when|while|if|though|although|unless|especially|particularly|except|and I|and my|and please|can you|could you|what|please|tonight|today|right now|at the moment|more than|as much as|a lot\b|very much|so much)\b.*"
-    r"|[，,]?(?:但是?|不过|因为|所以|如果|尤其|特别是|除了|有没有|请|给我|想看|推荐|今晚).*)$",
+    r"\s*(?:,? (?:but|because|since|so|when|while|if|though|although|unless|especially|particularly|except|and I|and my|and please|can you|could you|what|please|(?:show|give|find|recommend|suggest|tell|let|get|make|bring|list) (?:me|us)|recommend|suggest|something|anything|maybe|got any|any(?:thing)?(?= (?:good|ideas|like))|do you|how about|tonight|today|right now|at the moment|more than|as much as|a lot\b|very much|so much)\b.*"
+    r"|[，,]?(?:但是?|不过|因为|所以|如果|尤其|特别是|除了|有没有|请|给我|想看|想要|推荐|来[一部点个]|今晚).*)$",
     _I | re.DOTALL,
 )
 _APART = re.compile(r"\s*(?:,? (?:and|or|nor) |, ?|&|、|，|和|与|跟|以及|还有|或者?)\s*", _I)
@@ -256,18 +256,24 @@ class Listener:
         self._facts = facts
         self._genre_words = genre_words
 
-    def statements(self, request: Request) -> list[Statement]:
+    def statements(
+        self, request: Request, *, taken: Iterable[int] = (), declined: Iterable[int] = ()
+    ) -> list[Statement]:
         """What a message says of its writer: at most 12 statements, facts first.
 
         Parameters
         ----------
         request : Request
             The message as it was understood, redacted.
+        taken, declined : iterable of int
+            Rows of items that it takes and turns down by their place in a list.
         """
         found: list[Statement] = []
         if _ABOUT_ME.search(request.text):
             found += [*_facts(request.text), *self._tastes(request.text)]
-        found += [*self._items(request), *self._wishes(request)]
+        found += self._items(request, _PLAIN, (*request.like, *taken))
+        found += self._items(request, -_PLAIN, (*request.unlike, *declined))
+        found += self._wishes(request)
         return list({(one.kind, one.slot): one for one in reversed(found)}.values())[::-1][:_MOST]
 
     def _tastes(self, text: str) -> Iterator[Statement]:
@@ -315,19 +321,12 @@ class Listener:
             joined = "".join(content) if has_chinese(kept) else " ".join(content)
             yield Statement("keyword", joined, joined, strength, clause)
 
-    def _items(self, request: Request) -> Iterator[Statement]:
+    def _items(self, request: Request, strength: float, rows: Iterable[int]) -> Iterator[Statement]:
         """Titles that were called good or bad."""
-        if request.act in ("ask", "compare", "why"):
-            return
-        sides: tuple[tuple[Iterable[int], float], ...] = (
-            (request.like, _PLAIN),
-            (request.unlike, -_PLAIN),
-        )
-        for rows, strength in sides:
+        if request.act not in ("ask", "compare", "why"):
             for row in rows:
                 item = self._facts.item(row)
-                title = self._facts.title(row)
-                yield Statement("item", str(item), item, strength, title)
+                yield Statement("item", str(item), item, strength, self._facts.title(row))
 
     def _wishes(self, request: Request) -> Iterator[Statement]:
         """What this talk is to be without."""

@@ -25,7 +25,7 @@ from llm_layer.memory.evidence import (
     unpack_id,
     user_key,
 )
-from llm_layer.memory.redaction import redact
+from llm_layer.memory.redaction import Keep, redact
 from recsys.errors import InvalidInputError
 from recsys.forgetting import Receipt, Removal
 
@@ -82,9 +82,12 @@ class Store:
             raise InvalidInputError(f"session_days is {session_days!r}, expected more than 0")
         self.default = default if default is not None else Consent()
         self._database = Database(path, timeout)
+        # What was looked up within one block of changes, in which nobody else can change it.
+        self._block: dict[str, Consent] | None = None
+        self._changes = 0
         self.conversations = Conversations(self._database, self._admit, self.consent)
         self.entries = Entries(self._database)
-        self.conversations.expire(clock.time() - session_days * _DAY, self.default)
+        self.conversations.expire(clock.time() - session_days * _DAY)
 
     @property
     def path(self) -> Path:
@@ -105,7 +108,12 @@ class Store:
     def together(self) -> Iterator[None]:
         """Changes within the block come about together or not at all."""
         with self._database.writing():
-            yield
+            is_outer, before = self._block is None, self._block
+            self._block = {} if is_outer else before
+            try:
+                yield
+            finally:
+                self._block = before
 
     # ---- consent ---------------------------------------------------------------------------------
 
@@ -120,12 +128,18 @@ class Store:
 
     def consent(self, user: Any) -> Consent:
         """What a user agreed to; the default for one who was not asked."""
+        key = user_key(user)
+        if self._block is not None and key in self._block:
+            return self._block[key]
         rows = self._database.rows(
             "SELECT remember_messages, remember_profile, personalize FROM users "
             "WHERE key = ? AND asked IS NOT NULL",
-            [user_key(user)],
+            [key],
         )
-        return Consent(*map(bool, rows[0])) if rows else self.default
+        found = Consent(*map(bool, rows[0])) if rows else self.default
+        if self._block is not None:
+            self._block[key] = found
+        return found
 
     def set_consent(self, user: Any, **flags: bool) -> Consent:
         """Note what a user agreed to; what they no longer agree to is deleted at once.
@@ -145,6 +159,7 @@ class Store:
         before = self.consent(user)
         after = before.replaced(**flags)
         key = user_key(user)
+        self._changes += 1
         with self._database.writing() as connection:
             self._admit(user)
             connection.execute(
@@ -162,6 +177,8 @@ class Store:
                     "DELETE FROM evidence WHERE user = ? AND kind <> 'message'", [key]
                 )
                 connection.execute("DELETE FROM styles WHERE user = ?", [key])
+            if self._block is not None:
+                self._block[key] = after
         if before.to_dict() != after.to_dict():
             self._database.scrub()
         return after
@@ -192,6 +209,7 @@ class Store:
         item: Any = None,
         source: str = "api",
         time: float | None = None,
+        keep: Keep | None = None,
     ) -> int | None:
         """Keep one thing that a user said or did.
 
@@ -210,6 +228,8 @@ class Store:
             Where it comes from.
         time : float, optional
             Seconds since 1970; now by default.
+        keep : callable, optional
+            Whether words that look like an address are a title; see :func:`redact`.
 
         Returns
         -------
@@ -232,7 +252,8 @@ class Store:
         if not agreed:
             return None
         when = clock.time() if time is None else check_time(time)
-        values = [self._admit(user), kind, redact(text), pack_id(item), source, when]
+        self._changes += 1
+        values = [self._admit(user), kind, redact(text, keep), pack_id(item), source, when]
         with self._database.writing() as connection:
             cursor = connection.execute(
                 "INSERT INTO evidence (user, kind, text, item, source, time) "
@@ -314,9 +335,9 @@ class Store:
         rows = self._database.rows("SELECT time, receipt FROM receipts ORDER BY number DESC")
         return [(time, json.loads(text)) for time, text in rows]
 
-    def version(self) -> int:
-        """A number that changes when another process has written to the file."""
-        return self._database.version()
+    def version(self) -> tuple[int, int]:
+        """What changes when evidence or consent did, by this process or another one."""
+        return self._database.version(), self._changes
 
     # ---- forgetting ------------------------------------------------------------------------------
 
@@ -330,6 +351,7 @@ class Store:
             content of the file open: forget again then.
         """
         key, removed = user_key(user), []
+        self._changes += 1
         with self._database.writing() as connection:
             for what, table, column in _PLACES:
                 condition = f"{column} = ?"

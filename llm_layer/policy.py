@@ -1,0 +1,148 @@
+"""Policy: what to do next: recommend, or ask one clarifying question; and what an answer means.
+
+It knows nothing of words. A question is asked of somebody of whom nothing is known and who says
+nothing, never twice in a row, never the same again; whoever has a history or a wish gets a list.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from math import log
+
+from rapidfuzz import fuzz, process
+
+from llm_layer.constraints import Constraints
+from llm_layer.dialogue import State
+from llm_layer.facts import ItemFacts
+from llm_layer.genres import GenreWords
+from llm_layer.request import Question, Request
+from llm_layer.text import normalize
+
+# An answer may be misspelled so far.
+_CLOSE = 78.0
+# So many options are offered; a value that hardly any candidate has is none.
+_MOST_OPTIONS = 3
+_RARE = 0.05
+# Fewer candidates than this are no choice to be narrowed down.
+_FEW = 4
+
+
+class Policy:
+    """Decides between a list and a question, for one catalogue."""
+
+    def __init__(self, facts: ItemFacts, genre_words: GenreWords) -> None:
+        self._facts = facts
+        self._genre_words = genre_words
+
+    def understood(self, request: Request, state: State) -> Request:
+        """A message in the light of the question that the last reply asked.
+
+        "The second", "comedy", "any" and "yes" mean an option of it; a message that speaks of
+        something else is left as it is.
+        """
+        question = state.question
+        if question is None or request.act in ("out_of_scope", "forget", "reset", "correct"):
+            return request
+        if question.slot == "place":
+            return self._chosen(request)
+        option = self._option(request, question)
+        if option:
+            return _with_option(request, question.slot, option)
+        if request.has_wish:
+            listing = request.act in ("accept", "ask", "constrain")
+            return replace(request, act="recommend") if listing else request
+        if request.is_open or request.act in ("accept", "fewer"):
+            return replace(request, act="recommend", mood="", places=(), is_open=True)
+        if request.act == "reject" and question.slot == "genres" and question.options:
+            return replace(request, act="recommend", no_genres=question.options, is_open=True)
+        return request
+
+    def question(
+        self, request: Request, state: State, history: Sequence[int], candidates: Sequence[int]
+    ) -> Question | None:
+        """The question to ask before anything is recommended; None where a list is due.
+
+        Parameters
+        ----------
+        request : Request
+            The message, already taken into `state`.
+        state : State
+            `state.question` is what the last reply asked.
+        history : sequence of int
+            Rows that are known of the visitor.
+        candidates : sequence of int
+            Rows that could be recommended, best first.
+        """
+        knows_nothing = not (history or state.like or state.accepted or state.unlike)
+        says_nothing = (
+            not request.has_wish
+            and state.constraints == Constraints()
+            and not state.leanings
+            and not (request.mood or state.mood or request.no_title or request.unstated)
+        )
+        is_asking = request.act in ("recommend", "more") and not request.is_open
+        if not (knows_nothing and says_nothing and is_asking) or request.count is not None:
+            return None
+        if state.question is not None or state.shown or len(candidates) < _FEW:
+            return None
+        return next(
+            (
+                question
+                for question in self._questions(candidates)
+                if question.slot not in state.asked
+            ),
+            None,
+        )
+
+    def _questions(self, candidates: Sequence[int]) -> list[Question]:
+        """Questions that would part the candidates, the one that parts them best first."""
+        facts = self._facts
+        listed = {"genres": Counter(name for row in candidates for name in facts.genres(row))}
+        for column in facts.attributes.values:
+            values = (value for row in candidates for value in facts.attributes.of(column, row))
+            listed[column] = Counter(values)
+        scored = []
+        for slot, counts in listed.items():
+            least = max(2.0, _RARE * len(candidates))
+            common = [value for value, count in counts.most_common() if count >= least]
+            if len(common) > 1:
+                scored.append((_entropy(counts), Question(slot, tuple(common[:_MOST_OPTIONS]))))
+        scored.sort(key=lambda pair: (-pair[0], pair[1].slot != "genres"))
+        return [*(question for _, question in scored), Question("likes")]
+
+    def _option(self, request: Request, question: Question) -> str:
+        """Which option a message chooses, by its place or its name; empty for none."""
+        places = (*request.places, *((request.count,) if request.act == "accept" else ()))
+        for place in places:
+            if place is not None and -1 <= place <= len(question.options) and place != 0:
+                return question.options[place - 1 if place > 0 else place]
+        said = normalize(request.text)
+        if not said or request.has_wish:
+            return ""
+        names = {normalize(option): option for option in question.options}
+        for option in question.options:
+            names[normalize(self._genre_words.name(option, "zh"))] = option
+        near = process.extractOne(said, list(names), scorer=fuzz.ratio, score_cutoff=_CLOSE)
+        return names[near[0]] if near else ""
+
+    @staticmethod
+    def _chosen(request: Request) -> Request:
+        """An answer to "which one?"."""
+        if request.places and request.act in ("recommend", "constrain", "more_like"):
+            return replace(request, act="accept")
+        return request
+
+
+def _with_option(request: Request, slot: str, option: str) -> Request:
+    """A request for what was chosen."""
+    plain = replace(request, act="recommend", places=(), refused=(), count=None, mood="")
+    if slot == "genres":
+        return replace(plain, genres=(option,))
+    return replace(plain, attributes={slot: (option,)})
+
+
+def _entropy(counts: Counter[str]) -> float:
+    total = sum(counts.values())
+    return -sum(count / total * log(count / total) for count in counts.values())
