@@ -326,6 +326,7 @@ class Writer:
             ),
             has_reason=bool(worded[0].reasons),
             domain=domain,
+            has_years=bool(self._facts.years.any()),
         )
 
     def _values(self, plan: Plan) -> tuple[list[str], str]:

@@ -55,6 +55,8 @@ class Task:
         Whether ``{why}`` is to be used.
     domain : Domain
         Words for the items.
+    has_years : bool
+        Whether the catalogue knows which items are older than others.
     """
 
     language: str
@@ -62,6 +64,7 @@ class Task:
     genres: tuple[tuple[str, ...], ...]
     has_reason: bool = True
     domain: Domain = FILMS
+    has_years: bool = True
 
     @property
     def marks(self) -> tuple[str, ...]:
@@ -207,10 +210,15 @@ _ALSO_TONIGHT = (
 )  # fmt: skip
 _WANT = ("want", "feel like", "would like", "are in the mood for")
 _ASKED = (
-    "something older", "something newer", "something lighter", "something darker",
-    "something different", "something else", "more like the first one", "more of the same kind",
+    "something different",
+    "something else",
+    "more like the first one",
+    "more of the same kind",
     "another one like this",
-)  # fmt: skip
+)
+_ASKED_BY_YEAR = ("something older", "something newer")
+# Where items tell stories.
+_ASKED_BY_TONE = ("something lighter", "something darker")
 _CHOICES = ("right", "best", "right to you", "best to you", "good to you")
 
 
@@ -233,7 +241,8 @@ def grammar(task: Task) -> str:
         f'open ::= ("For " wish1 | "If you " want " " wish1) ", " ({_any(_GO)})',
         *_wish_rules("wish1", first, domain),
         f"want ::= {_any(_WANT)}",
-        f'ask ::= ("Would you like " | "Shall I look for " | "Do you want ") ({_any(_ASKED)}) "?"'
+        'ask ::= ("Would you like " | "Shall I look for " | "Do you want ")'
+        f' ({_any(_asked(task))}) "?"'
         f' | ("Which of these sounds " | "Which one sounds ") ({_any(choices)}) "?"',
     ]
     if others:
@@ -242,6 +251,13 @@ def grammar(task: Task) -> str:
         before = {*first, *others[0]}
         rules.append(_third_rule(tuple(kind for kind in others[1] if kind not in before), domain))
     return "\n".join(rules) + "\n"
+
+
+def _asked(task: Task) -> tuple[str, ...]:
+    """What a question at the end may offer."""
+    by_year = _ASKED_BY_YEAR if task.has_years else ()
+    by_tone = _ASKED_BY_TONE if "story" in task.domain.kinds else ()
+    return (*by_year, *by_tone, *_ASKED)
 
 
 def _second_rules(fresh: Sequence[str], domain: Domain) -> list[str]:
