@@ -43,7 +43,7 @@ PROFILE = _words(
     r"|\b(?:what(?: is|['’]?s| are)|show(?: me)?|tell me(?: about)?|describe|see|view|how (?:does|do) (?:you (?:see|describe))?|summari[sz]e|display) (?:me )?my (?:\w+ )?(?:taste|tastes|profile|history|preferences|favou?rites?|likes|data|ratings|interests)\b"
     r"|^\W*my (?:taste|tastes|profile|history|preferences)\W*$"
     r"|\bwhat (?:kinds?|sorts?|types?|genres?)(?: of \w+)? do i (?:usually |normally |often |mostly )?(?:like|watch|enjoy|prefer|read|buy)|\bwhat do i (?:usually |normally |often |mostly )?(?:like|watch|enjoy|prefer|read|buy)\b"
-    r"|\bwhat (?:did|have|had) i (?:\w+ )?(?:watch(?:ed)?|see|seen|rated?|read|bought|buy|liked?|told you|taken)\b|\bwho am i\b|\btell me (?:something )?about (?:myself|me)\b|\bdo you (?:remember|know|recogni[sz]e) (?:me|who i am|my)\b|\bhow well do you know me\b|\bwhat data\b.{0,20}\bme\b|\bknow about my (?:taste|preferences)",
+    r"|\bwhat (?:did|have|had) i (?:\w+ )?(?:watch(?:ed)?|see|seen|rated?|read|bought|buy|liked?|told you|taken)\b|\bwho am i\b|\btell me (?:something )?about (?:myself|me)\b|\bdo you (?:still )?(?:remember|know|recogni[sz]e) (?:me|who i am|my|what i)\b|\bwhat (?:\w+ ){1,3}(?:do|have|did) you (?:have|got|keep|store|hold|know|collect|save|stored)\w* (?:on|about|of) me\b|\bhow well do you know me\b|\bwhat data\b.{0,20}\bme\b|\bknow about my (?:taste|preferences)",
     r"你?(?:都|还|现在|到底)?(?:知道|了解|记得|记住了?|掌握|存了?|有)(?:我|关于我)(?:的)?(?:什么|哪些|多少|啥|些什么)|你?(?:对我|关于我)[^，。]{0,4}(?:知道|了解|记得|有)[^，。]{0,4}(?:什么|多少|啥|哪些|吗)?|你了解我|你记得我|你认识我|我是谁|你眼中的我|你怎么看我"
     r"|我(?:最近|平时|通常|一般|以前|都|之前|曾经)*(?:看过|喜欢|爱看|看|读过|买过|学过|评过)(?:的)?(?:都是|是)?(?:什么|哪些|啥)(?!好|比较|呢?$)|我(?:一般|平时|通常|经常)(?:喜欢)?看(?:什么|哪)|(?:我的|看看我|查看我|显示我)(?:的)?(?:观影|观看|个人|用户|历史|阅读|购买)*(?:口味|喜好|品味|画像|偏好|资料|档案|历史|记录)(?:是什么|是啥|是怎样|怎么样|如何|有哪些|[？?]|$)|你(?:那里)?(?:有|存了|保存了)我的?(?:什么|哪些)",
 )
@@ -105,16 +105,16 @@ REJECT = _words(
     rf"(?:都|全|一[个部本门]也|一[个部本门]都|哪[个部]都|没一个|没有一个|没有)(?:不|没)?(?:太)?(?:喜欢|要了?$|想看|行$|合适|好看|感兴趣|满意|对胃口|想要|兴趣)|(?:^|我|，)不(?:太|是很|怎么)?(?:喜欢|要|想看|感兴趣|合适|对胃口|合(?:我)?(?:口味|胃口)|想要)(?:这|那|它|{PLACE}|上面|以上|你推荐)|都(?:不|没)|没(?:什么)?兴趣|不感兴趣|没意思|没劲|(?:都)?不是我(?:的菜|喜欢|想要|的风格)|看不上|不怎么样|不合(?:我)?(?:口味|胃口|适)|算了(?!，)|(?:这些|这几[部个本门]|它们|这|那)[^，。]{{0,4}}(?:不[好行喜想要感合]|没[兴意]|太(?:差|烂|无聊|难看)|难看|无聊|差劲|一般)|^(?:不|不要|不行|不用|不了|不好|pass|no|不喜欢|不想看|不太行|别|否|没有喜欢的)[。！!了吧呀谢谢，]*$|换掉|(?:全|都)(?:已经)?看过了?|(?:都|全)(?:太)?(?:无聊|差|烂|一般|老套)|pass|别(?:再)?(?:推荐|给我看)(?:{_X}|这|那|它)",
 )
 FEWER = _words(
-    r"\b(?:shorter list|short list|fewer|less of (?:them|these|those)|too many|less (?:options|choices|suggestions|results|recommendations)|narrow (?:it|them|this|the list) down|cut (?:it|the list|them) down|not so many|(?:just|only) (?:the )?(?:one|two|a couple|a few|your (?:top|best)|the (?:top|best))\b(?! (?:from|with|of)\b)|(?:one|two) (?:is|are|will be|would be) enough|trim (?:it|the list|them)|reduce the (?:list|number))\b",
+    r"\b(?:shorter list|short list|fewer|less of (?:them|these|those)|too many|less (?:options|choices|suggestions|results|recommendations)|narrow (?:it|them|this|the list) down|cut (?:it|the list|them) down|not so many|(?:just|only) (?:the )?(?:one|two|a couple|a few|your (?:top|best)|the (?:top|best))\b(?! (?:from|with|of)\b)|(?:one|two) (?:is|are|will be|would be) enough|only (?:show|give|tell) me (?:your |the |one|a )|your (?:single |very )?best (?:pick|one|suggestion)|trim (?:it|the list|them)|reduce the (?:list|number))\b",
     r"(?:推荐|列|给|说|来)?(?:少一点|少一些|少(?:推荐|列|给|来)(?:几|一)?[部个点些]|少几[部个本门]|少点)(?=$|[，。！吧的])|太多(?:了)?(?=$|[，。！])|(?:只|就)(?:要|给我?|推荐|来|留|看)?(?:一|两|1|2|三|3)[部个本门篇件款](?:就(?:够|行|好)|$|吧|[，。])|(?:一|两)[部个](?:就够|就行|就好|够了)|精简|缩短(?:一下)?(?:名单|列表)|不用(?:推荐)?(?:这么|那么)多|别(?:列|推荐)(?:这么|那么)多|太长的?(?:名单|列表)|(?:名单|列表)(?:太长|短)",
 )
 MORE = _words(
-    r"\b(?:another|else|others?|next|again|keep going|go on|continue|(?:some|any|few|show|give|see|me|want|bit|even|got|have|need|are there|have you(?: got)?|can i have|^) ?(?:me |us )?more\b(?! than)|^\W*more\b(?! than| like)|more (?:please|options|choices|suggestions|recommendations|recs|ideas|results|of (?:the same|these|those|them|this|that)|picks|titles|films|movies|books|courses|articles|items|ones|comedies|thrillers|dramas|westerns)|different (?:ones?|films?|movies?|options?|suggestions?|list|books?|courses?|set)|something different|refresh|reload|load more|(?:any|some)thing different|more(?: please| then| of them)?\W*$|other (?:ones|options|suggestions|films|movies|ideas|picks|recommendations|than (?:these|those|that))|new (?:ones|list|suggestions|options|batch|set))\b",
+    r"\b(?:another|else|others?|next|again|keep going|go on|continue|(?:some|any|few|show|give|see|me|want|bit|even|got|have|need|are there|have you(?: got)?|can i have|^) ?(?:me |us )?more\b(?! than)|^\W*more\b(?! than| like)|more (?:please|options|choices|suggestions|recommendations|recs|ideas|results|of (?:the same|these|those|them|this|that)|picks|titles|films|movies|books|courses|articles|items|ones|comedies|thrillers|dramas|westerns)|different (?:ones?|films?|movies?|options?|suggestions?|list|books?|courses?|set)|something different|keep (?:them|it|[\'’]?em) coming|what[\'’]?s next|anything else|refresh|reload|load more|(?:any|some)thing different|more(?: please| then| of them)?\W*$|other (?:ones|options|suggestions|films|movies|ideas|picks|recommendations|than (?:these|those|that))|new (?:ones|list|suggestions|options|batch|set))\b",
     r"换(?:一)?(?:[批部个些组本门篇件款几]|下一|别的|其他|点)|^换|还有(?:吗|没有|别的|其他|其它|什么|哪些|更多|[？?]|$)|有(?:没有)?(?:别的|其他|其它|更多)|(?:别的|其他|其它)(?:的)?(?:吗|呢|推荐|选择|电影|片子|的|吧|$|[？?])|再(?:来|推荐|给|看|找|多|列|换|说)(?!.{0,2}(?:短|长|便宜|搞笑|浪漫|新一|老一))|更多|下(?:一)?(?:批|个|部|页|一[组批])|继续|多(?:来|推荐|给)(?:我)?(?:几|一?些|点)|接着(?:来|推荐)|看(?:点|些)?别的|不一样的|刷新|^还(?:要|想)",
 )
 MORE_LIKE = _words(
     rf"\b(?:like|similar|same|kind of|kinds of|sort of|type of|vein|style|alike|resembl\w+|more of|along the lines|comparable|reminiscent)\b.{{0,25}}{_X}|{_X}(?: or {_X}| and {_X})?['’]?-?\s?(?:like|esque|type|style)\b|\bsimilar\W*$|\bmore like (?:this|that|it|these|those|them)\b|\b(?:anything|something|stuff|movies|films|books|others?) (?:similar|like (?:this|that|it|these|those|them))\b|\b(?:same|similar) (?:kind|style|vibe|type|sort|mood|feel|genre|director|vein|thing|topic)\b|\bmore of (?:the same|this|that)\b|\bsimilar (?:ones?|films?|movies?|books?|courses?|items?|to)\b",
-    rf"(?:类似|像|跟|和|与|同|近似|接近|相似|相近|好比|参照|参考)(?:于)?{_X}|{_X}(?:这样|那样|这种|那种|这类|那类|之类|一类|类型|同类|风格|类似|的同类|一样|差不多)|(?:类似|相似|差不多|同类(?:型)?|这类|这种|同样(?:类型|风格)?|一样)(?:的)?(?:电影|片子?|书|课程?|文章|东西|商品|作品|款|呢|吗|推荐|$)|(?:再来|更多|多来)(?:点|些|几部)?(?:像|类似)",
+    rf"(?:类似|像|跟|和|与|同|近似|接近|相似|相近|好比|参照|参考)(?:于)?{_X}|{_X}(?:这样|那样|这种|那种|这类|那类|之类|一类|类型|同类|风格|类似|的同类|一样|差不多)|(?:类似|相似|差不多|同类(?:型)?|这类|这种|同样(?:类型|风格)?|一样)(?:的)?(?:电影|片子?|书|课程?|文章|东西|商品|作品|款|呢|吗|推荐|$)|(?:再来|更多|多来)(?:点|些|几部)?(?:像|类似)|(?:这种|这样|那种|那样)的?(?:吗|呢|电影|片|$|，)",
 )
 THANKS = _words(
     r"\b(?:thanks?|thank (?:you|u)|thx|tysm|ty|cheers|much appreciated|appreciate (?:it|that|your|this)|(?:very |so |super |really )?helpful|grateful|thats? (?:is |was )?(?:so |very )?kind)\b"
@@ -155,8 +155,10 @@ class Signs:
     ----------
     text : str
         Its shape: named and pointed-at items and people are marks.
-    genres, limits, people, values, mood : bool
-        Genres wanted, years or numbers limited, people, values of columns, free words.
+    genres, limits, people, values : bool
+        Genres wanted, years or numbers limited, people, values of columns.
+    mood : str
+        Free words.
     denied : bool
         Anything that is not wanted.
     examples, counter : bool
@@ -186,7 +188,7 @@ class Signs:
     limits: bool = False
     people: bool = False
     values: bool = False
-    mood: bool = False
+    mood: str = ""
     denied: bool = False
     examples: bool = False
     counter: bool = False
@@ -272,7 +274,10 @@ def is_outside(text: str, *, has_genres: bool = False) -> bool:
         return False
     if _SELF.search(text):
         return not has_genres
-    return not (_IN_SCOPE.search(text))
+    for pattern in OUT_OF_SCOPE:
+        if pattern is not None:  # "book me a table" is not about books
+            text = pattern.sub(" ", text)
+    return _IN_SCOPE.search(text) is None
 
 
 def _about_the_talk(shape: Shape, signs: Signs) -> Act | None:
@@ -315,6 +320,8 @@ _WHY_FIRST = re.compile(r"^\W*(?:and |but |so )?why\b|^(?:为什么|为啥|为�
 
 
 def _about_a_list(shape: Shape, signs: Signs) -> Act | None:
+    if signs.seen and (shape.has(MORE_LIKE) or signs.examples):
+        return "more_like"
     if signs.refused or signs.seen:
         if not (signs.wished or signs.examples or signs.leaning) or (
             signs.seen and not signs.wished
@@ -347,14 +354,15 @@ def _small_talk(shape: Shape, signs: Signs) -> Act | None:
     quiet = not (signs.wished or signs.denied or signs.n_items or signs.leaning or signs.count)
     if quiet and shape.has(BYE):
         return "bye"
-    if quiet and not shape.has(ASKING) and not shape.has(MORE):
-        if shape.has(THANKS) and not signs.mood:
-            return "thanks"
-        if shape.has(GREET) and not signs.mood:
-            return "greet"
-        if shape.has(THANKS):
-            return "thanks"
-    return None
+    if not quiet or shape.has(ASKING) or shape.has(MORE):
+        return None
+    if shape.has(THANKS):
+        return "thanks"
+    # "hi, dark and clever": the free words are the wish.
+    greeting = GREET[0].search(shape.english)
+    said = greeting.group().split() if greeting is not None else []
+    only = all(word in said for word in signs.mood.split())
+    return "greet" if shape.has(GREET) and only else None
 
 
 def _is_outside(shape: Shape, signs: Signs) -> bool:
@@ -394,14 +402,14 @@ def _wish(shape: Shape, signs: Signs) -> Act:
         return "more"
     if signs.places and not signs.wished and not signs.denied:
         return "accept"
+    strongly = _STRONGLY.search(_NOT_ASKED.sub(" ", shape.english + shape.chinese)) is not None
     narrowing = shape.has(NARROWING)
     if signs.denied and not signs.genres and not signs.people:
-        return "recommend" if _STRONGLY.search(shape.english + shape.chinese) else "constrain"
+        return "recommend" if strongly else "constrain"
     if narrowing and (signs.named or signs.leaning):
         return (
             "recommend"
-            if _STRONGLY.search(shape.english + shape.chinese)
-            and not _ONLY.search(shape.english + shape.chinese)
+            if strongly and not _ONLY.search(shape.english + shape.chinese)
             else "constrain"
         )
     if signs.in_talk and (signs.named or signs.leaning) and not shape.has(ASKING):
@@ -418,7 +426,11 @@ _LIKE_THIS = re.compile(
     _I,
 )
 _STRONGLY = re.compile(
-    r"\brec+om+[ae]nd|\bsugg?est|\blooking for|\bfind me|\bshow me|\bgive me|\bwhat should|\bi (?:want|need|would like|'d like|feel like)\b|\bi'?m (?:in the mood|after)|\bany good\b|\bdo you have\b|推荐|想看|想要|想找|想学|想买|想读|给我(?:来|找)|帮我(?:找|挑)|有没有|有什么|找一|来[一几点部]",
+    r"\brec+om+[ae]nd|\bsugg?est|\blooking for|\bfind me|\bshow me|\bgive me|\bwhat should|\bi (?:want|need|would like|'d like|feel like)\b|\bi'?m (?:in the mood|after)|\bany good\b|\bdo you have\b|推荐|想看|想要|想找|想学|想买|想读|给我(?:来|找)|帮我(?:找|挑)|有没有|有什么|找一|来[一几点部]|有.{0,16}吗",
+    _I,
+)
+_NOT_ASKED = re.compile(
+    r"\b(?:don'?t|do not|stop|never) (?:recommend|suggest|show|give|bring)\w*(?: me)?|(?:别|不要|不用)再?(?:给我|跟我)?(?:推荐|来|看)",
     _I,
 )
 _ONLY = re.compile(r"^\W*(?:only|just|but)\b|\bonly\b|只", _I)

@@ -298,6 +298,10 @@ class Concierge:
             self.threads, lambda: self.open(user, likes=likes, conversation=conversation, age=age)
         )
 
+    async def aforget(self, user: Any, *, lists: Sequence[str | os.PathLike[str]] = ()) -> Receipt:
+        """As :meth:`forget`, awaited; once begun it is done to the end, cancelled or not."""
+        return await turns.run(self.threads, lambda: self.forget(user, lists=lists))
+
     @property
     def threads(self) -> Executor:
         """Where awaited turns are at work; made when the first one is."""
@@ -397,8 +401,9 @@ class Conversation:
         """Take in messages of an earlier conversation, without words for the replies.
 
         What was recommended then is worked out again, so that "the second one" has a meaning. A
-        message that :meth:`say` would refuse is passed over.
+        message that :meth:`say` would refuse is passed over. Nothing is kept of them.
         """
+        style = self._style
         for text in texts:
             try:
                 self._check(text)
@@ -407,6 +412,8 @@ class Conversation:
             with self._turn():
                 self._answer(text, plain=True)
                 check_stopped()
+        if self._concierge.store is not None:
+            self._style = style  # they counted when they were said
 
     def stream(self, text: str) -> Iterator[Chunk]:
         """Answer a message piece by piece; the last chunk carries the reply."""
@@ -449,12 +456,30 @@ class Conversation:
         concierge, user = self._concierge, self.visitor.remembered
         if concierge.store is None or not self.state.said:
             return
+        if self._request is not None and self._request.act == "forget":
+            self._unremember(concierge.store)
+            return
         state = self.state.to_dict(concierge.facts)
         turn = Turn(self.state.said[-1], reply.text, tuple(reply.recommended), time.time())
         with concierge.store.together():
             if self._request is not None:
                 concierge.memory.hear(user, self._request, self._style, self.state)
             concierge.store.conversations.save(self.id, user, state, turn)
+
+    def _unremember(self, store: Store) -> None:
+        """The visitor asked to be forgotten: delete what the store has, and keep no more."""
+        concierge, user = self._concierge, self.visitor.remembered
+        store.conversations.remove(self.id)
+        if user is not None:
+            store.forget(user)
+            concierge.memory.forget()
+        known = self.visitor.user
+        history = self.visitor.history if known is not None else ()
+        self.visitor = Visitor(known, history, None, self.visitor.weights)
+        self._taste = (
+            concierge._retriever.taste(()) if known is None else concierge.rec.user_vector(known)
+        )
+        self._style = StyleCounts()
 
     def _forget(self) -> int:
         """Go on as with a stranger; return how many turns were held."""
@@ -481,11 +506,13 @@ class Conversation:
         with self._lock:
             state = self.state
             before = {each.name: copy.copy(getattr(state, each.name)) for each in fields(state)}
+            heard = self._request, self._style
             try:
                 yield
             except BaseException:
                 if self.state is state:  # else the visitor was forgotten meanwhile
                     self.state = replace(state, **before)
+                    self._request, self._style = heard
                 raise
 
     def _answer(self, text: str, *, plain: bool = False) -> Reply:

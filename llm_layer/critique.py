@@ -30,6 +30,8 @@ class Critique:
         Dimensions that the item table has no column for.
     is_comparative : bool
         Something is compared with what was shown ("shorter", "more", "too"), not just limited.
+    is_denied : bool
+        Something that a keyword describes is not wanted at all ("no gore").
     """
 
     ranges: list[Range] = field(default_factory=list)
@@ -37,6 +39,7 @@ class Critique:
     leanings: dict[str, float] = field(default_factory=dict)
     unstated: list[str] = field(default_factory=list)
     is_comparative: bool = False
+    is_denied: bool = False
 
 
 _MUCH = re.compile(r"\b(?:much|a lot|far|way|lots|really)\W*$|(?:得多|多了|很多)", _I)
@@ -46,6 +49,10 @@ _ENGLISH = re.compile(
     r"(?:of the |of a |in the way of |of )?(?P<adverb>\w+ly\s+)?(?P<word>[a-z][\w'’-]*(?:[ -](?:fi|paced|good|hearted|friendly|bending|provoking|fiction|story|on))?)(?P<enough>\s+enough)?",
     _I,
 )  # fmt: skip
+_NONE_OF_IT = re.compile(
+    r"\b(?:no|without|avoid|nothing|don['’]?t (?:like|want)|hate)\s+(?:too much |(?:any|explicit|graphic|excessive|much) )?(?P<word>[a-z][\w-]+)\b",
+    _I,
+)
 _NOT_LEANT = frozenset(
     [
         "like",
@@ -192,6 +199,12 @@ class Leanings:
             word = self._comparative[match["word"].lower()]
             self._lean(found, self._name(word) or word, _strength(text[: match.start()], 1.0), True)
             take(*match.span())
+        for match in _NONE_OF_IT.finditer(text):
+            name = self._english.get(match["word"].lower())
+            if name is not None and not self._genre_words.find(match["word"]):
+                self._lean(found, name, -0.8, False)
+                found.is_denied = True
+                take(*match.span())
         for match in _ENGLISH.finditer(text):
             direction, word = match["dir"].lower(), match["word"].lower()
             name = self._name(word)

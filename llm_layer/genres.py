@@ -62,6 +62,9 @@ class GenreWords:
                     self.chinese[genre] = tuple(synonyms["zh"])
                     if "plural" in synonyms:
                         self._plurals[genre] = synonyms["plural"]
+        for form, genre in list(self._forms.items()):
+            if form.isascii() and form.isalpha() and not form.endswith("s"):
+                self._forms.setdefault(f"{form}s", genre)
         for genre in self.genres:  # its names outweigh what is a synonym of another
             self._forms[normalize(self._chinese.get(genre, genre))] = genre
             self._forms[normalize(genre)] = genre

@@ -40,6 +40,13 @@ _NO_LATIN_TITLE = frozenset(
         "tv",
     ]
 )
+# What stands between the words that join what is compared.
+_PARTED = re.compile(
+    r"(?:(?!\b(?:and|or|vs|versus|with|to|than)\b|[,，、和跟与比]).)+", re.IGNORECASE
+)
+_LEADS = frozenset("the first original old new movie film called named one book our".split())
+_BEFORE_COMPARED = frozenset(("is", "was", "the", "movie", "film", "which", "better", "between"))
+_YEAR = re.compile(r"^(?:19|20)\d\d$")
 _SINGLE_QUOTES = re.compile(r"(?<![\w])['‘]([^'’‘]{2,60})['’](?!\w)")
 _HAN_NUMBER = re.compile(r"^[\d\s.:%-]+$")
 
@@ -85,6 +92,7 @@ _PATTERNS: tuple[_Pattern, ...] = (
     (phrases.COMPARED_YEAR, True, ""),
     (phrases.COMPARED, True, "about"),
     (phrases.EXAMPLE, True, ""),
+    (phrases.CHOSEN, True, ""),
     (phrases.DECLINED, False, ""),
     (phrases.KNOWN_ALREADY, True, ""),
     (phrases.JUDGED, True, ""),
@@ -197,9 +205,10 @@ class TitleReader:
                 if name in match.groupdict() and match[name]
             )
             begin, stop = match.span(group)
-            linked = self._listed(
-                page, begin, stop, freely or bool(match.groupdict().get("freely"))
-            )
+            freely = freely or bool(match.groupdict().get("freely"))
+            linked = self._listed(page, begin, stop, freely)
+            if pattern is phrases.COMPARED and len(linked) < 2:
+                linked = self._each(page, begin, stop)
             if pattern is phrases.COMPARED and len(linked) < 2:
                 continue
             for row, start, end in linked:
@@ -216,6 +225,10 @@ class TitleReader:
             listed = listed[1:]
         found: list[tuple[int, int, int]] = []
         at = 0
+        while listed and self._first(page.text, listed, freely)[0] is None:
+            if listed[0].form not in _LEADS:  # "the first Alien", "the film Heat"
+                break
+            listed = listed[1:]
         while at < len(listed):
             row, length = self._first(page.text, listed[at:], freely)
             if row is None:
@@ -227,8 +240,35 @@ class TitleReader:
             at += 1
         return found
 
+    def _each(self, page: Page, begin: int, stop: int) -> list[tuple[int, int, int]]:
+        """Titles at the heads of the parts between "and", "than" and commas."""
+        found: list[tuple[int, int, int]] = []
+        for part in _PARTED.finditer(page.text, begin, stop):
+            listed = [word for word in words(page.text[: part.end()]) if word.start >= part.start()]
+            while listed and listed[0].form in _BEFORE_COMPARED:
+                listed = listed[1:]
+            for length in range(min(8, len(listed)), 0, -1):
+                span = listed[0].start, listed[length - 1].end
+                row = self._exact(page.text[slice(*span)], freely=True)
+                if row is None and length == len(listed):
+                    row = self._nearly(page.text[slice(*span)])
+                if row is not None:
+                    found.append((row, *span))
+                    break
+        return found
+
     def _first(self, text: str, listed: list[Word], freely: bool) -> tuple[int | None, int]:
         """Item named by the first words, and how many they are: exactly, else nearly."""
+        if len(listed) > 1 and _YEAR.match(listed[0].form):  # "the 1998 Psycho"
+            row, length = self._first(text, listed[1:], freely)
+            year = int(listed[0].form)
+            if row is not None:
+                same = self._facts.titles.rows(self._facts.title(row))
+                row = next((one for one in same if self._facts.year(one) == year), None)
+            return row, length + 1 if row is not None else 0
+        if listed[0].form == "the" and len(listed) > 2 and _YEAR.match(listed[1].form):
+            row, length = self._first(text, listed[1:], freely)
+            return row, length + 1 if row is not None else 0
         most = min(len(listed), 10)
         for length in range(most, 0, -1):
             row = self._exact(text[listed[0].start : listed[length - 1].end], freely)

@@ -9,14 +9,15 @@ _I = re.IGNORECASE
 _CLAUSE_END = re.compile(
     r"[,.;:!?，。；：！？、\n]|(?<!anything )(?<!everything )\bbut\b|但是?|不过|\bmaybe\b|\brather\b"
     r"|\band (?=(?:some|any)thing\b|some\b|an?\b|give\b|show\b|i\b|with\b|make\b|more\b|then\b)"
-    r"|(?<!not )(?<!n['’]t )\b(?:just|only|instead)\b|只要|只看|而是|(?<![不想需主重])要|[以之]外",
+    r"|(?<!not )(?<!n['’]t )\b(?:just|only|instead)\b|只要|只看|而是|(?<![不想需主重说])要|[以之]外",
     _I,
 )
 _NEGATION = re.compile(
     r"\b(?:no|not|non|never|without|nothing|none|except|besides|avoid|hate[ds]?|dislike[ds]?|skip"
     r"|cannot|\w+n['’]t|dont|didnt|cant|isnt|anything but|everything but|other than"
-    r"|tired of|sick of|fed up with|enough|forget(?: about)?)\b"
-    r"|不要|不(?:太|怎么|大|是很|是太)?(?:想|看|喜欢|爱)|不是|不像|不用|没有|除了|讨厌|避开"
+    r"|tired of|sick of|fed up with|enough|forget(?: about)?|exclude[ds]?|excluding|leave out|leaving out|left out|cut out|keep out|filter out|omit|ditch|rather not|spare me|minus"
+    r"|(?:not|never) in the mood for|stay away from|steer clear of|allergic to|can(?:no|['’]?)t stand|couldn['’]?t stand|no need for|do without|don['’]?t need|instead of|rather than)\b"
+    r"|不要|没(?:有)?(?:说|要求|想)(?:过)?要?|不(?:太|怎么|大|是很|是太)?(?:想|看|喜欢|爱)|不是|不像|不用|没有|除了|讨厌|避开|排除|去掉|剔除|拒绝|反感|受不了|不含|不包括|不包含|不考虑|跳过|远离|少来|厌倦|看腻了?|腻了"
     r"|(?<![特类告区分个级差性派鉴])别(?![的人墅致离样])",
     _I,
 )

@@ -18,7 +18,9 @@ from llm_layer.text import Word, words
 _I = re.IGNORECASE
 # How alike a typed name and a known one have to be: "spielburg" and "spielberg" are 0.89.
 _CLOSE = 82
+_CLOSE_LAST = 84
 _SHORTEST = 4
+_LONG_ENOUGH = 6
 # What a name stands next to.
 _BEFORE = re.compile(
     r"\b(?:with|starring|stars?|featuring|feat\.?|directed by|written by|made by|director|actor|actress|author|writer|by|from director"
@@ -145,7 +147,9 @@ class PersonIndex:
         if " " in form:
             near = self._whole.near(form, self._fame)
             return near or ""
-        near = self._last.near(form, {})
+        if len(form) < _LONG_ENOUGH:
+            return ""
+        near = self._last.near(form, {}, _CLOSE_LAST)
         return max(self._by_part[near], key=self._fame_of) if near else ""
 
     def _fame_of(self, name: str) -> tuple[float, str]:

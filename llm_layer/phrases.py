@@ -15,7 +15,7 @@ _FILM = r"(?:the (?:movie|film|book|novel|course|article|one called)\s+)?"
 _REST = r"(?P<title>[^,.;!?，。；！？\n]+(?:[.](?=\w)[^,.;!?，。；！？\n]+)*)"
 # Behind these a title is expected, also a misspelled or incomplete one.
 EXAMPLE = re.compile(
-    r"\b(?:(?<!i )(?<!we )(?<!you )(?<!would )(?<!i really )(?<!i also )(?<!feel )(?<!looks )(?<!sounds )(?<!don['’]t )(?<!not )like|similar(?:ity)? to|resembl(?:es?|ing)|same (?:as|vein as|vibe as|style as)|remind(?:s|ed)? me of"
+    r"\b(?:(?<!i )(?<!we )(?<!you )(?<!would )(?<!i really )(?<!i also )(?<!don['’]t )(?<!not )like|similar(?:ity)? to|resembl(?:es?|ing)|same (?:as|vein as|vibe as|style as)|remind(?:s|ed)? me of"
     r"|in the (?:style|vein|spirit|mou?ld|manner) of|along the lines of|akin to|such as|reminiscent of|comparable to|close to|not like|nothing like|unlike"
     r"|i meant?|i said|talking about|referring to|(?:really |absolutely |just |also )?(?:loved|liked|enjoyed|adored)|(?:big |huge |great )?fans? of|favou?rites?(?: (?:film|movie|book)s?)?(?: of all time)? (?:is|are|was)"
     rf"|(?:hated|disliked|couldn['’]?t stand|can['’]?t stand)|(?:watched|seen|saw|finished|read))\s+{_FILM}{_REST}",
@@ -48,6 +48,11 @@ COMPARED = re.compile(
     r"(?P<title>[^.;!?。；！？\n]+)"
     r"|^\W*(?P<versus>[^.;!?。；！？\n]+?\b(?:vs\.?|versus|or)\b[^.;!?。；！？\n]+)"
     r"|(?:比较(?:一下)?|对比(?:一下)?)\s*(?P<zhtitle>[^.;!?。；！？\n]+)",
+    _I,
+)
+# What is taken: "Braveheart it is".
+CHOSEN = re.compile(
+    r"^\W*(?:(?:ok(?:ay)?|alright|all right|fine|so|then|good|great|well|yes|yeah|perfect)\W+)*(?P<title>[^,.;!?]+?) (?:it is|sounds (?:good|great|perfect|nice|fun)|looks (?:good|great)|then|works(?: for me)?|will do|please)\W*$",
     _I,
 )
 # What stands before "I have seen it".

@@ -28,9 +28,9 @@ PLACE_IN_LIST = re.compile(
     rf"|\b(?P<en>(?:the |that |this |your )(?:{_NTH})(?! (?:century|world|time|night|ten|few|half|thing i))"
     rf"|(?:{_NTH})(?= (?:{_THING})|\W*$|\W+(?:and|or|please|then|is|was|sounds|looks|seems|vs|one)\b)"
     rf"|(?:(?:the|that|this|your) )?(?:last|final|middle|top)(?= (?:{_THING})\b))(?: (?:{_THING}))?\b"
-    rf"|\b(?:number|no\.|nr\.?|option|choice|#) ?(?P<num>10|[1-9]|one|two|three|four|five)\b|#(?P<hash>10|[1-9])\b"
+    rf"|(?<=\band )(?P<joined>{_NTH})\b|(?<=\bor )(?P<either>{_NTH})\b|\b(?:number|no\.|nr\.?|option|choice|#) ?(?P<num>10|[1-9]|one|two|three|four|five)\b|#(?P<hash>10|[1-9])\b"
     rf"|第(?P<zh>十|[一二三四五六七八九]|10|[1-9])[{MEASURE}]?(?!次|季|集)|前(?P<zhmany>[两二三23])[{MEASURE}]|最后(?:一|那)?(?P<last>[{MEASURE}])|最后那?个"
-    rf"|\b(?P<that>(?:that|this) (?:one|film|movie|book|course|article|product))\b|(?P<zhthat>[这那][{MEASURE}](?:电影|片子?|书|课程?|文章|商品)?(?!类型|题材|系列))",
+    rf"|\b(?P<that>(?:that|this) (?:one|film|movie|book|course|article|product))\b|(?P<zhthat>[这那][部个条本门篇件款双台首](?:电影|片子?|书|课程?|文章|商品)?(?!类型|题材|系列))",
     _I,
 )
 # "1 and 3", "2 vs 3": bare numbers are places where they are compared or chosen from.
@@ -55,11 +55,11 @@ _NO_QUESTION = re.compile(r"\b(?:is|was|are|does)\W*$", _I)
 _ANY_NUMBER = r"\d{1,2}|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|(?:a )?couple(?: of)?|a dozen"
 _HAN_DIGITS = "一二两三四五六七八九"
 _COUNT = re.compile(
-    rf"\b(?!one of\b)(?P<plain>{_ANY_NUMBER})\s+(?:(?!of\b|or\b|and\b|like\b|from\b)\w+['’-]?\w*\s+){{0,3}}?"
+    rf"\b(?<!or )(?<!- )(?!one of\b)(?P<plain>{_ANY_NUMBER})\s+(?:(?!of\b|or\b|and\b|like\b|from\b)\w+['’-]?\w*\s+){{0,3}}?"
     r"(?:films?|movies?|titles?|picks?|suggestions?|options?|recommendations?|recs?|ideas?|books?|novels?|songs?|comed(?:y|ies)"
     r"|dramas?|thrillers?|westerns?|musicals?|documentar(?:y|ies)|courses?|class(?:es)?|articles?|products?|flicks?|choices?|items?|more|others)\b"
-    rf"|\b(?:just|only|give me|show me|top|another|like|maybe|down to|pick me)\s+(?P<only>{_ANY_NUMBER})\b(?!\s+(?:of|like)|[-']|\s*(?:minutes?|mins?|hours?|dollars?|bucks?|stars?|pages?|weeks?))"
-    rf"|(?<![第前这那几下上每哪另十\d{_HAN_DIGITS}])(?P<zh>\d{{1,2}}|[{_HAN_DIGITS}]?十[{_HAN_DIGITS}]?|[{_HAN_DIGITS}])(?:[部条本门篇款件双台首片]|个(?![半小钟月星多]))",
+    rf"|\b(?:just|only|give me|show me|top|another(?! one\b)|like|maybe|down to|pick me)\s+(?P<only>{_ANY_NUMBER})\b(?!\s+(?:of|like)|[-']|\s*(?:minutes?|mins?|hours?|dollars?|bucks?|stars?|pages?|weeks?))"
+    rf"|(?<![第前这那几下上每哪另十\d{_HAN_DIGITS}])(?P<zh>\d{{1,2}}|[{_HAN_DIGITS}]?十[{_HAN_DIGITS}]?|[{_HAN_DIGITS}])(?:[部条本门篇款件双台首片]|个(?![半小钟月星多人]))",
     _I,
 )
 
@@ -136,5 +136,5 @@ def _places_of(match: re.Match[str]) -> list[int]:
     if number := match["num"] or match["hash"] or match["zh"]:
         value = read_number(number.lower())
         return [int(value)] if value else []
-    listed = (match["en"] or "").lower().split()
+    listed = (match["en"] or match["joined"] or match["either"] or "").lower().split()
     return [_ORDINALS[word] for word in listed if word in _ORDINALS][:1] or [1, 2]

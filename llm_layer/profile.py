@@ -205,7 +205,8 @@ class Profiler:
         times = history.column("timestamp").to_numpy()
         seconds = (times.max() - times) / parts_of_second(times)
         kept = np.exp2(-seconds / (_DAY * self.decay.history))
-        return tuple(float(weight) for weight in np.maximum(kept, 1e-6))
+        listed: list[float] = np.maximum(kept, 1e-6).tolist()
+        return tuple(listed)
 
     def profile(
         self,

@@ -121,6 +121,8 @@ class Understanding:
             is_open=acts.Shape(shape).has(acts.OPEN),
         )
         signs = self._signs(request, shape, titles, topic, in_talk)
+        if critique.is_denied:
+            signs = replace(signs, denied=True)
         signs = replace(signs, comparative=critique.is_comparative or (compared and bool(relative)))
         return self._settled(request, acts.act_of(signs), topic, shape, titles)
 
@@ -135,7 +137,7 @@ class Understanding:
             limits=any(limits),
             people=bool(request.people),
             values=bool(request.attributes),
-            mood=bool(request.mood),
+            mood=request.mood,
             denied=any(denied),
             examples=bool(titles.like),
             counter=bool(titles.unlike),
@@ -176,6 +178,8 @@ class Understanding:
             return replace(_plain(request), act=act, like=like, no_title=request.no_title)
         if act in ("profile", "forget", "greet", "thanks", "bye", "out_of_scope"):
             return replace(_plain(request), act=act)
+        if act == "more_like" and not (like or request.places):
+            return replace(request, act=act, like=request.seen, seen=())
         if act == "not_like":
             unlike = tuple(dict.fromkeys((*request.unlike, *like)))
             places, refused = (), (*request.refused, *request.places)

@@ -92,8 +92,8 @@ _ZH_TASTES: tuple[tuple[float, re.Pattern[str]], ...] = (
 )
 # Where the object of a taste ends.
 _AND_SO_ON = re.compile(
-    r"\s*(?:,? (?:but|because|since|so|when|while|if|though|although|unless|especially|particularly|except|and I|and my|and please|can you|could you|what|please|tonight|today|right now|at the moment|more than|as much as|a lot\b|very much|so much)\b.*"
-    r"|[，,]?(?:但是?|不过|因为|所以|如果|尤其|特别是|除了|有没有|请|给我|想看|推荐|今晚).*)$",
+    r"\s*(?:,? (?:but|because|since|so|when|while|if|though|although|unless|especially|particularly|except|and I|and my|and please|can you|could you|what|please|(?:show|give|find|recommend|suggest|tell|let|get|make|bring|list) (?:me|us)|recommend|suggest|something|anything|maybe|got any|any(?:thing)?(?= (?:good|ideas|like))|do you|how about|tonight|today|right now|at the moment|more than|as much as|a lot\b|very much|so much)\b.*"
+    r"|[，,]?(?:但是?|不过|因为|所以|如果|尤其|特别是|除了|有没有|请|给我|想看|想要|推荐|来[一部点个]|今晚).*)$",
     _I | re.DOTALL,
 )
 _APART = re.compile(r"\s*(?:,? (?:and|or|nor) |, ?|&|、|，|和|与|跟|以及|还有|或者?)\s*", _I)

@@ -128,14 +128,31 @@ def test_to_be_forgotten_in_the_middle_of_a_turn(folder: Path) -> None:
     talk.say("a comedy")
     read = concierge._understanding.read
 
-    def forgets(*arguments: Any) -> Any:
+    def forgets(*arguments: Any, **more: Any) -> Any:
         concierge.forget(GONE)
-        return read(*arguments)
+        return read(*arguments, **more)
 
     concierge._understanding.read = forgets  # type: ignore[method-assign]
     talk.say("forget me, zanzibar")
     assert traces(folder, GONE, "zanzibar") == []
     assert talk.visitor.user is None
+
+
+@pytest.mark.parametrize("user", [GONE, "zq-new-one"])
+def test_who_asks_for_it_in_a_talk_is_out_of_the_store(folder: Path, user: str) -> None:
+    store = Store(folder / "memory.db", default=Consent.full())
+    concierge = Concierge(Recommender.load(folder / "model"), None, store=store)
+    talk = concierge.open(user)
+    talk.say("I loved Alien and I love zanzibar")
+    assert traces(folder, "zanzibar")
+    reply = talk.say("please forget everything you know about me")
+    assert reply.grounding.ok
+    assert traces(folder, "zanzibar") == []
+    assert not store.knows(user)
+    talk.say("I love quetzalcoatl")  # and nothing more of this talk is kept
+    assert traces(folder, "zanzibar", "quetzalcoatl") == []
+    assert (user in concierge.rec.users) == (user == GONE)  # the model is its operator's to change
+    assert bool(talk.visitor.history) == (user == GONE)
 
 
 def test_a_place_that_refuses_keeps_no_other_from_forgetting(folder: Path) -> None:

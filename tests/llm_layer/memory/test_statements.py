@@ -39,6 +39,8 @@ def heard(listener: Listener, text: str, **request: Any) -> dict[tuple[str, Any]
          {("genre", "Horror"): -0.7, ("genre", "Comedy"): 0.7}),
         ("I'm a big fan of Harrison Ford", {("person", "Harrison Ford"): 1.0}),
         ("I'm not into romance", {("genre", "Romance"): -0.7}),
+        ("I love horror, show me a western", {("genre", "Horror"): 1.0}),
+        ("我喜欢科幻片，推荐一部喜剧", {("genre", "Sci-Fi"): 0.7}),
         ("my favourite genre is sci-fi", {("genre", "Sci-Fi"): 1.0}),
         ("我住在上海，有两个孩子", {("fact", "上海"): 1.0, ("fact", "两个孩子"): 1.0}),
         ("我对花生过敏", {("fact", "花生过敏"): 1.0}),
