@@ -257,11 +257,15 @@ class Templates:
         examples = self._wording.titles(plan.examples, plan.language)
         if plan.is_visitor:
             return f"你提到{examples}。" if zh else f"You named {examples}."
+        domain = self._domain
+        # "You often watch comedy" is English, "you often buy kitchen" is not.
+        is_films = domain.verb == "watch"
         if zh:
-            return (
-                f"你常{self._domain.verb_zh}{genres}。" if genres else ""
-            ) + f"记录里有{examples}。"
-        habit = f"You often {self._domain.verb} {genres}. " if genres else ""
+            kinds = genres if is_films else f"{genres}{domain.suffix_zh}{domain.noun_zh}"
+            habit = f"你常{domain.verb_zh}{kinds}。" if genres else ""
+            return f"{habit}记录里有{examples}。"
+        kinds = genres if is_films else f"{genres} {domain.nouns}"
+        habit = f"You often {domain.verb} {kinds}. " if genres else ""
         return f"{habit}Your history has {examples}."
 
 
