@@ -184,7 +184,6 @@ class Retriever:
                 vector = vector + _LEANING_SHARE * strength * direction
         return np.asarray(vector, np.float32)
 
-
     def _with_examples(self, basis: Mapping[int, float], like: Sequence[int]) -> Floats:
         """Factor of somebody with this history who also took to these items."""
         usual = sum(basis.values()) / len(basis)
