@@ -26,8 +26,8 @@ class GenreWords:
     ----------
     genres : sequence of str
         Names as the catalogue has them. Synonyms come from ``lexicon/genres.json`` (films) and
-        ``lexicon/categories.json`` and ``lexicon/values.json`` (shops, courses, articles); a genre that is not in there is
-        known by its own name alone.
+        ``lexicon/categories.json`` and ``lexicon/values.json`` (shops, courses, articles); a genre
+        that is not in there is known by its own name alone.
 
     Attributes
     ----------
@@ -65,7 +65,10 @@ class GenreWords:
                 self._forms.setdefault(f"{form}s", genre)
         for genre in self.genres:
             self._forms[normalize(genre)] = genre
-        self._longest = max((len(form.split()) for form in self._forms), default=0)
+        self._longest: dict[str, int] = {}
+        for form in self._forms:
+            first, *rest = form.split() or [""]
+            self._longest[first] = max(self._longest.get(first, 0), 1 + len(rest))
 
     def find(self, text: str) -> list[GenreMention]:
         """Every word for a genre in `text`, in order."""
@@ -85,7 +88,8 @@ class GenreWords:
         return found
 
     def _length_at(self, listed: Sequence[Word], at: int) -> int:
-        for length in range(min(self._longest, len(listed) - at), 0, -1):
+        most = self._longest.get(listed[at].form, 0)
+        for length in range(min(most, len(listed) - at), 0, -1):
             if " ".join(word.form for word in listed[at : at + length]) in self._forms:
                 return length
         return 0
