@@ -13,7 +13,6 @@ recommends, and looked up. Questions state nothing, but may name nothing either.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -24,7 +23,17 @@ from benchmarks.judging import words
 from benchmarks.judging.facts import Facts
 from benchmarks.judging.figures import Figures
 from benchmarks.judging.ground import Finding, Ground, Turn
-from benchmarks.judging.reading import ITEM, STAND_INS, Catalogue, Reading, is_chinese, read, tokens
+from benchmarks.judging.reading import (
+    ITEM,
+    STAND_INS,
+    Catalogue,
+    Reading,
+    is_chinese,
+    is_invisible,
+    read,
+    tokens,
+    visible,
+)
 from benchmarks.judging.visitor import VisitorClaims
 
 __all__ = ["Finding", "Judge", "Turn", "spoken"]
@@ -33,7 +42,6 @@ _NUMBERING = re.compile(r"^[ \t]*\d{1,2}[.)、．][ \t]*", re.M)
 _YEAR_BEHIND = re.compile(r"([\ue000-\uefff])\s*[(（](-?\d{1,5})[)）]")
 _SENTENCE_END = re.compile(r"(?<=[.!?…])\s+|(?<=[。！？])\s*|\n+")
 _LATIN = re.compile(r"[A-Za-z][A-Za-z'’-]+")
-_BLANKS = "\u2028\u2029\u3164\u115f\u1160"
 
 
 class Judge:
@@ -67,7 +75,7 @@ class _Reply:
     def findings(self) -> Iterator[Finding]:
         text = self.turn.text
         yield from self._signs(text)
-        clean = "".join(s for s in text if not _is_invisible(s))
+        clean = visible(text)
         reading = read(_NUMBERING.sub("", clean), self.ground.catalogue, set(self.turn.items))
         for kind, found in reading.wrong:
             if not self._is_echo(found, clean):
@@ -87,7 +95,7 @@ class _Reply:
         if not text.strip():
             yield Finding("empty", text)
         for sign in text:
-            if _is_invisible(sign):
+            if is_invisible(sign):
                 yield Finding("sign", f"U+{ord(sign):04X}")
 
     def _is_echo(self, found: str, text: str) -> bool:
@@ -163,11 +171,6 @@ class _Reply:
             yield Finding("language", "zh to a message in Latin letters")
 
 
-def _is_invisible(sign: str) -> bool:
-    """Control and format signs, and those of no meaning; a line end is none of them."""
-    return sign != "\n" and (unicodedata.category(sign)[0] == "C" or sign in _BLANKS)
-
-
 def spoken(history: Sequence[Any], said: Sequence[str], replies: Sequence[Any]) -> list[Turn]:
     """Turns of a conversation, as the judge takes them.
 
@@ -182,7 +185,11 @@ def spoken(history: Sequence[Any], said: Sequence[str], replies: Sequence[Any]) 
     """
     made: list[Turn] = []
     shown: list[tuple[Any, ...]] = []
+    compared: list[tuple[Any, ...]] = []
+    spoken_of: set[Any] = set()
     for at, reply in enumerate(replies):
+        if words.OLDER_OR_NEWER.search(said[at]):
+            compared.append(shown[-1] if shown else ())
         recommended = tuple(each.id for each in reply.items if each.role == "recommended")
         made.append(
             Turn(
@@ -193,8 +200,11 @@ def spoken(history: Sequence[Any], said: Sequence[str], replies: Sequence[Any]) 
                 said=tuple(said[: at + 1]),
                 history=frozenset(history),
                 shown=tuple(shown),
+                compared=tuple(compared),
+                spoken_of=frozenset(spoken_of),
             )
         )
+        spoken_of.update(each.id for each in reply.items)
         if recommended:
             shown.append(recommended)
     return made

@@ -249,14 +249,16 @@ class Stage:
         middle = [dice.choice(FOLLOW_UPS) for _ in range(dice.randint(1, 10))]
         return user, title, item, [opening.format(title), *middle, ABOUT_ME]
 
-    def hold(self, worker: int, dice: random.Random) -> None:
-        """Hold one conversation and check every reply."""
+    def hold(self, worker: int, dice: random.Random, deadline: float) -> None:
+        """Hold one conversation, as far as the time goes, and check every reply."""
         user, title, item, messages = self.script(worker, dice)
         self._live[worker] = (title, item)
         own = Own(set(self._rec.history(user).column("item_id").to_pylist()), {item})
         line = self._line(user)
         told = []
         for said in messages:
+            if time.monotonic() > deadline:
+                break
             heard = line.say(said)
             others = {t: i for w, (t, i) in list(self._live.items()) if w != worker}
             faults = own.faults(said, heard, others)
@@ -272,7 +274,7 @@ class Stage:
         dice = random.Random(f"{self._seed} {worker}")
         try:
             while time.monotonic() < deadline:
-                self.hold(worker, dice)
+                self.hold(worker, dice, deadline)
         except Exception as error:  # the others go on, and the run fails
             with self.tally.lock:
                 self.tally.errors.append(f"{type(error).__name__}: {error}")

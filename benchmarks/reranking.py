@@ -25,6 +25,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -173,24 +174,29 @@ class World:
             *taste,
         ]
 
-    def ask(self, user: int) -> Asked:
-        """Candidates of a user's row, their profile, and their held-out items."""
+    @cached_property
+    def asked(self) -> dict[int, Asked]:
+        """Candidates of each user's row, their profile, and their held-out items."""
         rec, test = self.rec, self.split.test
-        name = rec.users.take([user])[0].as_py()
-        found = rec.recommend([name], CANDIDATES)
-        candidates = Candidates(
-            rec.items.rows(found.column("item_id")).astype(np.int64),
-            found.column("score").to_numpy(),
-            rec.user_vector(name),
-        )
-        history = rec.items.rows(rec.history(name).column("item_id")).tolist()
-        profile = self._profiler.profile(history, keywords=False)
-        held_out = test.indices[test.indptr[user] : test.indptr[user + 1]].astype(np.int64)
-        return Asked(candidates, profile, held_out)
+        names = rec.users.take(self.users).to_pylist()
+        found = rec.recommend(names, CANDIDATES)
+        rows = rec.items.rows(found.column("item_id")).astype(np.int64)
+        scores = found.column("score").to_numpy()
+        ends = np.flatnonzero(np.diff(found.column("rank").to_numpy(), append=1) < 0) + 1
+        begins = np.concatenate([[0], ends[:-1]])
+        asked = {}
+        for user, name, begin, end in zip(self.users, names, begins, ends, strict=True):
+            history = rec.items.rows(rec.history(name).column("item_id")).tolist()
+            asked[user] = Asked(
+                Candidates(rows[begin:end], scores[begin:end], rec.user_vector(name)),
+                self._profiler.profile(history, keywords=False),
+                test.indices[test.indptr[user] : test.indptr[user + 1]].astype(np.int64),
+            )
+        return asked
 
     def examples(self, rerankers: Sequence[SignalReranker], users: Sequence[int]) -> list[Example]:
         """What the signals are for `users`, beside what they chose."""
-        asked = (self.ask(user) for user in users)
+        asked = (self.asked[user] for user in users)
         return [
             Example.of(rerankers, each.candidates, Wish(), each.profile, each.held_out)
             for each in asked
@@ -217,7 +223,7 @@ def fused_ndcg(world: World, reranker: FusionReranker, users: Sequence[int]) -> 
     """NDCG of the reranker itself, as a conversation would use it."""
     examples = []
     for user in users:
-        asked = world.ask(user)
+        asked = world.asked[user]
         ranked = reranker.rerank(asked.candidates, Wish(), asked.profile)
         relevant = np.isin(ranked.rows, asked.held_out)
         places = np.arange(len(relevant), 0, -1.0)
@@ -317,10 +323,10 @@ def _plain(result: dict[str, Any], fusion: Fusion) -> dict[str, Any]:
 
 def _content(items: pa.Table, options: argparse.Namespace) -> Content | None:
     """Sentence vectors of the item table's rows, made once for all splits."""
-    if options.tiny:
+    if options.tiny or options.no_vectors:
         return None
     texts = [
-        f"{row['title']}. {', '.join(row['genres'])}. {(row['plot'] or '')[:200]}"
+        f"{row['title']}. {', '.join(row['genres'])}. {(row['plot'] or '')[:80]}"
         for row in items.to_pylist()
     ]
     return encode_items(texts, ContentEncoder())
@@ -363,9 +369,10 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--tiny", action="store_true", help="made-up data, seconds")
     parser.add_argument("--data", type=Path, help="folder of interactions.parquet, items.parquet")
     parser.add_argument("--splits", type=int, default=3)
-    parser.add_argument("--users", type=int, default=6040, help="users of each split at most")
+    parser.add_argument("--users", type=int, default=3000, help="users of each split at most")
     parser.add_argument("--llm-users", type=int, help="users shown to the language model")
     parser.add_argument("--llm-threads", type=int, help="threads of the language model")
+    parser.add_argument("--no-vectors", action="store_true", help="no sentence vectors")
     parser.add_argument("--factors", type=int)
     parser.add_argument("--threads", type=int, default=0, help="0, the default, for all cores")
     parser.add_argument("--samples", type=int, default=1000, help="bootstrap resamples")

@@ -213,6 +213,8 @@ _WHY_FIRST = re.compile(r"^\W*(?:and |but |so )?why\b|^(?:为什么|为啥|为�
 def _about_a_list(shape: Shape, signs: Signs) -> Act | None:
     if signs.seen and (shape.has(MORE_LIKE) or signs.examples):
         return "more_like"
+    if signs.seen and not signs.refused and _STRONGLY.search(shape.english + shape.chinese):
+        return "recommend"
     if signs.refused or signs.seen:
         if not (signs.wished or signs.examples or signs.leaning) or (
             signs.seen and not signs.wished

@@ -9,17 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, closing, suppress
-from typing import Any
 
 from rich.console import Console
 from rich.panel import Panel
-from rich.table import Table
 from rich.text import Text
 
 from llm_layer import turns
 from llm_layer.cards import Card
 from llm_layer.concierge import Concierge, Conversation
 from llm_layer.lines import printable, verdict
+from llm_layer.memory.listing import listing
 from llm_layer.reply import Reply
 from recsys.errors import AlsatianError
 
@@ -27,12 +26,14 @@ PROMPT = "> "
 _HELP = """\
 /why [place]   why an item of the last list was recommended, the first one without a place
 /profile       what is known about you, and from what
+/forget        remove everything that is known about you; asks first
 /new           begin a new conversation
 /help          this list
 /quit          end; so does the end of the input
 
 Ctrl-C ends a reply, not the conversation."""
 _WHY = {"en": "why number {place}?", "zh": "为什么推荐第{place}个？"}
+_YES = ("y", "yes", "是")
 _CARD_WIDTH = 76
 
 
@@ -66,6 +67,7 @@ class TerminalChat:
         self._commands: dict[str, Callable[[str], None]] = {
             "/why": self._why,
             "/profile": self._profile,
+            "/forget": self._forget,
             "/new": self._new,
             "/help": self._help,
         }
@@ -144,17 +146,33 @@ class TerminalChat:
             self._say(_WHY[self._talk.state.language].format(place=int(wanted)))
 
     def _profile(self, _: str) -> None:
-        known = self._concierge.profile(self._talk.visitor, self._talk.state.language)
-        entries = [*known.genres, *known.people, *known.decades, *known.keywords]
-        if not entries:
-            self._note("nothing is known about you")
+        concierge, visitor, store = self._concierge, self._talk.visitor, self._concierge.store
+        known = concierge.full_profile(visitor, self._talk.state.language)
+        user = visitor.remembered
+        if store is None or user is None:
+            lines = listing(known, concierge.facts)
+        else:
+            kept = store.entries.of(user, superseded=True)
+            lines = listing(known, concierge.facts, store.evidence(user), kept)
+            flags = [name for name, agreed in store.consent(user).to_dict().items() if agreed]
+            lines.append(f"agreed to: {', '.join(flags) or 'nothing'}")
+        self._note("\n".join(lines) or "nothing is known about you", "")
+
+    def _forget(self, _: str) -> None:
+        user = self._talk.visitor.remembered
+        if user is None:
+            self._note("you are a visitor: nothing of this talk is kept, /new begins anew")
             return
-        table = Table("what", "value", "share", "from", box=None, header_style="bold")
-        for entry in entries:
-            titles = [self._title(item) for item in entry.evidence]
-            cells = (entry.kind, entry.value, f"{entry.share:.0%}", "; ".join(titles))
-            table.add_row(*(Text(printable(cell).replace("\n", " ")) for cell in cells))
-        self._console.print(table)
+        try:
+            answer = self._read("Remove everything known about you, for good? yes or no: ")
+        except EOFError:
+            answer = ""
+        if answer.strip().lower() not in _YES:
+            self._note("nothing was removed")
+            return
+        receipt = self._concierge.forget(user)
+        self._begin = self._concierge.open
+        self._note(receipt.describe(), "")
 
     def _new(self, _: str) -> None:
         self._talk = self._begin()
@@ -166,9 +184,6 @@ class TerminalChat:
 
     def _unknown(self, _: str) -> None:
         self._note("there is no such command; /help lists them")
-
-    def _title(self, item: Any) -> str:
-        return self._concierge.facts.title(self._concierge.facts.row(item))
 
     def _note(self, text: str, style: str = "dim") -> None:
         self._console.print(Text(printable(text), style))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
@@ -18,13 +19,13 @@ ClaimKind: TypeAlias = Literal[
     "naming",
     "shown",
     "habit",
-    "policy",
     "stated",
     "visitor",
     "number",
     "count",
     "link",
     "sign",
+    "policy",
     "words",
 ]
 Where: TypeAlias = Literal[
@@ -34,8 +35,8 @@ Where: TypeAlias = Literal[
     "profile",
     "earlier replies",
     "reply",
-    "plain words",
     "policy",
+    "plain words",
 ]
 BLANK = "\x00"  # stands for what has been accounted for; belongs to no word
 _SENTENCE = re.compile(r"(?:[^.!?。！？\n]|\.(?=\d))*[.!?。！？\n]?")
@@ -69,9 +70,11 @@ class Source:
     ----------
     where : str
         ``"catalogue"``, ``"history"``, ``"messages"``, ``"profile"`` (what the visitor stated),
-        ``"earlier replies"``, ``"reply"`` (its own list of items) or ``"plain words"``.
+        ``"earlier replies"``, ``"reply"`` (its own list of items), ``"policy"`` or
+        ``"plain words"``.
     column : str
-        Column of the item table, or ``"title"``, ``"year"``, ``"genres"``, ``"people"``.
+        Name of the policy, column of the item table, or ``"title"``, ``"year"``, ``"genres"``,
+        ``"people"``.
     items : tuple of Any
         Ids of the items that the claim is about.
     message : int or None
@@ -153,8 +156,8 @@ class Known:
         The visitor's messages.
     examples : frozenset of int or None
         Those of `named` that they asked for more like; None for all of them.
-    last : tuple of int
-        Rows of the list before this reply, in order: what "older" and "shorter" compare with.
+    lists : tuple of tuple of int
+        Rows of every list of the talk so far: what "older" and "shorter" compare with.
     stated : tuple of Any
         What the visitor stated about themselves and is kept in their profile: entries with
         ``kind`` ("genre", "person", "fact"), ``value`` and ``strength`` (below 0 for a dislike).
@@ -167,7 +170,7 @@ class Known:
     shown: frozenset[int] = frozenset()
     said: tuple[str, ...] = ()
     examples: frozenset[int] | None = None
-    last: tuple[int, ...] = ()
+    lists: tuple[tuple[int, ...], ...] = ()
     stated: tuple[Any, ...] = ()
     emoji: bool = False
 
@@ -192,6 +195,9 @@ class Reading:
     claims: list[Claim] = field(default_factory=list)
     # Where each named item stands: start, end, row.
     places: list[tuple[int, int, int]] = field(default_factory=list)
+    # Sentences of `_of`, which was `left` when they were looked for.
+    _spans: list[tuple[int, int]] = field(default_factory=list)
+    _of: str = ""
 
     def blank(self, start: int, end: int) -> None:
         """Account for a span."""
@@ -212,9 +218,12 @@ class Reading:
 
     def sentence(self, at: int) -> tuple[int, int]:
         """Start and end of the sentence around `at`; full stops inside titles are blanked."""
-        for match in _SENTENCE.finditer(self.left):
-            if match.start() <= at < match.end():
-                return match.span()
+        if self._of is not self.left:
+            self._of = self.left
+            self._spans = [match.span() for match in _SENTENCE.finditer(self.left)]
+        place = bisect_right(self._spans, (at, len(self.left) + 1)) - 1
+        if place >= 0 and self._spans[place][0] <= at < self._spans[place][1]:
+            return self._spans[place]
         return 0, len(self.left)
 
     def line(self, at: int) -> tuple[int, int]:

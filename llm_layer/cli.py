@@ -14,6 +14,7 @@ import typer
 
 from llm_layer.evaluation.cli import evaluate_dialogue
 from llm_layer.lines import printable, verdict
+from llm_layer.memory.cli import register as memory_commands
 from recsys.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -23,32 +24,42 @@ if TYPE_CHECKING:
 
 _LANGUAGES = ("auto", "en", "zh")
 
+_Model = Annotated[Path, typer.Argument(help="Model folder written by 'alsatian fit'.")]
+_Llm = Annotated[
+    str, typer.Option(help="embedded, none, a .gguf file, or an OpenAI-compatible URL.")
+]
+_LlmModel = Annotated[str, typer.Option(help="Model name at the URL.")]
+_ApiKeyEnv = Annotated[str, typer.Option(help="Environment variable that holds the URL's key.")]
+_Timeout = Annotated[float, typer.Option(help="Seconds for one answer of the model.")]
+_Store = Annotated[
+    Path | None, typer.Option(help="File that remembers; nothing is kept without it.")
+]
+_Domain = Annotated[
+    str, typer.Option(help="Words and policies: films, shop, health ..., or a .toml file.")
+]
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands to `app`; found through the entry-point group ``alsatian.commands``."""
     app.command()(chat)
     app.command()(serve)
     app.command()(evaluate_dialogue)
+    memory_commands(app)
 
 
 def chat(
-    model: Annotated[Path, typer.Argument(help="Model folder written by 'alsatian fit'.")],
+    model: _Model,
     user: Annotated[str | None, typer.Option(help="User id; a visitor without it.")] = None,
     likes: Annotated[str, typer.Option(help="For a visitor: liked item ids, by commas.")] = "",
-    llm: Annotated[
-        str, typer.Option(help="embedded, none, a .gguf file, or an OpenAI-compatible URL.")
-    ] = "embedded",
-    llm_model: Annotated[str, typer.Option(help="Model name at the URL.")] = "",
-    api_key_env: Annotated[
-        str, typer.Option(help="Environment variable that holds the key for the URL.")
-    ] = "OPENAI_API_KEY",
+    llm: _Llm = "embedded",
+    llm_model: _LlmModel = "",
+    api_key_env: _ApiKeyEnv = "OPENAI_API_KEY",
     language: Annotated[
         str, typer.Option(help="auto (as the message), en or zh where a message has no letters.")
     ] = "auto",
-    timeout: Annotated[float, typer.Option(help="Seconds for one answer of the model.")] = 20.0,
-    store: Annotated[
-        Path | None, typer.Option(help="File that remembers; nothing is kept without it.")
-    ] = None,
+    timeout: _Timeout = 20.0,
+    store: _Store = None,
+    domain: _Domain = "films",
     conversation: Annotated[
         str | None, typer.Option(help="Id of a stored conversation to go on with.")
     ] = None,
@@ -62,6 +73,7 @@ def chat(
 
     from llm_layer.chat import TerminalChat, terminal_reader
     from llm_layer.concierge import Concierge
+    from llm_layer.safety import read_domain
     from recsys.recommender import Recommender
 
     if language not in _LANGUAGES:
@@ -80,7 +92,8 @@ def chat(
             talk.state.language = "zh"
         return talk
 
-    with Concierge(recommender, writer, timeout=timeout, store=store) as concierge:
+    words = read_domain(domain)
+    with Concierge(recommender, writer, timeout=timeout, store=store, domain=words) as concierge:
         if sys.stdin.isatty() and sys.stdout.isatty() and not as_json:
             TerminalChat(concierge, begin, Console(), terminal_reader()).run()
         else:
@@ -106,7 +119,7 @@ def _converse(talk: Conversation, as_json: bool) -> None:
 
 
 def serve(
-    model: Annotated[Path, typer.Argument(help="Model folder written by 'alsatian fit'.")],
+    model: _Model,
     host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port; 0 takes a free one.")] = 8000,
     token_env: Annotated[
@@ -115,18 +128,13 @@ def serve(
     allow_origin: Annotated[
         list[str] | None, typer.Option(help="Web page that may call; may be repeated.")
     ] = None,
-    llm: Annotated[
-        str, typer.Option(help="embedded, none, a .gguf file, or an OpenAI-compatible URL.")
-    ] = "embedded",
-    llm_model: Annotated[str, typer.Option(help="Model name at the URL.")] = "",
-    api_key_env: Annotated[
-        str, typer.Option(help="Environment variable that holds the key for the URL.")
-    ] = "OPENAI_API_KEY",
-    timeout: Annotated[float, typer.Option(help="Seconds for one answer of the model.")] = 20.0,
-    store: Annotated[
-        Path | None, typer.Option(help="File that remembers; nothing is kept without it.")
-    ] = None,
     at_once: Annotated[int, typer.Option(help="Replies written at the same time.")] = 8,
+    llm: _Llm = "embedded",
+    llm_model: _LlmModel = "",
+    api_key_env: _ApiKeyEnv = "OPENAI_API_KEY",
+    timeout: _Timeout = 20.0,
+    store: _Store = None,
+    domain: _Domain = "films",
 ) -> None:
     """Serve conversations over OpenAI's chat protocol, until SIGTERM or Ctrl-C.
 
@@ -135,6 +143,7 @@ def serve(
     Example: alsatian serve model --port 8000 --token-env ALSATIAN_TOKEN
     """
     from llm_layer.concierge import Concierge
+    from llm_layer.safety import read_domain
     from llm_layer.serve import Limits, Settings
     from llm_layer.serve.run import Server, log_to_stderr
     from recsys.recommender import Recommender
@@ -146,8 +155,11 @@ def serve(
         tuple(allow_origin or ()),
         limits=Limits(at_once=at_once),
     )
+    words = read_domain(domain)
     writer = language_model(llm, llm_model, os.environ.get(api_key_env), timeout)
-    concierge = Concierge(Recommender.load(model), writer, timeout=timeout, store=store)
+    concierge = Concierge(
+        Recommender.load(model), writer, timeout=timeout, store=store, domain=words
+    )
     server = Server(concierge, settings)
     log_to_stderr()
     wanted = "a token" if settings.token is not None else "no token"

@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import numpy as np
+
 from llm_layer.facts import ItemFacts
 from llm_layer.lexicon import load
 from llm_layer.text import LINK, Language, has_chinese, normalize
@@ -112,6 +114,7 @@ class Columns:
 
     def __init__(self, facts: ItemFacts) -> None:
         self._facts = facts
+        self._middles: dict[str, float] = {}
         numbers, years = facts.attributes.numbers, bool((facts.years > 0).any())
         self.numbers = {name: column_named(name) for name in numbers}
         if years:
@@ -128,6 +131,14 @@ class Columns:
             year = self._facts.year(row)
             return None if year is None else float(year)
         return self._facts.attributes.number(column, row)
+
+    def middle(self, column: str) -> float:
+        """Median of a column of numbers."""
+        if column not in self._middles:
+            years = self._facts.years
+            known = years[years > 0] if column == "year" else self._facts.attributes.numbers[column]
+            self._middles[column] = float(np.nanmedian(known))
+        return self._middles[column]
 
     def values(self, row: int) -> list[tuple[str, str]]:
         """Column and value of every short text of an item."""

@@ -12,6 +12,7 @@ from llm_layer.domain import Domain
 from llm_layer.facts import ItemFacts
 from llm_layer.figures import scope
 from llm_layer.text import has_chinese
+from llm_layer.years import read_years
 
 _ITEM = r"\x00+"
 _LIST = rf"{_ITEM}(?:(?:,? and |, |、|和|与){_ITEM})*"
@@ -114,27 +115,53 @@ class Comparing:
         reading.blank(start, end)
         bound = _subject(reading, start, end, others)
         rows = bound.rows
-        if not told and not rows and not reading.listed:
-            rows = known.last if _asked(match.group(), known.said) else ()
-            supported = bool(rows) or _asked(match.group(), known.said)
-            reading.claim("comparison", said, supported, "messages")
+        if not told:
+            fine = self._against_lists(meanings, rows or reading.listed, known)
+            fine = fine and not doubt and bound.doubt in ("", "compared")
+            items = self._facts.items(rows or reading.listed)
+            reading.claim("comparison", said, fine, "earlier replies", meanings[0][1].name, items)
             return
         if highest or others == (-1,):
             others = tuple(row for row in reading.listed or _named(reading) if row not in rows)
-        elif not told:
-            rows = rows or reading.listed
-            others = known.last
         supported = not doubt and bound.doubt in ("", "compared") and bool(rows) and bool(others)
-        if not told and not others:
-            # Nothing was shown before: the visitor's own word is repeated.
-            supported = _asked(match.group(), known.said) and not doubt
-        else:
-            supported = supported and any(
-                self._holds(direction, column, rows, others) for direction, column in meanings
-            )
+        supported = supported and any(
+            self._holds(direction, column, rows, others) for direction, column in meanings
+        )
         names = ", ".join(dict.fromkeys(column.name for _, column in meanings))
         items = self._facts.items((*rows, *others))
         reading.claim("comparison", said, supported, "catalogue", names, items)
+
+    def _against_lists(
+        self,
+        meanings: list[tuple[str, Column]],
+        rows: tuple[int, ...],
+        known: Known,
+    ) -> bool:
+        """Whether a bare comparative holds against a list of the talk.
+
+        Where the visitor's first message has the word, before any list, half of the catalogue is
+        what it compares with.
+        """
+        if not any(_asked(meaning, known.said) for meaning in meanings):
+            return False
+        if not rows:
+            return True
+        for direction, column in meanings:
+            for shown in known.lists:
+                dated = [row for row in shown if self._columns.number(column.name, row) is not None]
+                if dated and self._holds(direction, column, rows, dated):
+                    return True
+            if _asked((direction, column), known.said[:1]):
+                middle = self._columns.middle(column.name)
+                values = [self._columns.number(column.name, row) for row in rows]
+                known_values = [value for value in values if value is not None]
+                if len(known_values) == len(values) and (
+                    max(known_values) < middle
+                    if direction == "lower"
+                    else min(known_values) > middle
+                ):
+                    return True
+        return False
 
     def _holds(
         self, direction: str, column: Column, rows: Sequence[int], others: Sequence[int]
@@ -197,5 +224,12 @@ def _before(reading: Reading, first: int) -> set[int]:
     return {place[2] for place in reading.within(begin, end)}
 
 
-def _asked(word: str, said: Sequence[str]) -> bool:
-    return any(word.casefold() in message.casefold() for message in said)
+def _asked(meaning: tuple[str, Column], said: Sequence[str]) -> bool:
+    """Whether a message asks for more or less of a column, in whatever words."""
+    direction, column = meaning
+    relative = {"lower": "older", "higher": "newer"}.get(direction)
+    return any(
+        any(word in message.casefold() for word in column.words.get(direction, ()))
+        or (column.name == "year" and read_years(message)[1] == relative)
+        for message in said
+    )

@@ -8,6 +8,7 @@ import os
 import threading
 import time
 import uuid
+import weakref
 from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -26,8 +27,10 @@ from llm_layer.genres import GenreWords
 from llm_layer.llm.base import LLM
 from llm_layer.memory.conversations import StoredConversation, Turn
 from llm_layer.memory.evidence import user_key
+from llm_layer.memory.memory import Memory
 from llm_layer.memory.redaction import redact
 from llm_layer.memory.store import Store, open_store
+from llm_layer.memory.style import StyleCounts
 from llm_layer.pieces import Wording
 from llm_layer.plan import Plan, Planner, Visitor
 from llm_layer.policy import Policy
@@ -36,15 +39,19 @@ from llm_layer.reply import Chunk, Reply, Writer
 from llm_layer.rerank import BlendReranker, Reranker, Wish
 from llm_layer.retrieve import Retriever
 from llm_layer.safety.guard import Guard
+from llm_layer.safety.policies import Referral
 from llm_layer.stopping import check_stopped
 from llm_layer.text import Language
 from llm_layer.understand import Request, Understanding
 from recsys.errors import InvalidInputError, UnknownIdError
+from recsys.forgetting import Receipt, Removal, attempt
 from recsys.recommender import Recommender
 
 # Candidates that are fetched for each item that will be shown; the reranker chooses among them.
 _POOL = 40
 _LONGEST_MESSAGE = 2000
+# A leaning of the profile below this no longer steers a new conversation.
+_FELT = 0.1
 # Turns that are awaited at the same time; more of them wait for one to end.
 _THREADS = 32
 
@@ -107,6 +114,9 @@ class Concierge:
         self._writer = Writer(self.facts, self._genre_words, self.llm, timeout, self.domain)
         self.guard = Guard(rec, self.facts, self.domain.policies)
         self._wording = Wording(self.facts, self._genre_words, self.domain)
+        self.memory = Memory(self.store, self.facts, self._genre_words)
+        self._talks: weakref.WeakSet[Conversation] = weakref.WeakSet()
+        self._talks_lock = threading.Lock()
         self._threads: ThreadPoolExecutor | None = None
         self._threads_lock = threading.Lock()
 
@@ -123,7 +133,8 @@ class Concierge:
         Parameters
         ----------
         user : Any
-            Id of a user of the model; None for a visitor.
+            Id of a user of the model or, with a store, of anybody: whom neither knows yet is
+            remembered once they agree. None for a visitor without an id.
         likes : sequence of ids
             Items that a visitor likes; only without `user`. Folded in, never stored.
         conversation : str, optional
@@ -142,25 +153,93 @@ class Concierge:
         left = None if conversation is None else self._left(conversation, user)
         if user is None:
             rows = tuple(self.rec.items.rows(likes).tolist()) if len(likes) else ()
-            visitor = Visitor(None, rows)
-            taste = self._retriever.taste(rows)
+            visitor, taste = Visitor(None, rows), self._retriever.taste(rows)
         else:
             if len(likes):
                 raise InvalidInputError("likes are given beside a known user; give one of the two")
-            table = self.rec.history(user)
-            history = self.rec.items.rows(table.column("item_id")).tolist()
-            visitor = Visitor(user, tuple(history))
-            taste = self.rec.user_vector(user)
+            visitor, taste = self._known(user)
         talk = Conversation(self, visitor, taste)
         if left is not None:
             talk.id, talk.state = left.id, State.from_dict(left.state, self.facts)
+        elif user is not None:
+            self._recall(talk)
+        with self._talks_lock:
+            self._talks.add(talk)
         if age is not None:
             talk.state.age = age if talk.state.age is None else min(age, talk.state.age)
         return talk
 
     def redact(self, text: str) -> str:
         """A message without what identifies a person; titles of the catalogue stay."""
-        return redact(text, lambda part: bool(self.facts.titles.rows(part)))
+        return redact(text, self.memory.is_title)
+
+    def _known(self, user: Any) -> tuple[Visitor, np.ndarray[Any, Any]]:
+        """A user of the model, or somebody whom only the store knows; with their vector."""
+        is_known = user in self.rec.users
+        if not is_known and self.store is None:
+            self.rec.users.rows([user])  # says what is wrong
+        kept = self.memory.kept(user)
+        if not self.memory.consent(user).personalize:
+            return Visitor(None, (), user), self._retriever.taste(())
+        liked = kept.rows(self.facts, 1)
+        if not is_known:
+            return Visitor(None, liked, user), self._retriever.taste(liked)
+        table = self.rec.history(user)
+        history = tuple(self.rec.items.rows(table.column("item_id")).tolist())
+        weights = dict(zip(history, self._profiler.weights(table), strict=True))
+        visitor = Visitor(user, history, user, {} if set(weights.values()) == {1.0} else weights)
+        new = [row for row in liked if row not in weights]
+        taste = self.rec.user_vector(user)
+        if new:
+            counts = [*table.column("weight").to_pylist(), *[1.0] * len(new)]
+            taste = self.rec.fold_in(self.facts.items([*history, *new]), counts)
+        return visitor, taste
+
+    def _recall(self, talk: Conversation) -> None:
+        """Begin a conversation with what the store has of the visitor."""
+        profile = self.profile(talk.visitor, talk.state.language)
+        known = set(talk.visitor.history)
+        talk.state.refused.update({*profile.disliked, *profile.seen, *profile.liked} - known)
+        talk.state.leanings.update(
+            {name: value for name, value in profile.leanings.items() if abs(value) >= _FELT}
+        )
+
+    def forget(self, user: Any, *, lists: Sequence[str | os.PathLike[str]] = ()) -> Receipt:
+        """Remove a user everywhere: store, open conversations, model in memory, its folder.
+
+        Open conversations with them go on as with a stranger. What one place refuses is told in
+        ``remains`` and keeps nothing else from being removed.
+
+        Parameters
+        ----------
+        user : Any
+            Id, int or str; one that is not known is no error.
+        lists : sequence of path-like or str
+            Outputs of batch jobs to remove the user's rows from; others are not searched.
+
+        Returns
+        -------
+        Receipt
+            What was removed where; it does not hold the id.
+        """
+        key = user_key(user)
+        with self._talks_lock:
+            talks = [talk for talk in self._talks if _key(talk.visitor.remembered) == key]
+        turns_held = [talk._forget() for talk in talks]
+        receipt = Receipt(
+            (
+                Removal("open conversations", "conversations", len(talks)),
+                Removal("open conversations", "turns", sum(turns_held)),
+            )
+        )
+        if self.store is not None:
+            store = self.store
+            receipt += attempt(f"store {store.path}", lambda: store.forget(user))
+        receipt += self.rec.forget(user, lists=lists)
+        self._profiler.forget()
+        self.memory.forget()
+        self._retriever = Retriever(self.rec, self.facts)  # knows the average of the users
+        return receipt
 
     def _left(self, conversation: str, user: Any) -> StoredConversation:
         if self.store is None:
@@ -207,12 +286,21 @@ class Concierge:
         return self.open(user)._introduce(self.rec.items.rows(items[:most]).tolist())
 
     async def aopen(
-        self, user: Any = None, *, likes: Sequence[Any] = (), conversation: str | None = None
+        self,
+        user: Any = None,
+        *,
+        likes: Sequence[Any] = (),
+        conversation: str | None = None,
+        age: int | None = None,
     ) -> Conversation:
         """As :meth:`open`, awaited."""
         return await turns.run(
-            self.threads, lambda: self.open(user, likes=likes, conversation=conversation)
+            self.threads, lambda: self.open(user, likes=likes, conversation=conversation, age=age)
         )
+
+    async def aforget(self, user: Any, *, lists: Sequence[str | os.PathLike[str]] = ()) -> Receipt:
+        """As :meth:`forget`, awaited; once begun it is done to the end, cancelled or not."""
+        return await turns.run(self.threads, lambda: self.forget(user, lists=lists))
 
     @property
     def threads(self) -> Executor:
@@ -243,7 +331,22 @@ class Concierge:
 
     def profile(self, visitor: Visitor, language: Language) -> UserProfile:
         """What is known about a visitor."""
-        return self._profiler.profile(visitor.history, language, keywords=False)
+        return self._profile(visitor, language, keywords=False)
+
+    def full_profile(self, visitor: Visitor, language: Language = "en") -> UserProfile:
+        """As :meth:`profile`, with keywords and embedding; the first one reads all descriptions."""
+        return self._profile(visitor, language, keywords=True)
+
+    def _profile(self, visitor: Visitor, language: Language, *, keywords: bool) -> UserProfile:
+        user, memory = visitor.remembered, self.memory
+        return self._profiler.profile(
+            visitor.history,
+            language,
+            keywords=keywords,
+            weights=visitor.weights,
+            kept=None if user is None else memory.kept(user),
+            style=memory.style(user).style(language) if keywords else None,
+        )
 
 
 class Conversation:
@@ -264,11 +367,14 @@ class Conversation:
     def __init__(self, concierge: Concierge, visitor: Visitor, taste: np.ndarray[Any, Any]) -> None:
         self._concierge = concierge
         self._taste = taste
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a turn may ask that the visitor be forgotten
+        self._request: Request | None = None
+        self._style = concierge.memory.style(visitor.remembered)
         self.id = uuid.uuid4().hex
         self.visitor = visitor
         self.state = State()
         self.replies: list[Reply] = []
+        self._lists: list[tuple[int, ...]] = []
 
     def say(self, text: str) -> Reply:
         """Answer a message.
@@ -295,8 +401,9 @@ class Conversation:
         """Take in messages of an earlier conversation, without words for the replies.
 
         What was recommended then is worked out again, so that "the second one" has a meaning. A
-        message that :meth:`say` would refuse is passed over.
+        message that :meth:`say` would refuse is passed over. Nothing is kept of them.
         """
+        style = self._style
         for text in texts:
             try:
                 self._check(text)
@@ -305,6 +412,8 @@ class Conversation:
             with self._turn():
                 self._answer(text, plain=True)
                 check_stopped()
+        if self._concierge.store is not None:
+            self._style = style  # they counted when they were said
 
     def stream(self, text: str) -> Iterator[Chunk]:
         """Answer a message piece by piece; the last chunk carries the reply."""
@@ -342,6 +451,46 @@ class Conversation:
                 f"the message has {len(text)} characters, expected at most {_LONGEST_MESSAGE}"
             )
 
+    def _keep(self, reply: Reply) -> None:
+        """Take the turn to the store, unless the visitor was forgotten in it."""
+        concierge, user = self._concierge, self.visitor.remembered
+        if concierge.store is None or not self.state.said:
+            return
+        if self._request is not None and self._request.act == "forget":
+            self._unremember(concierge.store)
+            return
+        state = self.state.to_dict(concierge.facts)
+        turn = Turn(self.state.said[-1], reply.text, tuple(reply.recommended), time.time())
+        with concierge.store.together():
+            if self._request is not None:
+                concierge.memory.hear(user, self._request, self._style, self.state)
+            concierge.store.conversations.save(self.id, user, state, turn)
+
+    def _unremember(self, store: Store) -> None:
+        """The visitor asked to be forgotten: delete what the store has, and keep no more."""
+        concierge, user = self._concierge, self.visitor.remembered
+        store.conversations.remove(self.id)
+        if user is not None:
+            store.forget(user)
+            concierge.memory.forget()
+        known = self.visitor.user
+        history = self.visitor.history if known is not None else ()
+        self.visitor = Visitor(known, history, None, self.visitor.weights)
+        self._taste = (
+            concierge._retriever.taste(()) if known is None else concierge.rec.user_vector(known)
+        )
+        self._style = StyleCounts()
+
+    def _forget(self) -> int:
+        """Go on as with a stranger; return how many turns were held."""
+        with self._lock:
+            count = len(self.state.said)
+            self.id, self._request, self._style = uuid.uuid4().hex, None, StyleCounts()
+            self.visitor, self._taste = Visitor(None, ()), self._concierge._retriever.taste(())
+            self.state = State()
+            self.replies.clear()
+        return count
+
     @property
     def _visitor(self) -> Visitor:
         """The visitor with that part of their past that may be spoken of."""
@@ -351,24 +500,19 @@ class Conversation:
         history = tuple(row for row in self.visitor.history if allowed[row])
         return replace(self.visitor, history=history)
 
-    def _keep(self, reply: Reply) -> None:
-        """Take the turn to the store."""
-        store = self._concierge.store
-        if store is not None:
-            state = self.state.to_dict(self._concierge.facts)
-            turn = Turn(self.state.said[-1], reply.text, tuple(reply.recommended), time.time())
-            store.conversations.save(self.id, self.visitor.user, state, turn)
-
     @contextmanager
     def _turn(self) -> Iterator[None]:
         """One turn at a time; one that fails or is stopped leaves the state as it was."""
         with self._lock:
             state = self.state
             before = {each.name: copy.copy(getattr(state, each.name)) for each in fields(state)}
+            heard = self._request, self._style
             try:
                 yield
             except BaseException:
-                self.state = replace(state, **before)
+                if self.state is state:  # else the visitor was forgotten meanwhile
+                    self.state = replace(state, **before)
+                    self._request, self._style = heard
                 raise
 
     def _answer(self, text: str, *, plain: bool = False) -> Reply:
@@ -382,11 +526,15 @@ class Conversation:
             state.age = concierge.guard.age([text], state.age)
             request, verdict = concierge.guard.look(request, state.age)
             state.take(request, concierge.facts)
+            self._request = request
+            named = len((*request.people, *request.like, *request.about))
+            self._style = self._style.heard(text, names=named)
             profile = concierge.profile(self._visitor, request.language)
-        if verdict.stop:
+            profile = replace(profile, style=self._style.style(request.language))
+        plan = None if verdict.stop else self._plan(request, profile, watch)
+        in_vain = plan is None or bool(plan.given_up) or plan.kind == "nothing"
+        if plan is None or (in_vain and isinstance(verdict.policy, Referral)):
             plan = concierge._planner.small_talk("referral", request, state)
-        else:
-            plan = self._plan(request, profile, watch)
         if verdict.policy is not None:
             plan = replace(plan, policy=verdict.policy.name)
         return self._word(plan, request, watch, plain=plain)
@@ -414,7 +562,7 @@ class Conversation:
             shown=frozenset(state.shown),
             said=tuple(state.said),
             examples=frozenset(state.examples),
-            last=state.last,
+            lists=tuple(dict.fromkeys((*self._lists, *((state.last,) if state.last else ())))),
         )
         draft = concierge._writer.write(plan, known, plain=plain)
         state.ask(plan.question)
@@ -422,6 +570,7 @@ class Conversation:
             told = {item.id for item in draft.items if item.role == "recommended"}
             rows = [offer.row for offer in plan.offers if concierge.facts.item(offer.row) in told]
             state.recommended(rows, plan.given_up)
+            self._lists.append(state.last)
         timings = watch.timings(write=draft.write, check=draft.check)
         return Reply(
             text=draft.text,

@@ -85,7 +85,9 @@ class Constraints:
         found: list[Limit] = []
         if len(self.genres) > 1 and self.all_genres:
             found.append("all_genres")
-        if self.ranges:
+        # Whoever asks for something shorter does not want anything longer instead.
+        dear = any(limit.is_relative for limit in self.ranges)
+        if self.ranges and not dear:
             found.append("ranges")
         if self.years != (None, None):
             found.append("years")
@@ -95,6 +97,8 @@ class Constraints:
             found.append("people")
         if self.genres:
             found.append("genres")
+        if dear:
+            found.append("ranges")
         return tuple(found)
 
     def without(self, limits: Iterable[Limit]) -> Constraints:

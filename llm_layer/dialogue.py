@@ -296,35 +296,51 @@ class State:
 
     def _ranges(self, request: Request, facts: ItemFacts) -> tuple[Range, ...]:
         """Limits on numbers: those of the message in place of older ones on the same column."""
-        listed = {limit.column: limit for limit in self.constraints.ranges}
+        # Cheaper than what? Than a list of another kind, which is done with.
+        is_done = bool(request.genres) and not request.extends
+        listed = {
+            limit.column: limit
+            for limit in self.constraints.ranges
+            if not (limit.is_relative and is_done)
+        }
         listed |= {limit.column: limit for limit in request.ranges}
         for column, direction in request.shifts.items():
             shifted = self._shifted(column, direction, facts)
             old = listed.get(column)
             if shifted is not None and old is not None and old not in request.ranges:
                 kept = replace(old, low=None) if direction == "lower" else replace(old, high=None)
-                shifted = Range(
-                    column,
-                    shifted.low if shifted.low is not None else kept.low,
-                    shifted.high if shifted.high is not None else kept.high,
+                shifted = replace(
+                    shifted,
+                    low=shifted.low if shifted.low is not None else kept.low,
+                    high=shifted.high if shifted.high is not None else kept.high,
                 )
             if shifted is not None:
                 listed[column] = shifted
         return tuple(listed.values())
 
     def _shifted(self, column: str, direction: Direction, facts: ItemFacts) -> Range | None:
-        """Below or above everything shown last, or the middle of the catalogue."""
+        """Below or above everything shown last, or the middle of the catalogue.
+
+        Where nothing is beyond all that was shown, what is beyond its mean.
+        """
         numbers = facts.attributes.numbers[column]
-        known = numbers[np.isfinite(numbers)]
-        shown = [value for row in self.last if np.isfinite(value := numbers[row])]
-        if not shown and known.size:
-            shown = [float(np.median(known))]
-        if not shown:
+        last = [value for row in self.last if np.isfinite(value := numbers[row])]
+        fresh = np.isfinite(numbers)
+        if not last:
+            last = [float(np.median(numbers[fresh]))] if fresh.any() else []
+        if not last:
             return None
-        below, above = known[known < min(shown)], known[known > max(shown)]
+        fresh[self.shown] = False
+        known = numbers[fresh]
         if direction == "lower":
-            return Range(column, high=float(below.max() if below.size else min(shown)))
-        return Range(column, low=float(above.min() if above.size else max(shown)))
+            for bound in (min(last), float(np.mean(last))):
+                if (below := known[known < bound]).size:
+                    return Range(column, high=float(below.max()), is_relative=True)
+            return Range(column, high=min(last), is_relative=True)
+        for bound in (max(last), float(np.mean(last))):
+            if (above := known[known > bound]).size:
+                return Range(column, low=float(above.min()), is_relative=True)
+        return Range(column, low=max(last), is_relative=True)
 
 
 _Values = dict[str, tuple[str, ...]]

@@ -100,13 +100,21 @@ class ItemFacts:
         """Row of an outside id; :class:`~recsys.errors.UnknownIdError` for an unknown one."""
         return int(self._rec.items.rows([item])[0])
 
+    def found(self, items: Iterable[Any]) -> list[int]:
+        """Rows of outside ids; those that the model does not know are left out."""
+        return [row for row in self._rec.items.find(list(items)).tolist() if row >= 0]
+
     def item(self, row: int) -> Any:
         """Outside id of a row."""
-        return self._rec.items.take([row])[0].as_py()
+        return self._ids[row]
 
     def items(self, rows: Iterable[int]) -> list[Any]:
         """Outside ids of rows."""
-        return list(self._rec.items.take(np.fromiter(rows, np.int64)).to_pylist())
+        return [self._ids[row] for row in rows]
+
+    @cached_property
+    def _ids(self) -> list[Any]:
+        return list(self._rec.items.ids.to_pylist())
 
     def title(self, row: int) -> str:
         """Title as it reads in a sentence."""
@@ -201,6 +209,21 @@ class ItemFacts:
         parts = value if isinstance(value, list) else _NAMES_APART.split(value or "")
         short = (part.strip() for part in parts if part and len(part) <= _LONGEST_CELL)
         return tuple(dict.fromkeys(part for part in short if part))
+
+    def texts(self) -> list[str]:
+        """What describes each item: its description, else the columns of item text, joined."""
+        if self._catalogue is None:
+            return [""] * len(self)
+        if self._plot_column is not None:
+            return [
+                str(value or "") for value in self._catalogue.column(self._plot_column).to_pylist()
+            ]
+        return self._catalogue.texts() or [""] * len(self)
+
+    @property
+    def vectors(self) -> npt.NDArray[np.float32] | None:
+        """Sentence vectors of the items, float32, shape (n_items, d); None where there are none."""
+        return None if self._rec.content is None else self._rec.content.item_vectors
 
     @property
     def person_rows(self) -> dict[str, tuple[int, ...]]:

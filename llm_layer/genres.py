@@ -24,23 +24,23 @@ class GenreWords:
 
     Parameters
     ----------
-    genres : sequence of str
-        Names as the catalogue has them. Synonyms come from ``lexicon/genres.json`` (films) and
-        ``lexicon/categories.json`` and ``lexicon/values.json`` (shops, courses, articles); a genre
-        that is not in there is known by its own name alone.
+        genres : sequence of str
+                Names as the catalogue has them. Synonyms come from ``genres.json`` (films)
+            and ``values.json`` (shops, courses, articles) of the lexicon; a genre that is not in there
+            is known by its own name alone.
 
     Attributes
     ----------
-    chinese : dict of str to tuple of str
-        Chinese words for each genre that has any.
+        chinese : dict of str to tuple of str
+            Chinese words for each genre that has any.
 
     Examples
     --------
-    >>> known = GenreWords(["Comedy", "Sci-Fi"])
-    >>> [mention.genre for mention in known.find("a funny 科幻 film")]
-    ['Comedy', 'Sci-Fi']
-    >>> known.name("Sci-Fi", "en"), known.name("Sci-Fi", "zh")
-    ('sci-fi', '科幻')
+        >>> known = GenreWords(["Comedy", "Sci-Fi"])
+        >>> [mention.genre for mention in known.find("a funny 科幻 film")]
+        ['Comedy', 'Sci-Fi']
+        >>> known.name("Sci-Fi", "en"), known.name("Sci-Fi", "zh")
+        ('sci-fi', '科幻')
     """
 
     def __init__(self, genres: Sequence[str]) -> None:
@@ -51,7 +51,9 @@ class GenreWords:
         self.chinese: dict[str, tuple[str, ...]] = {}
         for genre in self.genres:
             own = normalize(genre)
-            for name, synonyms in _synonyms().items():
+            # An entry under the genre's own name tells more than one that only mentions it.
+            entries = sorted(_synonyms().items(), key=lambda entry: normalize(entry[0]) == own)
+            for name, synonyms in entries:
                 listed = {normalize(name), *map(normalize, synonyms["en"])}
                 if own in listed or genre in synonyms["zh"]:
                     self._forms.update(dict.fromkeys(listed, genre))
@@ -63,7 +65,8 @@ class GenreWords:
         for form, genre in list(self._forms.items()):
             if form.isascii() and form.isalpha() and not form.endswith("s"):
                 self._forms.setdefault(f"{form}s", genre)
-        for genre in self.genres:
+        for genre in self.genres:  # its names outweigh what is a synonym of another
+            self._forms[normalize(self._chinese.get(genre, genre))] = genre
             self._forms[normalize(genre)] = genre
         self._longest: dict[str, int] = {}
         for form in self._forms:
@@ -110,4 +113,4 @@ class GenreWords:
 
 def _synonyms() -> dict[str, Any]:
     """Words for genres and categories, by name; the words of films come last and outweigh."""
-    return {**load("values.json"), **load("categories.json"), **load("genres.json")}
+    return {**load("values.json"), **load("genres.json")}

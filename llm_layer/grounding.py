@@ -49,7 +49,7 @@ from llm_layer.text import Language, has_chinese, normalize, quoted_parts, words
 from llm_layer.visitor_claims import VisitorClaims
 from llm_layer.years import read_no_years, read_years
 
-# Plain words that are written with a capital anywhere.
+# Plain words that are written with a capital anywhere; the languages are those of the assistant.
 _I = frozenset({"i", "id", "ill", "im", "ive", "english", "chinese"})
 
 _DECADE = re.compile(r"s\b|['’]s\b|年代")

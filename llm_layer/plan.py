@@ -157,10 +157,16 @@ class Visitor:
         Outside id, None for a visitor who is not in the model.
     history : tuple of int
         Rows: of a known user what they interacted with, of a visitor what they like.
+    remembered : Any
+        Outside id under which the store keeps them; None for nobody's.
+    weights : dict of int to float
+        What a row of the history counts, where that is not 1.
     """
 
     user: Any
     history: tuple[int, ...]
+    remembered: Any = None
+    weights: dict[int, float] = field(default_factory=dict, compare=False, repr=False)
 
 
 class Planner:

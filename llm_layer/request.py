@@ -50,11 +50,14 @@ class Range:
     low, high : float or None
         Smallest and largest value that fits, in the column's own unit; None for an open end. An
         item without a value does not fit.
+    is_relative : bool
+        They stem from a comparison with what was shown ("cheaper").
     """
 
     column: str
     low: float | None = None
     high: float | None = None
+    is_relative: bool = False
 
 
 @dataclass(frozen=True)

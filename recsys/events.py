@@ -23,6 +23,16 @@ _BATCH_ROWS = 1 << 20
 _CSV_BLOCK_BYTES = 1 << 22
 
 
+# Up to which size times are in seconds, milli-, micro-, nanoseconds, and how many make a second.
+_UNITS = ((10**11, 1), (10**14, 10**3), (10**17, 10**6), (2**64, 10**9))
+
+
+def parts_of_second(times: npt.NDArray[np.int64]) -> int:
+    """How many units of `times` make a second, which their size tells: 1, 10³, 10⁶ or 10⁹."""
+    largest = int(np.abs(times).max(initial=0))
+    return next(parts for limit, parts in _UNITS if largest < limit)
+
+
 @dataclass(frozen=True)
 class Columns:
     """Which columns of a table are read; the optional ones may be None."""

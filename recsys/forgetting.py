@@ -137,7 +137,7 @@ def steady(
             if self.edition == edition:
                 return result
 
-    return whole
+    return whole  # type: ignore[return-value]  # the name of self is kept
 
 
 def forget_in_memory(recommender: Recommender, user: Any) -> Receipt:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from benchmarks.judging import words
 from benchmarks.judging.ground import Finding
@@ -77,21 +78,24 @@ class Figures(Sentence):
             return [self.items[item].year or 0 for item in self.turn.recommended]
         return [self.year_of(ids) or 0 for ids in self.subjects(at)]
 
+    def _years(self, ids: Iterable[Any]) -> list[int]:
+        return [year for item in ids if (year := self.items[item].year)]
+
     def _is_further(self, older: bool, years: list[int]) -> bool:
         """Whether all are older or newer than a list before, another item, or half of all items."""
         if not years:
             return True
-        lists = [
-            [year for item in listed if (year := self.items[item].year)]
-            for listed in self.turn.shown
-        ]
-        named = [
+        # Half of the items that can be recommended: a year more or less than half of all.
+        median = int(self.ground.median_year) + (1 if older else -1)
+        beside = [i for i in self.turn.items if i not in self.turn.recommended]
+        against = [self._years(listed) or [median] for listed in self.turn.compared]
+        if not against:
+            against = [self._years(listed) for listed in self.turn.shown[-1:]] or [[median]]
+        against += [
             [year]
-            for item in self.turn.items
-            if (year := self.items[item].year) and (year not in years)
+            for item in (*beside, *self.turn.spoken_of)
+            if (year := self.items[item].year) and self.ground.mentions(item)
         ]
-        median = [int(self.ground.median_year)]
-        against = [each for each in (*lists, *named) if each] or [median]
         return any(max(years) < min(a) if older else min(years) > max(a) for a in against)
 
     def _numbers(self) -> Iterator[Finding]:

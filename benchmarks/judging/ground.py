@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from benchmarks.judging.reading import Catalogue, names, tokens
+from benchmarks.judging.reading import Catalogue, beginnings, tokens
 from benchmarks.judging.words import GENRE_WORDS
 
 
@@ -48,6 +48,11 @@ class Turn:
         Ids of what the visitor has watched.
     shown : tuple of tuples
         Lists recommended earlier in this talk, in order.
+    compared : tuple of tuples
+        For each message so far that asks for older or newer items, the list it was said of, in
+        ids; an empty one where there was none yet.
+    spoken_of : frozenset
+        Ids of items that earlier replies named.
     facts : tuple of str
         What else is stored about the visitor, such as stated facts, in words.
     """
@@ -59,6 +64,8 @@ class Turn:
     said: tuple[str, ...] = ()
     history: frozenset[Any] = frozenset()
     shown: tuple[tuple[Any, ...], ...] = ()
+    compared: tuple[tuple[Any, ...], ...] = ()
+    spoken_of: frozenset[Any] = frozenset()
     facts: tuple[str, ...] = ()
 
 
@@ -81,7 +88,7 @@ class Ground:
         """Whether the visitor named an item, mistyped perhaps, or it was in an earlier list."""
         if any(item in listed for listed in self.turn.shown):
             return True
-        for name in names(self.items[item].title):
+        for name in beginnings(self.items[item].title):
             spelled = " ".join(name)
             for message in self.said_words:
                 for start in range(len(message)):

@@ -6,6 +6,7 @@ Part of :mod:`benchmarks.judge`; nothing here comes from the code that is judged
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ _TOKEN = re.compile(r"[\u3400-\u9fff]|[^\W_\u3400-\u9fff]+(?:['’][^\W_\u3400-\
 _TRAILING_ARTICLE = re.compile(
     r"^(.*), (The|A|An|La|Le|Les|L'|Il|El|Los|Las|Das|Der|Die|I|Lo)$", re.I
 )
+_BLANKS = "\u2028\u2029\u3164\u115f\u1160"
 OPENING, CLOSING = '“"«「『《〈', '”"»」』》〉'
 _QUOTED = re.compile(rf"[{OPENING}]([^{CLOSING}\n]*)[{CLOSING}]")
 _MARKED = re.compile(r"(?<!\w)(?:\*{1,2}|['‘_`])([^*'‘’_`\n]+)(?:\*{1,2}|['’_`])(?!\w)")
@@ -32,6 +34,16 @@ def tokens(text: str) -> list[str]:
     return [re.sub("['’]", "", each.group()).casefold() for each in _TOKEN.finditer(text)]
 
 
+def is_invisible(sign: str) -> bool:
+    """Control and format signs, and those of no meaning; a line end is none of them."""
+    return sign != "\n" and (unicodedata.category(sign)[0] == "C" or sign in _BLANKS)
+
+
+def visible(text: str) -> str:
+    """The text without signs that nobody sees."""
+    return "".join(sign for sign in text if not is_invisible(sign))
+
+
 def is_chinese(sign: str) -> bool:
     """Whether a sign is a Chinese one."""
     return "\u3400" <= sign <= "\u9fff"
@@ -42,7 +54,7 @@ def listed(value: Any) -> list[str]:
     if value is None:
         return []
     parts = re.split(r"[|;,]", value) if isinstance(value, str) else value
-    return [str(part).strip() for part in parts if str(part).strip()]
+    return [part for each in parts if (part := visible(str(each)).strip())]
 
 
 @dataclass(frozen=True)
@@ -128,6 +140,7 @@ def _at(
 
 def names(title: str) -> set[tuple[str, ...]]:
     """What a catalogue title may be read as: without year, article in front, second names."""
+    title = visible(title)
     bare = re.sub(r"\s*\(\d{1,4}\)\s*$", "", title)
     inner = re.findall(r"\(([^()]*)\)", bare)
     outer = re.sub(r"\s*\([^()]*\)", "", bare).strip()
@@ -139,6 +152,13 @@ def names(title: str) -> set[tuple[str, ...]]:
             found.add(tuple(tokens(f"{moved[2]} {moved[1]}")))
             found.add(tuple(tokens(f"{moved[2]}{moved[1]}")))
     return {name for name in found if name}
+
+
+def beginnings(title: str) -> set[tuple[str, ...]]:
+    """How people shorten a title: what stands before its first mark of punctuation."""
+    bare = visible(title)
+    found = {tuple(tokens(re.split(r"[^\w\s'’.,!?&]|\n", bare.strip('“"《'))[0]))}
+    return {name for name in found | names(title) if name}
 
 
 @dataclass

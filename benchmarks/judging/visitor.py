@@ -52,6 +52,9 @@ class VisitorClaims(Sentence):
     def _objects(self, at: int) -> list[set[Any]]:
         """Titles that follow within the clause, or in the list that it opens."""
         _, end = self.clause(max(at - 1, 0))
+        for pattern in (words.WATCHED, words.LIKED, words.ASKED):
+            if following := pattern.search(self.text, at):
+                end = min(end, following.start())
         found = [self.ids(sign) for sign in ITEM_SIGN.findall(self.text[at:end])]
         # "because you watched A, B, and C": the comma before "and" ends no clause here.
         tail = re.match(r",? and ([\ue000-\uefff])(?=[.,。]|$)", self.text[end:])

@@ -166,6 +166,9 @@ YEAR_SUPERLATIVES = re.compile(
     r"\b(oldest|earliest|newest|latest|most recent)\b|最(早|老|旧|新|近)(?=的)", re.I
 )
 
+# In a visitor's message.
+OLDER_OR_NEWER = re.compile(r"\b(?:older|newer|recent|earlier|later|old|new)\b|[老旧早新近]", re.I)
+
 # Claims about the person spoken with.
 WATCHED = re.compile(
     r"(?<!if )(?<!have )\byou(?:['’]ve| have)?(?: (?:also|already|once|just|previously|recently))* "

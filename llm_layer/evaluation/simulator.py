@@ -311,5 +311,12 @@ class TellingUser(SimulatedUser):
                         told == move for told, other in self._told if other != value
                     )
                     said: Move = "also_genre" if is_further else move
-                    return Said(self._phrasing.say(said, **{move: value}), said)
+                    return Said(self._worded(said, value), said)
         return None
+
+    def _worded(self, move: Move, value: str) -> str:
+        if move == "decade":
+            return self._phrasing.say(move, decade=value)
+        if move == "person":
+            return self._phrasing.say(move, person=value)
+        return self._phrasing.say(move, genre=value)

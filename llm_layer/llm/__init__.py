@@ -6,6 +6,7 @@ from llm_layer.llm.base import (
     LLM,
     Ability,
     Completion,
+    LLMContextError,
     LLMError,
     LLMMalformedError,
     LLMRefusedError,
@@ -13,6 +14,7 @@ from llm_layer.llm.base import (
     Message,
     ask,
     can,
+    pieces,
 )
 from llm_layer.llm.embedded import EmbeddedLLM
 from llm_layer.llm.openai_compatible import OpenAICompatible
@@ -22,6 +24,7 @@ __all__ = [
     "Ability",
     "Completion",
     "EmbeddedLLM",
+    "LLMContextError",
     "LLMError",
     "LLMMalformedError",
     "LLMRefusedError",
@@ -30,4 +33,5 @@ __all__ = [
     "OpenAICompatible",
     "ask",
     "can",
+    "pieces",
 ]

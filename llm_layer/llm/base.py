@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
 
 from recsys.errors import AlsatianError, MissingExtraError
 
-Ability: TypeAlias = Literal["schema", "probabilities"]
+Ability: TypeAlias = Literal["schema", "probabilities", "stream"]
 
 
 def require(module: str, purpose: str, *, extra: str = "llm") -> None:
@@ -62,6 +62,8 @@ class Completion:
         Most probable first tokens of the answer with their natural log probabilities, most
         probable first, before any grammar or schema ruled one out; empty where they were not
         asked for or the model does not tell.
+    first_milliseconds : float
+        From the call to the first token, 0 where that was not seen.
     """
 
     text: str
@@ -71,6 +73,7 @@ class Completion:
     milliseconds: float
     tries: int = 1
     first: tuple[tuple[str, float], ...] = ()
+    first_milliseconds: float = 0.0
 
 
 class LLMError(AlsatianError, RuntimeError):
@@ -95,6 +98,12 @@ class LLMRefusedError(LLMError):
     """The host is not there, turned the request down, or does not accept the key."""
 
     kind = "refused"
+
+
+class LLMContextError(LLMRefusedError):
+    """The prompt is longer than what the model can read at a time."""
+
+    kind = "too long"
 
 
 class LLMTimeoutError(LLMError):
@@ -169,7 +178,9 @@ def can(llm: LLM, ability: Ability) -> bool:
     A model that can has an attribute ``abilities``, a set of names, and its ``complete`` takes the
     keyword of each: ``"schema"`` the keyword `schema` (a JSON schema that the answer must match),
     ``"probabilities"`` the keyword `top` (how many of the first token's alternatives to tell in
-    :attr:`Completion.first`, 1 to 20).
+    :attr:`Completion.first`, 1 to 20). One with ``"stream"`` has a method ``stream`` with the
+    arguments of ``complete`` up to `timeout`, which yields the words as they come and returns the
+    :class:`Completion`; see :func:`pieces`.
     """
     return ability in getattr(llm, "abilities", ())
 
@@ -218,6 +229,50 @@ def ask(
         timeout=timeout,
         **further,
     )
+
+
+def pieces(
+    llm: LLM,
+    messages: Sequence[Message],
+    *,
+    max_tokens: int = 96,
+    temperature: float = 0.4,
+    seed: int = 0,
+    grammar: str | None = None,
+    timeout: float = 20.0,
+) -> Generator[str, None, Completion]:
+    """Words as they come, as far as the model can; else all of them at once.
+
+    Closing the generator stops the model.
+
+    Yields
+    ------
+    str
+        Pieces; joined, and without white space around, they are the completion's text.
+
+    Returns
+    -------
+    Completion
+        As :meth:`LLM.complete` has it.
+
+    Raises
+    ------
+    LLMRefusedError, LLMTimeoutError, LLMMalformedError
+        There is no usable answer; what was yielded is only a part of one.
+    """
+    arguments: dict[str, Any] = {
+        "max_tokens": max_tokens,
+        "temperature": temperature,
+        "seed": seed,
+        "grammar": grammar,
+        "timeout": timeout,
+    }
+    if can(llm, "stream"):
+        stream: Generator[str, None, Completion] = llm.stream(messages, **arguments)  # type: ignore[attr-defined]
+        return (yield from stream)
+    done = llm.complete(messages, **arguments)
+    yield done.text
+    return done
 
 
 def first_tokens(choice: Any) -> tuple[tuple[str, float], ...]:

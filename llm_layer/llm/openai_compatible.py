@@ -5,16 +5,16 @@ from __future__ import annotations
 import importlib
 import json
 import math
-import threading
+import re
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
-from urllib.parse import SplitResult, urlsplit
+from typing import Any
 
 from llm_layer.llm.base import (
     Ability,
     Completion,
+    LLMContextError,
     LLMError,
     LLMMalformedError,
     LLMRefusedError,
@@ -23,6 +23,20 @@ from llm_layer.llm.base import (
     first_tokens,
     require,
 )
+from llm_layer.llm.events import Events
+from llm_layer.llm.pieces import in_thread
+from llm_layer.llm.wire import (
+    Given,
+    PassingError,
+    UnfitError,
+    asked_of,
+    count,
+    further,
+    one_line,
+    taken_apart,
+    within,
+)
+from llm_layer.stopping import TurnStoppedError
 from recsys.errors import InvalidInputError
 
 _PAUSE_SECONDS = 0.25
@@ -30,7 +44,10 @@ _PAUSE_SECONDS = 0.25
 _MOST_BYTES = 1 << 20
 # How hosts answer to a field that they do not know.
 _UNFIT = (400, 404, 415, 422, 501)
-_Result = TypeVar("_Result")
+# How hosts say that a prompt is longer than what the model reads.
+_TOO_LONG = re.compile(
+    r"context[_ ](?:length|size|window)|maximum context|too many tokens|prompt is too long", re.I
+)
 
 
 class OpenAICompatible:
@@ -55,7 +72,7 @@ class OpenAICompatible:
         a refused connection, a time-out, status 408, 409, 429 and 5xx, an answer that is no JSON.
     languages : set of str, optional
         Languages the model writes well; every one unless told.
-    abilities : iterable of {"schema", "probabilities"}
+    abilities : iterable of {"schema", "probabilities", "stream"}
         What the host is asked for where it would help. One that turns a request down because of it
         is asked again without, and no more.
 
@@ -76,10 +93,10 @@ class OpenAICompatible:
         timeout: float = 20.0,
         tries: int = 2,
         languages: frozenset[str] | None = None,
-        abilities: Iterable[Ability] = ("schema", "probabilities"),
+        abilities: Iterable[Ability] = ("schema", "probabilities", "stream"),
     ) -> None:
         require("openai", "an OpenAI-compatible endpoint")
-        parts = _taken_apart(base_url)
+        parts = taken_apart(base_url)
         if not model:
             raise InvalidInputError("model is empty; name the model that the endpoint serves")
         if not (timeout > 0 and math.isfinite(timeout)) or tries < 1:
@@ -131,24 +148,131 @@ class OpenAICompatible:
         `grammar` is not sent.
         """
         started = time.perf_counter()
-        request = {
+        request = self._request(messages, max_tokens, temperature, seed)
+        fields = further(schema, top, self.abilities)
+        if fields:
+            try:
+                return self._tried(request | fields, started, timeout)
+            except UnfitError as error:
+                refused = error
+        done = self._tried(request, started, timeout)
+        if fields:  # it was these fields, not the rest
+            self.abilities -= asked_of(fields)
+            done = replace(done, tries=done.tries + refused.tries)
+        return done
+
+    def stream(
+        self,
+        messages: Sequence[Message],
+        *,
+        max_tokens: int = 96,
+        temperature: float = 0.4,
+        seed: int = 0,
+        grammar: str | None = None,
+        timeout: float = 20.0,
+    ) -> Generator[str, None, Completion]:
+        """Words as they come; see :func:`llm_layer.llm.base.pieces`. `grammar` is not sent.
+
+        A host that answers all at once is taken as it is; one that turns the wish down is asked
+        again without it, and no more.
+        """
+        started = time.perf_counter()
+        request = self._request(messages, max_tokens, temperature, seed)
+        seconds = min(timeout, self.timeout)
+        late = LLMTimeoutError(f"{self.name} did not answer within {max(seconds, 0):.3g} s")
+
+        def work(take: Callable[[str], None], gone: Callable[[], bool]) -> Completion:
+            return self._streamed(request, started, timeout, take, gone)
+
+        return in_thread(work, started + timeout, late)
+
+    def _request(
+        self, messages: Sequence[Message], max_tokens: int, temperature: float, seed: int
+    ) -> dict[str, Any]:
+        return {
             "model": self.model,
             "messages": [{"role": each.role, "content": each.content} for each in messages],
             "max_tokens": max_tokens,
             "temperature": temperature,
             "seed": seed,
         }
-        further = _further(schema, top, self.abilities)
-        if further:
+
+    def _streamed(
+        self,
+        request: dict[str, Any],
+        started: float,
+        timeout: float,
+        take: Callable[[str], None],
+        gone: Callable[[], bool],
+    ) -> Completion:
+        """Ask for a stream, again as long as nothing of an answer has been given away."""
+        given = Given(take)
+        for attempt in range(1, self.tries + 1):
+            left = min(timeout - (time.perf_counter() - started), self.timeout)
             try:
-                return self._tried(request | further, started, timeout)
-            except _UnfitError as error:
-                refused = error
-        done = self._tried(request, started, timeout)
-        if further:  # it was these fields, not the rest
-            self.abilities -= _asked_of(further)
-            done = replace(done, tries=done.tries + refused.tries)
-        return done
+                events = self._read_events(request, left, given, gone)
+                break
+            except UnfitError:
+                self.abilities -= {"stream"}
+                done = self._tried(request, started, timeout)
+                take(done.text)
+                return done
+            except PassingError as error:
+                spent = time.perf_counter() - started + _PAUSE_SECONDS
+                if given.pieces or attempt == self.tries or spent >= timeout:
+                    raise error.final(attempt) from error
+                time.sleep(_PAUSE_SECONDS)
+        return Completion(
+            text="".join(given.pieces).strip(),
+            finish_reason=events.finish_reason or "stop",
+            prompt_tokens=count(events.usage, "prompt_tokens"),
+            completion_tokens=count(events.usage, "completion_tokens"),
+            milliseconds=(time.perf_counter() - started) * 1e3,
+            tries=attempt,
+            first_milliseconds=(given.first_at - started) * 1e3,
+        )
+
+    def _read_events(
+        self, request: dict[str, Any], seconds: float, given: Given, gone: Callable[[], bool]
+    ) -> Events:
+        client, openai = self._opened()
+        events = Events()
+        deadline = time.perf_counter() + seconds
+
+        def take(piece: bytes) -> bool:
+            for text in events.feed(piece):
+                given.take(text)
+            return events.is_done or gone()
+
+        try:
+            self._read(client, request | {"stream": True}, seconds, deadline, take)
+            if events.rest and not given.pieces:  # all at once
+                text, choice, events.usage = self._words(json.loads(events.rest))
+                events.finish_reason = str(choice.get("finish_reason") or "stop")
+                given.take(text)
+        except openai.APIStatusError as error:
+            self._turned_down(error)
+            raise
+        except openai.APITimeoutError as error:
+            raise PassingError(
+                LLMTimeoutError, f"{self.name} did not answer within {seconds:.3g} s"
+            ) from error
+        except openai.APIConnectionError as error:
+            raise self._unreachable(error) from error
+        except (openai.OpenAIError, ValueError, RecursionError) as error:
+            raise PassingError(
+                LLMMalformedError, f"{self.name} answered with what is not JSON"
+            ) from error
+        if gone():
+            raise TurnStoppedError
+        if time.perf_counter() > deadline:
+            raise PassingError(
+                LLMTimeoutError, f"{self.name} did not answer within {seconds:.3g} s"
+            )
+        if events.error or not "".join(given.pieces).strip():
+            what = f" ({one_line(events.error)})" if events.error else ""
+            raise PassingError(LLMMalformedError, f"{self.name} answered without any text{what}")
+        return events
 
     def _tried(self, request: dict[str, Any], started: float, timeout: float) -> Completion:
         for attempt in range(1, self.tries + 1):
@@ -156,7 +280,7 @@ class OpenAICompatible:
             try:
                 text, choice, usage = self._ask(request, min(left, self.timeout))
                 break
-            except _PassingError as error:
+            except PassingError as error:
                 spent = time.perf_counter() - started + _PAUSE_SECONDS
                 if attempt == self.tries or spent >= timeout:
                     raise error.final(attempt) from error
@@ -164,8 +288,8 @@ class OpenAICompatible:
         return Completion(
             text=text,
             finish_reason=str(choice.get("finish_reason") or "stop"),
-            prompt_tokens=_count(usage, "prompt_tokens"),
-            completion_tokens=_count(usage, "completion_tokens"),
+            prompt_tokens=count(usage, "prompt_tokens"),
+            completion_tokens=count(usage, "completion_tokens"),
             milliseconds=(time.perf_counter() - started) * 1e3,
             tries=attempt,
             first=first_tokens(choice),
@@ -175,32 +299,48 @@ class OpenAICompatible:
         """Send once."""
         client, openai = self._opened()
         deadline = time.perf_counter() + seconds
-        late = _PassingError(
+        late = PassingError(
             LLMTimeoutError, f"{self.name} did not answer within {max(seconds, 0):.3g} s"
         )
         try:
             # The client's own limit is for each read: a host that drips would never meet it.
-            body = _within(seconds, lambda: self._read(client, request, seconds, deadline), late)
+            body = within(
+                seconds,
+                lambda gone: self._read(
+                    client, request, seconds, deadline, lambda piece: gone.is_set()
+                ),
+                late,
+            )
             return self._words(json.loads(body))
         except openai.APITimeoutError as error:
             raise late from error
         except openai.APIConnectionError as error:
-            cause = error.__cause__ or error
-            raise _PassingError(
-                LLMRefusedError,
-                f"{self.name} cannot be reached ({_one_line(str(cause))}); "
-                "check base_url and that the server runs",
-            ) from error
+            raise self._unreachable(error) from error
         except openai.APIStatusError as error:
             self._turned_down(error)
             raise
         except (openai.OpenAIError, ValueError, RecursionError) as error:
-            raise _PassingError(
+            raise PassingError(
                 LLMMalformedError, f"{self.name} answered with what is not JSON"
             ) from error
 
-    def _read(self, client: Any, request: dict[str, Any], seconds: float, deadline: float) -> bytes:
-        """The answer's bytes, given up at the deadline or when there are too many."""
+    def _unreachable(self, error: Exception) -> PassingError:
+        cause = error.__cause__ or error
+        return PassingError(
+            LLMRefusedError,
+            f"{self.name} cannot be reached ({one_line(str(cause))}); "
+            "check base_url and that the server runs",
+        )
+
+    def _read(
+        self,
+        client: Any,
+        request: dict[str, Any],
+        seconds: float,
+        deadline: float,
+        take: Callable[[bytes], bool] = lambda piece: False,
+    ) -> bytes:
+        """The answer's bytes, given up at the deadline, when there are too many, or by `take`."""
         pieces: list[bytes] = []
         size = 0
         asked = client.with_options(timeout=seconds).chat.completions.with_streaming_response
@@ -210,27 +350,27 @@ class OpenAICompatible:
                     pieces.append(piece)
                     size += len(piece)
                     if size > _MOST_BYTES:
-                        raise _PassingError(
+                        raise PassingError(
                             LLMMalformedError, f"{self.name} answered with over {_MOST_BYTES} bytes"
                         )
-                    if time.perf_counter() > deadline:
+                    if take(piece) or time.perf_counter() > deadline:
                         break  # nobody waits any more
         except self._web.TimeoutException as error:
-            raise _PassingError(
+            raise PassingError(
                 LLMTimeoutError, f"{self.name} did not answer within {seconds:.3g} s"
             ) from error
         except self._web.HTTPError as error:
-            raise _PassingError(
+            raise PassingError(
                 LLMRefusedError,
-                f"{self.name} broke off its answer ({_one_line(str(error))}); try again",
+                f"{self.name} broke off its answer ({one_line(str(error))}); try again",
             ) from error
         return b"".join(pieces)
 
     def _turned_down(self, error: Any) -> None:
         status = int(error.status_code)
-        said = _one_line(str(getattr(error, "message", error)))
+        said = one_line(str(getattr(error, "message", error)))
         if 300 <= status < 400:
-            place = _one_line(str(error.response.headers.get("location", "nowhere")))
+            place = one_line(str(error.response.headers.get("location", "nowhere")))
             raise LLMRefusedError(
                 f"{self.name} sends requests on to {place} (status {status}), which is not "
                 "followed; give that address as base_url if you trust it"
@@ -240,10 +380,12 @@ class OpenAICompatible:
                 f"{self.name} does not accept the key (status {status}); check the API key"
             ) from error
         if status in (408, 409, 429) or status >= 500:
-            raise _PassingError(
+            raise PassingError(
                 LLMRefusedError, f"{self.name} turned the request down (status {status}: {said})"
             ) from error
-        kind = _UnfitError if status in _UNFIT else LLMRefusedError
+        kind: type[LLMError] = UnfitError if status in _UNFIT else LLMRefusedError
+        if _TOO_LONG.search(said):
+            kind = LLMContextError
         raise kind(f"{self.name} turned the request down (status {status}: {said})") from error
 
     def _words(self, answer: Any) -> tuple[str, dict[str, Any], Any]:
@@ -253,7 +395,7 @@ class OpenAICompatible:
         message = choice.get("message") if isinstance(choice, dict) else None
         text = message.get("content") if isinstance(message, dict) else None
         if choice is None or not isinstance(text, str) or not text.strip():
-            raise _PassingError(LLMMalformedError, f"{self.name} answered without any text")
+            raise PassingError(LLMMalformedError, f"{self.name} answered without any text")
         # Half a surrogate pair is legal JSON and can be printed nowhere.
         text = text.encode("utf-8", "replace").decode()
         return text.strip(), choice, answer.get("usage")
@@ -274,85 +416,7 @@ class OpenAICompatible:
                 )
             except (self._web.InvalidURL, UnicodeError) as error:
                 raise InvalidInputError(
-                    f"base_url is {self.base_url!r} ({_one_line(str(error))}), "
+                    f"base_url is {self.base_url!r} ({one_line(str(error))}), "
                     "expected a URL such as http://localhost:8000/v1"
                 ) from error
         return self._client, openai
-
-
-class _PassingError(Exception):
-    """A failure that may pass by itself, and what to raise where it does not."""
-
-    def __init__(self, kind: type[LLMError], message: str) -> None:
-        super().__init__(message)
-        self._kind = kind
-
-    def final(self, tries: int) -> LLMError:
-        times = "" if tries == 1 else f" (asked {tries} times)"
-        return self._kind(f"{self}{times}", tries=tries)
-
-
-class _UnfitError(LLMRefusedError):
-    """The host does not take the request as it is."""
-
-
-def _further(
-    schema: Mapping[str, Any] | None, top: int, abilities: frozenset[Ability]
-) -> dict[str, Any]:
-    """Fields of a request that not every host knows."""
-    fields: dict[str, Any] = {}
-    if schema is not None and "schema" in abilities:
-        named = {"name": "answer", "schema": dict(schema), "strict": True}
-        fields["response_format"] = {"type": "json_schema", "json_schema": named}
-    if top and "probabilities" in abilities:
-        fields |= {"logprobs": True, "top_logprobs": top}
-    return fields
-
-
-def _asked_of(fields: Mapping[str, Any]) -> frozenset[Ability]:
-    of: dict[str, Ability] = {"response_format": "schema", "logprobs": "probabilities"}
-    return frozenset(ability for field, ability in of.items() if field in fields)
-
-
-def _taken_apart(base_url: str) -> SplitResult:
-    """Parts of a URL of a host, or InvalidInputError."""
-    expected = "expected a URL such as http://localhost:8000/v1"
-    try:
-        parts = urlsplit(base_url)
-        well = bool(parts.hostname) and parts.port != 0  # a port out of range raises here
-    except ValueError as error:
-        raise InvalidInputError(f"base_url is {base_url!r} ({error}), {expected}") from error
-    visible = base_url.isprintable() and " " not in base_url
-    if parts.scheme not in ("http", "https") or not well or not visible:
-        raise InvalidInputError(f"base_url is {base_url!r}, {expected}")
-    return parts
-
-
-def _within(seconds: float, work: Callable[[], _Result], late: Exception) -> _Result:
-    """Result of `work`, or `late` after so many seconds; `work` then ends unobserved."""
-    outcome: list[_Result] = []
-    failure: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            outcome.append(work())
-        except BaseException as error:
-            failure.append(error)
-
-    worker = threading.Thread(target=run, name="alsatian-llm-request", daemon=True)
-    worker.start()
-    worker.join(max(seconds, 0.0))
-    if failure:
-        raise failure[0]
-    if worker.is_alive() or not outcome:
-        raise late
-    return outcome[0]
-
-
-def _count(usage: Any, name: str) -> int:
-    value = usage.get(name, 0) if isinstance(usage, dict) else 0
-    return value if isinstance(value, int) else 0
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())[:200]

@@ -11,7 +11,6 @@ from typing import Any
 from llm_layer.memory.consent import Consent
 from llm_layer.memory.database import Database
 from llm_layer.memory.evidence import user_key
-from llm_layer.memory.redaction import redact
 
 # Parts of a state that hold a visitor's words.
 _WORDS = ("said", "mood", "corrected")
@@ -84,7 +83,7 @@ class Conversations:
         state : mapping
             What JSON can hold. Without the visitor's consent their words are left out of it.
         turn : Turn, optional
-            The latest; its words are redacted, and left out without consent.
+            The latest, its words redacted; they are left out without consent.
         """
         agreed = user is not None and self._consent(user).remember_messages
         kept = dict(state) if agreed else without_words(state)
@@ -103,8 +102,8 @@ class Conversations:
                     "FROM turns WHERE conversation = ?",
                     [
                         id,
-                        redact(turn.said) if agreed else "",
-                        redact(turn.reply) if agreed else "",
+                        turn.said if agreed else "",
+                        turn.reply if agreed else "",
                         json.dumps(list(turn.items), ensure_ascii=False),
                         turn.time,
                         id,
@@ -150,26 +149,16 @@ class Conversations:
             count = connection.execute("DELETE FROM conversations WHERE id = ?", [id]).rowcount
         return count > 0
 
-    def expire(self, before: float, default: Consent) -> int:
+    def expire(self, before: float) -> int:
         """Delete conversations left before a time by people who agreed to no keeping.
 
-        Parameters
-        ----------
-        before : float
-            Seconds since 1970.
-        default : Consent
-            Of those who were not asked.
+        Whoever was not asked has what was the default when they were first met.
         """
-        kept = (
-            "SELECT key FROM users WHERE CASE WHEN asked IS NULL THEN ? "
-            "ELSE remember_messages OR remember_profile END"
-        )
-        unasked = default.remember_messages or default.remember_profile
         with self._database.writing() as connection:
             found = connection.execute(
-                f"DELETE FROM conversations WHERE changed < ? AND (user IS NULL OR user NOT IN "  # noqa: S608
-                f"({kept}))",
-                [before, unasked],
+                "DELETE FROM conversations WHERE changed < ? AND (user IS NULL OR user NOT IN "
+                "(SELECT key FROM users WHERE remember_messages OR remember_profile))",
+                [before],
             )
             # Nobody stays known by the id alone.
             connection.execute(

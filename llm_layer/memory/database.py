@@ -59,7 +59,8 @@ class Database:
         """Give the connection for changes that come about together or not at all; may be nested."""
         with self._lock, self._told("write"):
             connection = self._open()
-            if connection.in_transaction:
+            is_within: bool = connection.in_transaction
+            if is_within:
                 yield connection
                 return
             connection.execute("BEGIN IMMEDIATE")

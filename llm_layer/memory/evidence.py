@@ -12,6 +12,7 @@ import numpy as np
 from recsys.errors import InvalidInputError
 
 EvidenceKind: TypeAlias = Literal["message", "search", "view", "fact", "like", "dislike", "seen"]
+EntrySource: TypeAlias = Literal["stated", "wish"]
 EntryKind: TypeAlias = Literal["fact", "genre", "person", "item", "keyword"]
 EVIDENCE_KINDS: tuple[str, ...] = get_args(EvidenceKind)
 ENTRY_KINDS: tuple[str, ...] = get_args(EntryKind)
@@ -72,6 +73,8 @@ class Entry:
         Numbers of the evidence, oldest first; never empty.
     superseded_by : int or None
         Number of a later entry that says otherwise; this one is then kept and not used.
+    source : {"stated", "wish"}
+        Whether they said so of themselves, or asked for it in a talk.
     """
 
     number: int
@@ -82,6 +85,7 @@ class Entry:
     time: float
     evidence: tuple[int, ...]
     superseded_by: int | None = None
+    source: EntrySource = "stated"
 
     def to_dict(self) -> dict[str, Any]:
         """The same for JSON."""

@@ -152,8 +152,8 @@ def find_personal(text: str, keep: Keep | None = None) -> list[Found]:
     for match in _PHONE.finditer(plain):
         if not _all_years(match.group()):
             add("phone", *_trimmed(match))
-    for match in _addresses(plain, text, keep):
-        add("address", *match)
+    for first, last in _addresses(plain, text, keep):
+        add("address", first, last)
     return sorted(found, key=lambda one: one.start)
 
 

@@ -75,6 +75,20 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             PRIMARY KEY (conversation, place)
         ) WITHOUT ROWID""",
     ),
+    # 2: how people write, wishes apart from statements, what was removed when.
+    (
+        "ALTER TABLE entries ADD COLUMN source TEXT NOT NULL DEFAULT 'stated'",
+        """CREATE TABLE styles (
+            user TEXT PRIMARY KEY REFERENCES users(key) ON DELETE CASCADE,
+            counts TEXT NOT NULL,
+            time REAL NOT NULL
+        )""",
+        """CREATE TABLE receipts (
+            number INTEGER PRIMARY KEY,
+            time REAL NOT NULL,
+            receipt TEXT NOT NULL
+        )""",
+    ),
 )
 VERSION = len(MIGRATIONS)
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import os
 import time as clock
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
 from llm_layer.memory.consent import Consent
 from llm_layer.memory.conversations import Conversations
 from llm_layer.memory.database import Database
+from llm_layer.memory.entries import Entries
 from llm_layer.memory.evidence import (
     EVIDENCE_KINDS,
     Evidence,
@@ -22,7 +25,7 @@ from llm_layer.memory.evidence import (
     unpack_id,
     user_key,
 )
-from llm_layer.memory.redaction import redact
+from llm_layer.memory.redaction import Keep, redact
 from recsys.errors import InvalidInputError
 from recsys.forgetting import Receipt, Removal
 
@@ -79,8 +82,12 @@ class Store:
             raise InvalidInputError(f"session_days is {session_days!r}, expected more than 0")
         self.default = default if default is not None else Consent()
         self._database = Database(path, timeout)
+        # What was looked up within one block of changes, in which nobody else can change it.
+        self._block: dict[str, Consent] | None = None
+        self._changes = 0
         self.conversations = Conversations(self._database, self._admit, self.consent)
-        self.conversations.expire(clock.time() - session_days * _DAY, self.default)
+        self.entries = Entries(self._database)
+        self.conversations.expire(clock.time() - session_days * _DAY)
 
     @property
     def path(self) -> Path:
@@ -97,6 +104,17 @@ class Store:
         """Close the file."""
         self._database.close()
 
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Changes within the block come about together or not at all."""
+        with self._database.writing():
+            is_outer, before = self._block is None, self._block
+            self._block = {} if is_outer else before
+            try:
+                yield
+            finally:
+                self._block = before
+
     # ---- consent ---------------------------------------------------------------------------------
 
     def knows(self, user: Any) -> bool:
@@ -110,12 +128,18 @@ class Store:
 
     def consent(self, user: Any) -> Consent:
         """What a user agreed to; the default for one who was not asked."""
+        key = user_key(user)
+        if self._block is not None and key in self._block:
+            return self._block[key]
         rows = self._database.rows(
             "SELECT remember_messages, remember_profile, personalize FROM users "
             "WHERE key = ? AND asked IS NOT NULL",
-            [user_key(user)],
+            [key],
         )
-        return Consent(*map(bool, rows[0])) if rows else self.default
+        found = Consent(*map(bool, rows[0])) if rows else self.default
+        if self._block is not None:
+            self._block[key] = found
+        return found
 
     def set_consent(self, user: Any, **flags: bool) -> Consent:
         """Note what a user agreed to; what they no longer agree to is deleted at once.
@@ -135,6 +159,7 @@ class Store:
         before = self.consent(user)
         after = before.replaced(**flags)
         key = user_key(user)
+        self._changes += 1
         with self._database.writing() as connection:
             self._admit(user)
             connection.execute(
@@ -151,6 +176,9 @@ class Store:
                 connection.execute(
                     "DELETE FROM evidence WHERE user = ? AND kind <> 'message'", [key]
                 )
+                connection.execute("DELETE FROM styles WHERE user = ?", [key])
+            if self._block is not None:
+                self._block[key] = after
         if before.to_dict() != after.to_dict():
             self._database.scrub()
         return after
@@ -181,6 +209,7 @@ class Store:
         item: Any = None,
         source: str = "api",
         time: float | None = None,
+        keep: Keep | None = None,
     ) -> int | None:
         """Keep one thing that a user said or did.
 
@@ -199,6 +228,8 @@ class Store:
             Where it comes from.
         time : float, optional
             Seconds since 1970; now by default.
+        keep : callable, optional
+            Whether words that look like an address are a title; see :func:`redact`.
 
         Returns
         -------
@@ -221,7 +252,8 @@ class Store:
         if not agreed:
             return None
         when = clock.time() if time is None else check_time(time)
-        values = [self._admit(user), kind, redact(text), pack_id(item), source, when]
+        self._changes += 1
+        values = [self._admit(user), kind, redact(text, keep), pack_id(item), source, when]
         with self._database.writing() as connection:
             cursor = connection.execute(
                 "INSERT INTO evidence (user, kind, text, item, source, time) "
@@ -256,6 +288,57 @@ class Store:
             for number, kind, text, item, source, time in rows
         ]
 
+    # ---- style and export ------------------------------------------------------------------------
+
+    def style(self, user: Any) -> dict[str, float] | None:
+        """What was counted of how a user writes; None where nothing was."""
+        rows = self._database.rows("SELECT counts FROM styles WHERE user = ?", [user_key(user)])
+        return dict(json.loads(rows[0][0])) if rows else None
+
+    def save_style(self, user: Any, counts: Mapping[str, float]) -> bool:
+        """Keep what was counted of how a user writes; False where they did not agree."""
+        if not self.consent(user).remember_profile:
+            return False
+        with self._database.writing() as connection:
+            connection.execute(
+                "INSERT INTO styles VALUES (?, ?, ?) ON CONFLICT (user) DO UPDATE SET "
+                "counts = excluded.counts, time = excluded.time",
+                [self._admit(user), json.dumps(dict(counts)), clock.time()],
+            )
+        return True
+
+    def export(self, user: Any) -> dict[str, Any]:
+        """All that is kept of a user, as JSON can hold it; times are seconds since 1970, UTC."""
+        with self._database.reading():
+            talks = [self.conversations.load(id) for id in self.conversations.of(user)]
+            return {
+                "user": plain_id(user, "user"),
+                "consent": self.consent(user).to_dict(),
+                "entries": [one.to_dict() for one in self.entries.of(user, superseded=True)],
+                "evidence": [one.to_dict() for one in self.evidence(user)],
+                "style": self.style(user),
+                "conversations": [
+                    {
+                        "id": talk.id,
+                        "state": talk.state,
+                        "turns": [
+                            asdict(turn) | {"items": list(turn.items)} for turn in talk.turns
+                        ],
+                    }
+                    for talk in talks
+                    if talk is not None
+                ],
+            }
+
+    def receipts(self) -> list[tuple[float, dict[str, int]]]:
+        """When somebody was forgotten here, and how much of what was removed; the latest first."""
+        rows = self._database.rows("SELECT time, receipt FROM receipts ORDER BY number DESC")
+        return [(time, json.loads(text)) for time, text in rows]
+
+    def version(self) -> tuple[int, int]:
+        """What changes when evidence or consent did, by this process or another one."""
+        return self._database.version(), self._changes
+
     # ---- forgetting ------------------------------------------------------------------------------
 
     def forget(self, user: Any) -> Receipt:
@@ -268,6 +351,7 @@ class Store:
             content of the file open: forget again then.
         """
         key, removed = user_key(user), []
+        self._changes += 1
         with self._database.writing() as connection:
             for what, table, column in _PLACES:
                 condition = f"{column} = ?"
@@ -277,6 +361,12 @@ class Store:
                 [count] = connection.execute(query, [key]).fetchone()
                 removed.append(Removal(f"store {self.path}", what, int(count)))
             connection.execute("DELETE FROM users WHERE key = ?", [key])
+            counts = {removal.what: removal.count for removal in removed}
+            if any(counts.values()):  # it says that somebody was forgotten, not who
+                connection.execute(
+                    "INSERT INTO receipts (time, receipt) VALUES (?, ?)",
+                    [clock.time(), json.dumps(counts)],
+                )
         scrubbed = self._database.scrub()
         remains = (
             ()
@@ -310,5 +400,6 @@ _PLACES = (
     ("evidence", "evidence", "user"),
     ("conversations", "conversations", "user"),
     ("turns of conversations", "turns", "conversation"),
+    ("styles", "styles", "user"),
     ("consent", "users", "key"),
 )

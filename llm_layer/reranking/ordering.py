@@ -46,7 +46,7 @@ def ranked_by(
     if judged.all():
         scores = np.array(values, np.float64)
     else:
-        scores = 0.5 * prior
+        scores = 0.49 * prior  # less than the least of what was judged
         scores[judged] = 0.5 + 0.5 * values[judged]
     if not judged.any():
         scores = prior

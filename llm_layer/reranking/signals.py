@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-import warnings
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -96,52 +94,69 @@ class TasteReranker:
 
 
 class NeighbourReranker:
-    """Sum of BM25-weighted similarities to the history; its signal is ``"neighbours"``.
+    """Learned item-to-item weights, summed over the history; its signal is ``"neighbours"``.
 
-    Item-to-item similarities see what is often chosen together where a few dozen factors are too
-    coarse. They are read off the interactions at first use.
+    EASE (Steck 2019, "Embarrassingly Shallow Autoencoders for Sparse Data"): each item's column of
+    the interactions as a ridge regression on all others, in closed form. Items next to each other
+    tell what a few dozen factors are too coarse for. It inverts a dense matrix, so it is fitted to
+    the items chosen most often; the rest is not judged. 4,000 items take some seconds and 64 MB.
 
     Parameters
     ----------
     rec : Recommender
-        Whose interactions are read.
-    neighbours : int
-        Neighbours kept for each item, >= 1.
+        Whose interactions are read, here and now.
+    items : int
+        So many items at most, >= 2.
+    regularization : float
+        Ridge strength, > 0.
     """
 
     signals = ("neighbours",)
 
-    def __init__(self, rec: Recommender, *, neighbours: int = 200) -> None:
-        if neighbours < 1:
-            raise InvalidInputError(f"neighbours is {neighbours}, expected at least 1")
-        self._rec = rec
-        self._neighbours = neighbours
+    def __init__(
+        self, rec: Recommender, *, items: int = 4000, regularization: float = 500.0
+    ) -> None:
+        if items < 2 or not regularization > 0:
+            raise InvalidInputError(
+                f"items is {items} and regularization {regularization}, expected at least 2 and "
+                "more than 0"
+            )
+        matrix = rec.interactions.matrix
+        counts = np.bincount(matrix.indices, minlength=len(rec.items))
+        often = np.sort(np.argsort(-counts, kind="stable")[:items])
+        often = often[counts[often] > 0]
+        # Place of each item among those that are judged, -1 for the rest.
+        self._place = np.full(len(rec.items), -1)
+        self._place[often] = np.arange(often.size)
+        self._weights = _ease(sp.csr_matrix(matrix)[:, often], regularization)
 
     def rerank(self, candidates: Candidates, wish: Wish, profile: UserProfile) -> Ranked:
         """Order `candidates`; see :class:`~llm_layer.rerank.Reranker`."""
         begun = time.perf_counter()
         rows = checked(candidates)
         values, reason = np.full(rows.size, np.nan), ""
-        if profile.history:
-            known = np.zeros(len(self._rec.items))
-            known[list(profile.history)] = 1.0
-            values = spread(self._similar[rows] @ known)
-        else:
+        known = self._place[list(profile.history)] if profile.history else np.empty(0, int)
+        known, ours = known[known >= 0], self._place[rows]
+        judged = ours >= 0
+        if not known.size:
             reason = "the visitor has no history"
+        elif judged.any():
+            # The diagonal is 0: what is known adds nothing to itself.
+            sums = self._weights[known[:, None], ours[judged]].sum(axis=0, dtype=np.float64)
+            values[judged] = spread(sums)
         return ranked_by(candidates, "neighbours", values, reason, usage=_since(begun))
 
-    @cached_property
-    def _similar(self) -> sp.csr_matrix:
-        from implicit.nearest_neighbours import BM25Recommender
-        from implicit.utils import ParameterWarning
 
-        model = BM25Recommender(K=self._neighbours, num_threads=1)
-        with warnings.catch_warnings():  # it warns of its own matrix
-            warnings.simplefilter("ignore", ParameterWarning)
-            model.fit(self._rec.interactions.matrix, show_progress=False)
-        similar = sp.csr_matrix(model.similarity, dtype=np.float64)
-        similar.resize(len(self._rec.items), len(self._rec.items))  # cold items have no neighbours
-        return similar
+def _ease(matrix: sp.csr_matrix, regularization: float) -> npt.NDArray[np.float32]:
+    """Weights B of ``X ~ X B`` with a zero diagonal, X being 1 where there is an interaction."""
+    chosen = matrix.astype(np.float64)
+    chosen.data[:] = 1.0
+    gram = (chosen.T @ chosen).toarray()
+    gram[np.diag_indices_from(gram)] += regularization
+    inverse = np.linalg.inv(gram)
+    weights = inverse / -np.diag(inverse)
+    np.fill_diagonal(weights, 0.0)
+    return weights.astype(np.float32)
 
 
 class PopularityReranker:

@@ -102,7 +102,10 @@ class Guard:
                 request = replace(request, no_title=(*request.no_title, *titles))
         for referral in self._referrals:
             if referral.asked(request.text):
-                return request, Verdict(referral, referral.then == "stop", hidden)
+                # Who asks for nothing beside it is offered nothing.
+                asks = request.has_wish or request.about or request.places
+                stop = referral.then == "stop" or not asks
+                return request, Verdict(referral, stop, hidden)
         # A question about what they may not see is answered by these words alone.
         return request, Verdict(limit, limit is not None and request.act in _ABOUT_ITEMS, hidden)
 

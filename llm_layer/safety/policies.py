@@ -73,7 +73,7 @@ class Referral:
     text_en, text_zh : str
         What is said.
     then : {"stop", "offer"}
-        Whether items may follow.
+        Whether items may follow, where the message asks for a kind of them that is there.
     """
 
     name: str

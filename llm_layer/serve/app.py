@@ -201,7 +201,7 @@ class Door:
             await self._app(scope, receive, noting)
         except ClientDisconnect:
             scope["state"]["ended"] = "client gone"
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
             told = _told(error)
             if has_begun:  # of a stream, whose status is sent
                 piece = protocol.event(told.body())
@@ -264,8 +264,10 @@ class Journal:
             log.info(line.rstrip())
 
 
-def _told(error: Exception) -> ProtocolError:
+def _told(error: BaseException) -> ProtocolError:
     """What a client is told of an error: of a defect, that there is one."""
+    if isinstance(error, asyncio.CancelledError):  # by uvicorn, which waits no longer
+        return ProtocolError(503, "the server is stopping", kind="server_error", code="stopping")
     if isinstance(error, ProtocolError):
         return error
     if isinstance(error, InvalidInputError):

@@ -116,6 +116,7 @@ def log_to_stderr(level: int = logging.INFO) -> None:
     """Log lines with time and level, for a server that runs on its own."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    logger = logging.getLogger("alsatian.serve")
-    logger.addHandler(handler)
-    logger.setLevel(level)
+    for name, lowest in (("alsatian.serve", level), ("uvicorn.error", logging.WARNING)):
+        logger = logging.getLogger(name)
+        logger.addHandler(handler)
+        logger.setLevel(lowest)

@@ -20,6 +20,7 @@ from typing import TypeAlias
 
 from llm_layer import turns
 from llm_layer.concierge import Concierge, Conversation
+from llm_layer.plan import Visitor
 from llm_layer.serve.protocol import Asked, Turn
 from recsys.errors import UnknownIdError
 
@@ -39,7 +40,13 @@ class Live:
     key : (str or None, str)
         The user's name and the conversation's id, as the client knows them.
     digest : bytes
-        Of what was said in it so far; empty where it is found by its id alone.
+        Of what was said in it so far; empty before anything was.
+    users : int
+        Requests that are at it or wait for it.
+    lock : asyncio.Lock
+        Held for a turn.
+    visitor : Visitor
+        With whom it began.
     """
 
     talk: Conversation
@@ -47,6 +54,15 @@ class Live:
     digest: bytes = b""
     users: int = 0
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    visitor: Visitor = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.visitor = self.talk.visitor
+
+    @property
+    def is_forgotten(self) -> bool:
+        """Whether whom it was with had themselves forgotten since."""
+        return self.talk.visitor is not self.visitor
 
     @property
     def id(self) -> str:
@@ -105,6 +121,9 @@ class Talks:
     def said(self, live: Live, asked: Asked, reply: str) -> None:
         """Note what was said, so that the next message finds the conversation."""
         self._forget_digest(live)
+        if live.is_forgotten:
+            self._drop(asked.user)
+            return
         history = (*asked.before, Turn("user", asked.text), Turn("assistant", reply))
         live.digest = digest(asked.user, history)
         self._by_digest[live.digest] = live
@@ -117,6 +136,9 @@ class Talks:
             live = self._by_digest.get(digest(asked.user, asked.before)) if asked.before else None
             if live is not None and live.users:
                 return None  # the same history twice at once: each goes its own way
+        if live is not None and live.is_forgotten:
+            self._drop(asked.user)
+            return None
         if live is not None:
             self._live.move_to_end(live.key)
         return live
@@ -136,13 +158,21 @@ class Talks:
 
     def _make_room(self) -> None:
         spare = len(self._live) - self._most
-        for live in [each for each in self._live.values() if not each.users][: max(0, spare)]:
+        if spare <= 0:
+            return
+        for live in [each for each in self._live.values() if not each.users][:spare]:
             del self._live[live.key]
             if live.digest and self._concierge.store is not None:
                 self._left[live.digest] = live.talk.id
             self._forget_digest(live)
         while len(self._left) > _LEFT_A_LIVE_ONE * self._most:
             self._left.popitem(last=False)
+
+    def _drop(self, user: str | None) -> None:
+        """Know no conversation of a user any more, nor the user's name."""
+        for live in [each for each in self._live.values() if each.key[0] == user]:
+            del self._live[live.key]
+            self._forget_digest(live)
 
     def _forget_digest(self, live: Live) -> None:
         if self._by_digest.get(live.digest) is live:
@@ -168,8 +198,8 @@ def _opened(concierge: Concierge, asked: Asked, ids: Iterable[str], replayed: in
 def _of_user(
     concierge: Concierge, user: str | None, conversation: str | None = None
 ) -> Conversation:
-    """A conversation with a user of the model, or with a visitor where it knows no such user."""
-    if user is not None and concierge.rec.users.find([user])[0] < 0:
+    """A conversation with a user of the model or the store, or with a visitor without a name."""
+    if concierge.store is None and user not in concierge.rec.users:
         user = None
     return concierge.open(user, conversation=conversation)
 

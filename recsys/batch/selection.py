@@ -15,13 +15,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from recsys.errors import InvalidInputError, UnknownIdError
+from recsys.events import parts_of_second
 from recsys.rules.sources import Policy
 from recsys.tables import read_table
 
 USER_COLUMN = "user_id"
 _REPORTED = 100  # ids that a report names
-# Up to which size times are in seconds, milli-, micro-, nanoseconds, and how many make a second.
-_UNITS = ((10**11, 1), (10**14, 10**3), (10**17, 10**6), (2**64, 10**9))
 
 
 @dataclass(frozen=True)
@@ -168,9 +167,7 @@ def _moment(since: str | int | dt.datetime, times: NDArray[np.int64]) -> int:
         raise InvalidInputError(f"since is {since!r}, expected a time or a whole number")
     if since.tzinfo is None:
         since = since.replace(tzinfo=dt.UTC)
-    largest = int(np.abs(times).max(initial=0))
-    parts = next(parts for limit, parts in _UNITS if largest < limit)
-    return int(since.timestamp() * parts)
+    return int(since.timestamp() * parts_of_second(times))
 
 
 def _selection(rows: NDArray[np.int64], source: str, notes: tuple[str, ...] = ()) -> Selection:

@@ -113,6 +113,37 @@ def test_nothing_is_known_of_a_stranger(concierge: Concierge) -> None:
     assert "nothing is known about you" in session(concierge, ["/profile"], user=None)
 
 
+def test_forgetting_asks_and_shows_the_receipt(rec: Recommender, tmp_path: Path) -> None:
+    rec.save(tmp_path / "model")
+    loaded = Recommender.load(tmp_path / "model")
+    with Concierge(loaded, None, store=tmp_path / "store") as concierge:
+        screen = session(concierge, ["two comedies", "/forget", "no", "/profile"])
+        assert "nothing was removed" in screen
+        assert "% of the history" in screen.split("/profile")[-1]
+        screen = session(concierge, ["a comedy", "/forget", "yes", "/profile", "/new", "/forget"])
+    receipt, after = screen.split("yes or no: yes")[-1].split("> /profile")
+    assert "open conversations: " in receipt
+    assert f"{len(rec.history(1))} interactions" in receipt
+    assert "% of the history" not in after
+    assert "you are a visitor" in after
+    assert 1 not in Recommender.load(tmp_path / "model").users
+
+
+def test_the_end_of_the_input_is_no_yes(concierge: Concierge) -> None:
+    assert "nothing was removed" in session(concierge, ["/forget"])
+    assert 1 in concierge.rec.users
+
+
+def test_a_profile_shows_what_was_said(rec: Recommender, tmp_path: Path) -> None:
+    with Concierge(rec, None, store=tmp_path / "store") as concierge:
+        assert concierge.store is not None
+        concierge.store.set_consent(1, remember_profile=True)
+        screen = session(concierge, ["I love westerns", "/profile"])
+    assert "likes: Western" in screen
+    assert "said “I love westerns”" in screen
+    assert "agreed to: remember_profile, personalize" in screen
+
+
 def test_new_begins_anew(concierge: Concierge) -> None:
     first = session(concierge, ["three comedies", "/new", "three comedies"])
     told = concierge.open(1).say("three comedies").text

@@ -353,6 +353,15 @@ def test_chat_reads_lines_and_tells_writer_and_verdict(chat: Any, saved: Path) -
     assert result.output.count("| grounded: ") == 2
 
 
+def test_chat_speaks_of_a_domain(chat: Any, saved: Path) -> None:
+    result = chat(
+        str(saved), "--user", "1", "--llm", "none", "--domain", "books", said="hi\nwhy?\n"
+    )
+    assert result.exit_code == 0, result.output
+    assert "film" not in result.output
+    assert "watch" not in result.output
+
+
 def test_chat_prints_json(chat: Any, saved: Path) -> None:
     result = chat(str(saved), "--likes", "10,13", "--llm", "none", "--json")
     replies = [json.loads(line) for line in result.output.splitlines()]
@@ -374,6 +383,7 @@ def test_chat_prints_json(chat: Any, saved: Path) -> None:
         (["--llm", "http://127.0.0.1:9/v1"], InvalidInputError, "--llm-model"),
         (["--llm", "http://127.0.0.1:99999", "--llm-model", "m"], InvalidInputError, "base_url"),
         (["--language", "fr"], InvalidInputError, "--language"),
+        (["--llm", "none", "--domain", "wat"], InvalidInputError, "wat"),
     ],
 )
 def test_chat_refuses_in_one_line(

@@ -19,6 +19,7 @@ from llm_layer.llm import (
     OpenAICompatible,
     ask,
 )
+from llm_layer.stopping import TurnStoppedError, stopping_by
 from llm_layer.wording import Task, fill, grammar, prompt
 from recsys.errors import (
     DownloadError,
@@ -102,6 +103,23 @@ def test_a_deadline_is_kept_and_the_model_lives_on(embedded: EmbeddedLLM) -> Non
     with pytest.raises(LLMTimeoutError):
         embedded.complete(ASK, max_tokens=400, timeout=0.05)
     assert embedded.complete(ASK, max_tokens=4).text
+
+
+def test_a_stopped_turn_lets_go_of_the_model(embedded: EmbeddedLLM) -> None:
+    stop = threading.Event()
+    stop.set()
+    with stopping_by(stop), pytest.raises(TurnStoppedError):
+        embedded.complete(ASK, max_tokens=400)
+    assert embedded.complete(ASK, max_tokens=4).text
+
+
+def test_a_stopped_turn_does_not_wait_for_others(embedded: EmbeddedLLM) -> None:
+    stop = threading.Event()
+    stop.set()
+    with embedded._lock, stopping_by(stop), pytest.raises(TurnStoppedError):
+        embedded.complete(ASK)
+    with embedded._lock, pytest.raises(LLMTimeoutError, match="busy"):
+        embedded.complete(ASK, timeout=0.05)
 
 
 def test_threads_take_turns(embedded: EmbeddedLLM) -> None:

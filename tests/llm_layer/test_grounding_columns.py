@@ -187,7 +187,7 @@ def test_chinese_claims_are_looked_up_as_well(
 
 
 def test_a_bare_comparative_compares_with_the_last_list(checker: GroundingChecker) -> None:
-    known = Known(said=("something older",), last=(0,))  # Plain Python, of 2019
+    known = Known(said=("hello", "something older"), lists=((0,),))  # Plain Python, of 2019
     assert checker.check("“First Statistics” is older.", named(3), known).ok
     assert not checker.check("“Deep Rust” is older.", named(2), known).ok
     assert checker.check("Would you like something older?", [], Known()).ok

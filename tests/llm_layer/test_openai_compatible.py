@@ -23,6 +23,7 @@ from llm_layer.llm import (
     ask,
     can,
 )
+from llm_layer.stopping import TurnStoppedError, stopping_by
 from recsys.errors import AlsatianError, InvalidInputError
 
 if not os.environ.get("CI"):  # there its absence is a failure
@@ -249,6 +250,22 @@ def test_a_host_that_drips_is_left_in_time(
     with pytest.raises(LLMTimeoutError, match="did not answer within"):
         OpenAICompatible(endpoint.url, "m").complete(ASK, timeout=0.5)
     assert time.perf_counter() - begun < 1.5
+
+
+def test_a_stopped_turn_does_not_wait_for_the_host(serve: Callable[..., Endpoint]) -> None:
+    is_asked, stop = threading.Event(), threading.Event()
+
+    def hang() -> tuple[int, bytes]:
+        is_asked.set()
+        stop.wait(20)
+        time.sleep(1)
+        return 200, answer("late")
+
+    endpoint = serve(hang)
+    threading.Thread(target=lambda: is_asked.wait(20) and stop.set(), daemon=True).start()
+    with stopping_by(stop), pytest.raises(TurnStoppedError):
+        OpenAICompatible(endpoint.url, "m").complete(ASK)
+    assert len(endpoint.requests) == 1
 
 
 def test_a_host_that_never_stops_is_stopped(serve: Callable[..., Endpoint]) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Coroutine, Iterator
 from contextlib import aclosing
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
@@ -179,6 +180,21 @@ def test_a_turn_that_fails_leaves_the_conversation_as_it_was(
     second = talk.say("another")
     assert second.recommended
     assert not set(first.recommended) & set(second.recommended)
+
+
+def test_forgetting_is_awaited_too(rec: Recommender, tmp_path: Path) -> None:
+    rec.save(tmp_path / "model")
+
+    async def work() -> None:
+        async with Concierge(Recommender.load(tmp_path / "model"), None) as concierge:
+            talk = await concierge.aopen(3)
+            receipt = await concierge.aforget(3)
+            assert receipt.complete
+            assert receipt.total > 0
+            assert talk.visitor.user is None
+            assert (await talk.asay("a comedy")).recommended
+
+    run(work())
 
 
 def test_replaying_is_saying_without_words(rec: Recommender, llm: WaitingLLM) -> None:

@@ -60,6 +60,7 @@ def test_forgotten_words_are_in_no_page(path: Path) -> None:
             "evidence": 400,
             "conversations": 80,
             "turns of conversations": 0,
+            "styles": 0,
             "consent": 1,
         }
         for trace in (b"xylophone", b"quetzal", b"zq-user-9"):

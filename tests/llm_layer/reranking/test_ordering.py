@@ -51,12 +51,12 @@ def test_borda_cancels_a_bias_towards_places() -> None:
 
 
 def test_what_was_not_judged_comes_after_in_the_order_before() -> None:
-    candidates = among([5, 6, 7, 8])
-    ranked = ranked_by(candidates, "x", np.array([0.1, 0.9, np.nan, np.nan]))
+    candidates = among([7, 5, 6, 8])
+    ranked = ranked_by(candidates, "x", np.array([np.nan, 0.0, 0.9, np.nan]))
     assert ranked.rows.tolist() == [6, 5, 7, 8]
     assert (np.diff(ranked.scores) <= 0).all()
     assert ((ranked.scores >= 0) & (ranked.scores <= 1)).all()
-    np.testing.assert_array_equal(ranked.parts["x"], [0.9, 0.1, np.nan, np.nan])
+    np.testing.assert_array_equal(ranked.parts["x"], [0.9, 0.0, np.nan, np.nan])
 
 
 def test_a_signal_that_judged_nothing_is_not_there() -> None:

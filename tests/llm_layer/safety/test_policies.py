@@ -113,6 +113,17 @@ def test_a_referral_goes_on(concierge: Concierge) -> None:
     assert reply.grounding.ok
 
 
+def test_a_referral_offers_only_what_is_asked_for(concierge: Concierge) -> None:
+    words = "A friend may help more than I can."
+    talk = concierge.open(1)
+    assert talk.say("a comedy please").recommended
+    assert talk.say("i feel sad").text == words
+    # Sixteen comedies are there; nothing else is offered in their place.
+    for _ in range(8):
+        talk.say("three more comedies")
+    assert talk.say("i feel sad, a comedy please").text == words
+
+
 def test_what_is_hidden_is_never_shown(concierge: Concierge) -> None:
     recalled = {item for item in range(len(TITLES)) if item % 6 == 3}
     for user in range(20):

@@ -139,7 +139,7 @@ def test_an_error_in_the_middle_of_a_stream_is_an_event(
 
 
 def test_the_server_stops_though_somebody_waits(
-    rec: Recommender, llm: WaitingLLM, serving: Any
+    rec: Recommender, llm: WaitingLLM, serving: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     from llm_layer.serve import Limits
 
@@ -148,8 +148,9 @@ def test_the_server_stops_though_somebody_waits(
         waiting = Background(url, "a comedy")
         assert llm.asked.wait(20)
     assert llm.stopped.wait(20)
-    waiting.join(20)
-    assert not waiting.is_alive()
+    answered = waiting.result()
+    assert (answered.status, answered.error["code"]) == (503, "stopping")
+    assert "Traceback" not in caplog.text
 
 
 def test_the_command_serves_until_it_is_terminated(rec: Recommender, tmp_path: Path) -> None:

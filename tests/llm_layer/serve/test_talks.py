@@ -11,11 +11,13 @@ import pytest
 from serve_wire import Answered, ask, send
 
 from llm_layer import Concierge
+from llm_layer.memory import Store
 from llm_layer.serve.protocol import Turn
 from llm_layer.serve.talks import digest
 from recsys.recommender import Recommender
 
 ID = "X-Conversation-Id"
+ABOUT_ME = "what do you know about me"
 
 
 def history(rec: Recommender, user: int) -> set[Any]:
@@ -228,3 +230,34 @@ def test_what_had_to_go_is_read_from_the_store(
     assert second.status == 200
     assert second.headers[ID] == first.headers[ID]
     assert not set(first.recommended) & set(second.recommended)
+
+
+def test_who_is_forgotten_is_a_stranger_in_open_conversations(
+    rec: Recommender, start: Callable[..., str], tmp_path: Path
+) -> None:
+    rec.save(tmp_path / "model")
+    concierge = Concierge(Recommender.load(tmp_path / "model"), None, store=tmp_path / "store")
+    url = start(concierge)
+    mine = {ID: "mine"}
+    before = hold(url, ["two comedies", ABOUT_ME], headers=mine)
+    other = ask(url, ABOUT_ME, user="4")
+    assert {item["id"] for item in before[1].json["alsatian"]["items"]} & history(rec, 3)
+    assert concierge.forget("3").complete
+    assert send(url, "GET", "/healthz").json["conversations"] == 2
+    for headers in (mine, {}):
+        after = ask(url, "two comedies", before[0].text, ABOUT_ME, headers=headers)
+        named = {item["id"] for item in after.json["alsatian"]["items"] if item["role"] == "reason"}
+        assert not named & history(rec, 3)
+    assert ask(url, ABOUT_ME, user="4").text == other.text
+
+
+def test_somebody_new_is_remembered_once_they_agree(
+    rec: Recommender, start: Callable[..., str], tmp_path: Path
+) -> None:
+    with Store(tmp_path / "store") as store:
+        store.set_consent("ann", remember_profile=True)
+        url = start(Concierge(rec, None, store=store))
+        ask(url, "I love westerns", user="ann")
+        assert [entry.value for entry in store.entries.of("ann")] == ["Western"]
+        ask(url, "I love westerns", user="bob")
+        assert not store.entries.of("bob")
