@@ -410,6 +410,15 @@ class Conversation:
                 concierge.memory.hear(user, self._request, self._style, self.state)
             concierge.store.conversations.save(self.id, user, state, turn)
 
+    def _obey(self) -> None:
+        """Serve the visitor as a stranger from here on, where they no longer agree to more."""
+        user, visitor, concierge = self.visitor.remembered, self.visitor, self._concierge
+        if user is None or not (visitor.history or visitor.user is not None):
+            return
+        if not concierge.memory.consent(user).personalize:
+            self.visitor, self._taste = Visitor(None, (), user), concierge._retriever.taste(())
+            self.state.leanings.clear()
+
     def _unremember(self, store: Store) -> None:
         """The visitor asked to be forgotten: delete what the store has, and keep no more."""
         concierge, user = self._concierge, self.visitor.remembered
@@ -463,6 +472,7 @@ class Conversation:
         concierge, state = self._concierge, self.state
         watch = _Stages()
         with watch.stage("understand"):
+            self._obey()
             text = concierge.redact(text)
             in_talk = bool(state.last)
             request = concierge._understanding.read(text, state.language, in_talk=in_talk)
