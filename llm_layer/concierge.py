@@ -155,11 +155,12 @@ class Concierge:
         if user is None:
             rows = tuple(self.rec.items.rows(likes).tolist()) if len(likes) else ()
             visitor, taste = Visitor(None, rows), self._retriever.taste(rows)
+            basis = dict.fromkeys(rows, 1.0)
         else:
             if len(likes):
                 raise InvalidInputError("likes are given beside a known user; give one of the two")
-            visitor, taste = self._known(user)
-        talk = Conversation(self, visitor, taste)
+            visitor, taste, basis = self._known(user)
+        talk = Conversation(self, visitor, taste, basis)
         if left is not None:
             talk.id, talk.state = left.id, State.from_dict(left.state, self.facts)
         elif user is not None:
@@ -174,27 +175,32 @@ class Concierge:
         """A message without what identifies a person; titles of the catalogue stay."""
         return redact(text, self.memory.is_title)
 
-    def _known(self, user: Any) -> tuple[Visitor, np.ndarray[Any, Any]]:
-        """A user of the model, or somebody whom only the store knows; with their vector."""
+    def _known(self, user: Any) -> tuple[Visitor, np.ndarray[Any, Any], dict[int, float]]:
+        """A user of the model, or somebody whom only the store knows.
+
+        With their vector, and the rows and weights that it is folded in from.
+        """
         is_known = user in self.rec.users
         if not is_known and self.store is None:
             self.rec.users.rows([user])  # says what is wrong
         kept = self.memory.kept(user)
         if not self.memory.consent(user).personalize:
-            return Visitor(None, (), user), self._retriever.taste(())
+            return Visitor(None, (), user), self._retriever.taste(()), {}
         liked = kept.rows(self.facts, 1)
         if not is_known:
-            return Visitor(None, liked, user), self._retriever.taste(liked)
+            basis = dict.fromkeys(liked, 1.0)
+            return Visitor(None, liked, user), self._retriever.taste(liked), basis
         table = self.rec.history(user)
         history = tuple(self.rec.items.rows(table.column("item_id")).tolist())
         weights = dict(zip(history, self._profiler.weights(table), strict=True))
         visitor = Visitor(user, history, user, {} if set(weights.values()) == {1.0} else weights)
         new = [row for row in liked if row not in weights]
+        basis = dict(zip(history, table.column("weight").to_pylist(), strict=True))
         taste = self.rec.user_vector(user)
         if new:
-            counts = [*table.column("weight").to_pylist(), *[1.0] * len(new)]
-            taste = self.rec.fold_in(self.facts.items([*history, *new]), counts)
-        return visitor, taste
+            basis.update(dict.fromkeys(new, 1.0))
+            taste = self.rec.fold_in(self.facts.items(basis), list(basis.values()))
+        return visitor, taste, basis
 
     def _recall(self, talk: Conversation) -> None:
         """Begin a conversation with what the store has of the visitor."""
@@ -365,9 +371,15 @@ class Conversation:
         All replies so far.
     """
 
-    def __init__(self, concierge: Concierge, visitor: Visitor, taste: np.ndarray[Any, Any]) -> None:
+    def __init__(
+        self,
+        concierge: Concierge,
+        visitor: Visitor,
+        taste: np.ndarray[Any, Any],
+        basis: Mapping[int, float],
+    ) -> None:
         self._concierge = concierge
-        self._taste = taste
+        self._taste, self._basis = taste, basis
         self._lock = threading.RLock()  # a turn may ask that the visitor be forgotten
         self._request: Request | None = None
         self._style = concierge.memory.style(visitor.remembered)
@@ -510,6 +522,7 @@ class Conversation:
             count = len(self.state.said)
             self.id, self._request, self._style = uuid.uuid4().hex, None, StyleCounts()
             self.visitor, self._taste = Visitor(None, ()), self._concierge._retriever.taste(())
+            self._basis = {}
             self.state = State()
             self.replies.clear()
             self._lists.clear()
@@ -641,6 +654,7 @@ class Conversation:
                 state,
                 max(_POOL, state.count),
                 allowed=self._concierge.guard.allowed(state.age),
+                basis=self._basis,
             )
         history = self._visitor.history
         question = self._concierge._policy.question(request, state, history, found.rows.tolist())

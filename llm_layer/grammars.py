@@ -36,10 +36,12 @@ _ALSO_TONIGHT = (
 )  # fmt: skip
 _WANT = ("want", "feel like", "would like", "are in the mood for")
 _ASKED = (
-    "something older", "something newer", "something lighter", "something darker",
     "something different", "something else", "more like the first one", "more of the same kind",
     "another one like this",
 )  # fmt: skip
+_ASKED_BY_YEAR = ("something older", "something newer")
+# Where items tell stories.
+_ASKED_BY_TONE = ("something lighter", "something darker")
 _ASK = 'ask ::= ("Would you like " | "Shall I look for " | "Do you want ")'
 # Said before an answer.
 _LEADS = (
@@ -73,7 +75,7 @@ def grammar(task: Task) -> str:
     ]
     if not task.is_short:
         rules.append(
-            f"{_ASK} ({_any(_ASKED)}) "
+            f"{_ASK} ({_any(_asked(task))}) "
             f'"?" | ("Which of these sounds " | "Which one sounds ") ({_any(choices)}) "?"'
         )
     if others:
@@ -84,11 +86,18 @@ def grammar(task: Task) -> str:
     return "\n".join(rules) + "\n"
 
 
+def _asked(task: Task) -> tuple[str, ...]:
+    """What a question at the end may offer."""
+    by_year = _ASKED_BY_YEAR if task.has_years else ()
+    by_tone = _ASKED_BY_TONE if "story" in task.domain.kinds else ()
+    return (*by_year, *by_tone, *_ASKED)
+
+
 def _frame(task: Task) -> str:
     """Words before what is said, and a question behind it."""
     rules = [f'lead ::= ({_any(_LEADS)}) " "']
     if task.frame == "both" and not task.is_short:
-        rules.append(f'{_ASK} ({_any(_ASKED)}) "?"')
+        rules.append(f'{_ASK} ({_any(_asked(task))}) "?"')
         return "\n".join(['root ::= lead "{said} " ask', *rules]) + "\n"
     return "\n".join(['root ::= lead "{said}"', *rules]) + "\n"
 

@@ -30,6 +30,8 @@ class Task:
         or before and behind it.
     is_short : bool
         Without a question behind it.
+    has_years : bool
+        Whether the catalogue knows which items are older than others.
     """
 
     language: Language
@@ -39,6 +41,7 @@ class Task:
     domain: Domain = FILMS
     frame: Literal["", "lead", "both"] = ""
     is_short: bool = False
+    has_years: bool = True
 
     @property
     def marks(self) -> tuple[str, ...]:

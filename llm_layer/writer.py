@@ -236,7 +236,8 @@ class Writer:
             anything = f"{anything} {domain.occasion}"
         if plan.kind != "offer":
             frame = _FRAMES[plan.kind]
-            return Task(plan.language, plan.kind, (), False, domain, frame)
+            years = bool(self._facts.years.any())
+            return Task(plan.language, plan.kind, (), False, domain, frame, has_years=years)
         return Task(
             language=plan.language,
             wish=wish or anything,
@@ -249,6 +250,7 @@ class Writer:
             ),
             has_reason=bool(offers[0].reasons) and not is_rest,
             domain=domain,
+            has_years=bool(self._facts.years.any()),
         )
 
     def values(self, plan: Plan, offers: Sequence[Offer]) -> dict[str, str]:
