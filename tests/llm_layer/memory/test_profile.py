@@ -233,6 +233,33 @@ def test_the_profile_of_a_conversation(concierge: Concierge, store: Store) -> No
     assert "likes: “Alien”" in text
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("no horror", "I love horror"),
+        ("I hate horror", "I love horror"),
+        ("不要恐怖片", "我喜欢恐怖片"),
+    ],
+)
+def test_a_later_love_outweighs_an_earlier_no(
+    concierge: Concierge, store: Store, before: str, after: str
+) -> None:
+    concierge.open(1).say(before)
+    assert concierge.open(1).state.leanings["Horror"] <= -0.4
+    concierge.open(1).say(after)
+    assert concierge.open(1).state.leanings["Horror"] >= 0.6
+    [now, old] = store.entries.of(1, superseded=True)
+    assert old.superseded_by == now.number
+    assert old.evidence  # it is kept with what showed it
+    lines = listing(
+        concierge.profile(concierge.open(1).visitor, "en"),
+        concierge.facts,
+        store.evidence(1),
+        store.entries.of(1, superseded=True),
+    )
+    assert any(line.startswith("no longer: ") and before in line for line in lines)
+
+
 def test_known_histories_are_worked_out_once(concierge: Concierge) -> None:
     visitor = concierge.open(3).visitor
     first = concierge.profile(visitor, "en")
