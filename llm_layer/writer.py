@@ -76,7 +76,8 @@ class Writer:
         self.sizes = _SIZES
         prepare = getattr(llm, "prepare", None)
         if prepare is not None:
-            prepare([*wording.prefix("en", domain), *wording.prefix("en", domain)[-2:-1]])
+            shared = wording.prefix("en", domain, is_bound=bool(getattr(llm, "constrained", False)))
+            prepare([*shared, shared[-2]])
 
     def write(self, plan: Plan, known: Known, *, plain: bool = False) -> Draft:
         """Word a plan; the result is always checked, whoever wrote it.
@@ -190,10 +191,8 @@ class Writer:
 
     def settings(self, plan: Plan, task: Task, attempt: int) -> dict[str, Any]:
         """How the model is asked."""
-        assert self._llm is not None
-        use_grammar = self._llm.constrained and plan.language == "en"
         return {
-            "grammar": wording.grammar(task) if use_grammar else None,
+            "grammar": wording.grammar(task) if task.is_bound else None,
             "temperature": _TEMPERATURE,
             "seed": 1 + plan.turn * ATTEMPTS + attempt,
             "timeout": self._timeout,
@@ -241,7 +240,17 @@ class Writer:
         if plan.kind != "offer":
             frame = _FRAMES[plan.kind]
             years = bool(self._facts.years.any())
-            return Task(plan.language, plan.kind, (), False, domain, frame, is_short, years)
+            return Task(
+                plan.language,
+                plan.kind,
+                (),
+                False,
+                domain,
+                frame,
+                is_short,
+                years,
+                self._binds(plan),
+            )
         return Task(
             language=plan.language,
             wish=wish or anything,
@@ -256,7 +265,12 @@ class Writer:
             domain=domain,
             is_short=is_short,
             has_years=bool(self._facts.years.any()),
+            is_bound=self._binds(plan),
         )
+
+    def _binds(self, plan: Plan) -> bool:
+        """Whether a grammar binds the model's words."""
+        return self.asked.constrained and plan.language == "en"
 
     def values(self, plan: Plan, offers: Sequence[Offer]) -> dict[str, str]:
         """What fills the marks: titles, the reason for the first of them, an answer."""
