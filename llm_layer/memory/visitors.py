@@ -46,11 +46,22 @@ class Visitors:
         self._profiler = profiler
         self._memory = memory
 
-    def known(self, user: Any, retriever: Retriever) -> tuple[Visitor, npt.NDArray[np.float32]]:
-        """A user of the model, or somebody whom only the store knows; with their vector.
+    def known(
+        self, user: Any, retriever: Retriever
+    ) -> tuple[Visitor, npt.NDArray[np.float32], dict[int, float]]:
+        """A user of the model, or somebody whom only the store knows.
 
         What they called good in earlier conversations is folded in. Who agreed to no personal
         lists is served as a stranger.
+
+        Returns
+        -------
+        Visitor
+            Who they are.
+        float32 array, shape (f,)
+            Their vector.
+        dict of int to float
+            The rows that it is folded in from, and their weights.
 
         Raises
         ------
@@ -62,19 +73,22 @@ class Visitors:
         if not is_known and memory.store is None:
             rec.users.rows([user])  # says what is wrong
         if not memory.consent(user).personalize:
-            return Visitor(None, (), user), retriever.taste(())
+            return Visitor(None, (), user), retriever.taste(()), {}
         liked = memory.kept(user).rows(self._facts, 1)
         if not is_known:
-            return Visitor(None, liked, user), retriever.taste(liked)
+            basis = dict.fromkeys(liked, 1.0)
+            return Visitor(None, liked, user), retriever.taste(liked), basis
         table = rec.history(user)
         history = tuple(rec.items.rows(table.column("item_id")).tolist())
         weights = dict(zip(history, self._profiler.weights(table), strict=True))
-        new = [row for row in liked if row not in weights]
         visitor = Visitor(user, history, user, {} if set(weights.values()) == {1.0} else weights)
+        basis = dict(zip(history, table.column("weight").to_pylist(), strict=True))
+        new = [row for row in liked if row not in basis]
         if not new:
-            return visitor, rec.user_vector(user)
-        counts = [*table.column("weight").to_pylist(), *[1.0] * len(new)]
-        return visitor, rec.fold_in(self._facts.items([*history, *new]), counts)
+            return visitor, rec.user_vector(user), basis
+        basis.update(dict.fromkeys(new, 1.0))
+        taste = rec.fold_in(self._facts.items(basis), list(basis.values()))
+        return visitor, taste, basis
 
     def profile(self, visitor: Visitor, language: Any, *, keywords: bool) -> UserProfile:
         """What is known about a visitor; the words of the catalogue only with `keywords`."""
