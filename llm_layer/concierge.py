@@ -447,6 +447,7 @@ class Conversation:
             return
         if not concierge.memory.consent(user).personalize:
             self.visitor, self._taste = Visitor(None, (), user), concierge._retriever.taste(())
+            self._basis = {}
             self.state.leanings.clear()
 
     def _unremember(self, store: Store) -> None:
@@ -462,7 +463,9 @@ class Conversation:
         self._taste = (
             concierge._retriever.taste(()) if known is None else concierge.rec.user_vector(known)
         )
+        self._basis = {row: weight for row, weight in self._basis.items() if row in set(history)}
         self._style = StyleCounts()
+        self._lists.clear()
 
     def _forget(self) -> int:
         """Go on as with a stranger; return how many turns were held."""
