@@ -9,7 +9,7 @@ import threading
 import time
 import uuid
 import weakref
-from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import fields, replace
@@ -35,7 +35,7 @@ from llm_layer.pieces import Wording
 from llm_layer.plan import Plan, Planner, Visitor
 from llm_layer.policy import Policy
 from llm_layer.profile import Profiler, UserProfile
-from llm_layer.reply import Chunk, Reply, Writer
+from llm_layer.reply import Chunk, Draft, Reply
 from llm_layer.rerank import BlendReranker, Reranker, Wish
 from llm_layer.retrieve import Retriever
 from llm_layer.safety.guard import Guard
@@ -43,6 +43,7 @@ from llm_layer.safety.policies import Referral
 from llm_layer.stopping import check_stopped
 from llm_layer.text import Language
 from llm_layer.understand import Request, Understanding
+from llm_layer.writer import Writer
 from recsys.errors import InvalidInputError, UnknownIdError
 from recsys.forgetting import Receipt, Removal, attempt
 from recsys.recommender import Recommender
@@ -154,11 +155,12 @@ class Concierge:
         if user is None:
             rows = tuple(self.rec.items.rows(likes).tolist()) if len(likes) else ()
             visitor, taste = Visitor(None, rows), self._retriever.taste(rows)
+            basis = dict.fromkeys(rows, 1.0)
         else:
             if len(likes):
                 raise InvalidInputError("likes are given beside a known user; give one of the two")
-            visitor, taste = self._known(user)
-        talk = Conversation(self, visitor, taste)
+            visitor, taste, basis = self._known(user)
+        talk = Conversation(self, visitor, taste, basis)
         if left is not None:
             talk.id, talk.state = left.id, State.from_dict(left.state, self.facts)
         elif user is not None:
@@ -173,27 +175,32 @@ class Concierge:
         """A message without what identifies a person; titles of the catalogue stay."""
         return redact(text, self.memory.is_title)
 
-    def _known(self, user: Any) -> tuple[Visitor, np.ndarray[Any, Any]]:
-        """A user of the model, or somebody whom only the store knows; with their vector."""
+    def _known(self, user: Any) -> tuple[Visitor, np.ndarray[Any, Any], dict[int, float]]:
+        """A user of the model, or somebody whom only the store knows.
+
+        With their vector, and the rows and weights that it is folded in from.
+        """
         is_known = user in self.rec.users
         if not is_known and self.store is None:
             self.rec.users.rows([user])  # says what is wrong
         kept = self.memory.kept(user)
         if not self.memory.consent(user).personalize:
-            return Visitor(None, (), user), self._retriever.taste(())
+            return Visitor(None, (), user), self._retriever.taste(()), {}
         liked = kept.rows(self.facts, 1)
         if not is_known:
-            return Visitor(None, liked, user), self._retriever.taste(liked)
+            basis = dict.fromkeys(liked, 1.0)
+            return Visitor(None, liked, user), self._retriever.taste(liked), basis
         table = self.rec.history(user)
         history = tuple(self.rec.items.rows(table.column("item_id")).tolist())
         weights = dict(zip(history, self._profiler.weights(table), strict=True))
         visitor = Visitor(user, history, user, {} if set(weights.values()) == {1.0} else weights)
         new = [row for row in liked if row not in weights]
+        basis = dict(zip(history, table.column("weight").to_pylist(), strict=True))
         taste = self.rec.user_vector(user)
         if new:
-            counts = [*table.column("weight").to_pylist(), *[1.0] * len(new)]
-            taste = self.rec.fold_in(self.facts.items([*history, *new]), counts)
-        return visitor, taste
+            basis.update(dict.fromkeys(new, 1.0))
+            taste = self.rec.fold_in(self.facts.items(basis), list(basis.values()))
+        return visitor, taste, basis
 
     def _recall(self, talk: Conversation) -> None:
         """Begin a conversation with what the store has of the visitor."""
@@ -364,9 +371,15 @@ class Conversation:
         All replies so far.
     """
 
-    def __init__(self, concierge: Concierge, visitor: Visitor, taste: np.ndarray[Any, Any]) -> None:
+    def __init__(
+        self,
+        concierge: Concierge,
+        visitor: Visitor,
+        taste: np.ndarray[Any, Any],
+        basis: Mapping[int, float],
+    ) -> None:
         self._concierge = concierge
-        self._taste = taste
+        self._taste, self._basis = taste, basis
         self._lock = threading.RLock()  # a turn may ask that the visitor be forgotten
         self._request: Request | None = None
         self._style = concierge.memory.style(visitor.remembered)
@@ -416,9 +429,31 @@ class Conversation:
             self._style = style  # they counted when they were said
 
     def stream(self, text: str) -> Iterator[Chunk]:
-        """Answer a message piece by piece; the last chunk carries the reply."""
-        reply = self.say(text)
-        yield Chunk(reply.text, reply)
+        """Answer a message piece by piece.
+
+        Yields
+        ------
+        Chunk
+            Words that passed the check, sentence by sentence as a language model writes them;
+            joined they are the reply's text. The last chunk, which may be without words, carries
+            the reply. Closing the generator before leaves the conversation as it was. All of it
+            has to be iterated in one thread.
+
+        Raises
+        ------
+        InvalidInputError
+            As for :meth:`say`.
+        """
+        self._check(text)
+        with self._turn():
+            plan, known, watch = self._planned(text)
+            begun = watch.elapsed
+            draft = yield from _chunks(self._concierge._writer.stream(plan, known))
+            reply = self._replied(plan, draft, watch, begun)
+            check_stopped()
+            self._keep(reply)
+            self.replies.append(reply)
+        yield Chunk("", reply)
 
     async def asay(self, text: str) -> Reply:
         """As :meth:`say`, awaited; the work is done in a thread.
@@ -487,8 +522,10 @@ class Conversation:
             count = len(self.state.said)
             self.id, self._request, self._style = uuid.uuid4().hex, None, StyleCounts()
             self.visitor, self._taste = Visitor(None, ()), self._concierge._retriever.taste(())
+            self._basis = {}
             self.state = State()
             self.replies.clear()
+            self._lists.clear()
         return count
 
     @property
@@ -516,6 +553,11 @@ class Conversation:
                 raise
 
     def _answer(self, text: str, *, plain: bool = False) -> Reply:
+        plan, known, watch = self._planned(text)
+        return self._word(plan, known, watch, plain=plain)
+
+    def _planned(self, text: str) -> tuple[Plan, Known, _Stages]:
+        """What will be said to a message, and what it may rest on."""
         concierge, state = self._concierge, self.state
         watch = _Stages()
         with watch.stage("understand"):
@@ -537,7 +579,7 @@ class Conversation:
             plan = concierge._planner.small_talk("referral", request, state)
         if verdict.policy is not None:
             plan = replace(plan, policy=verdict.policy.name)
-        return self._word(plan, request, watch, plain=plain)
+        return plan, self._known(request, profile), watch
 
     def _introduce(self, rows: list[int]) -> Reply:
         request, watch = Request(text=""), _Stages()
@@ -548,30 +590,46 @@ class Conversation:
         self.state.count = len(rows)
         with watch.stage("plan"):
             plan = self._concierge._planner.offer(rows, self._visitor, self.state, request, ())
-        return self._word(plan, request, watch)
+        return self._word(plan, self._known(request, UserProfile()), watch)
 
-    def _word(self, plan: Plan, request: Request, watch: _Stages, *, plain: bool = False) -> Reply:
-        concierge, state = self._concierge, self.state
+    def _word(self, plan: Plan, known: Known, watch: _Stages, *, plain: bool = False) -> Reply:
+        begun = watch.elapsed
+        draft = self._concierge._writer.write(plan, known, plain=plain)
+        return self._replied(plan, draft, watch, begun)
+
+    def _known(self, request: Request, profile: UserProfile) -> Known:
+        """What the words may rest on besides the catalogue, and how they suit the visitor."""
+        state = self.state
         named = {*state.like, *state.unlike, *request.seen, *request.about}
         if self.visitor.user is None:
             named |= set(self.visitor.history)
         past = () if self.visitor.user is None else self.visitor.history
-        known = Known(
+        return Known(
             history=frozenset(past),
             named=frozenset(named),
             shown=frozenset(state.shown),
             said=tuple(state.said),
             examples=frozenset(state.examples),
             lists=tuple(dict.fromkeys((*self._lists, *((state.last,) if state.last else ())))),
+            stated=profile.entries,
+            style=profile.style,
         )
-        draft = concierge._writer.write(plan, known, plain=plain)
+
+    def _replied(self, plan: Plan, draft: Draft, watch: _Stages, begun: float) -> Reply:
+        """Note what was said, and make a reply of it."""
+        concierge, state = self._concierge, self.state
         state.ask(plan.question)
         if plan.kind == "offer":
             told = {item.id for item in draft.items if item.role == "recommended"}
             rows = [offer.row for offer in plan.offers if concierge.facts.item(offer.row) in told]
             state.recommended(rows, plan.given_up)
             self._lists.append(state.last)
-        timings = watch.timings(write=draft.write, check=draft.check)
+        timings = watch.timings(
+            write=draft.write,
+            check=draft.check,
+            first_token=begun + draft.first_token if draft.first_token else 0.0,
+            first_words=begun + draft.first_words,
+        )
         return Reply(
             text=draft.text,
             items=draft.items,
@@ -596,6 +654,7 @@ class Conversation:
                 state,
                 max(_POOL, state.count),
                 allowed=self._concierge.guard.allowed(state.age),
+                basis=self._basis,
             )
         history = self._visitor.history
         question = self._concierge._policy.question(request, state, history, found.rows.tolist())
@@ -625,9 +684,22 @@ class _Stages:
         finally:
             self._spent[name] += (time.perf_counter() - begun) * 1e3
 
+    @property
+    def elapsed(self) -> float:
+        """Milliseconds since the turn began."""
+        return (time.perf_counter() - self._begun) * 1e3
+
     def timings(self, **more: float) -> Mapping[str, float]:
-        total = (time.perf_counter() - self._begun) * 1e3
-        return {**self._spent, **more, "total": total}
+        return {**self._spent, **more, "total": self.elapsed}
+
+
+def _chunks(words: Generator[str, None, Draft]) -> Generator[Chunk, None, Draft]:
+    while True:
+        try:
+            yield Chunk(next(words))
+        except StopIteration as end:
+            draft: Draft = end.value
+            return draft
 
 
 def _key(user: Any) -> str | None:

@@ -9,8 +9,6 @@ import numpy as np
 import numpy.typing as npt
 import scipy.optimize
 
-from llm_layer.profile import UserProfile
-from llm_layer.rerank import Wish
 from llm_layer.reranking.fusion import (
     PRIOR,
     FitReport,
@@ -20,7 +18,7 @@ from llm_layer.reranking.fusion import (
     gather,
     standardized,
 )
-from llm_layer.retrieve import Candidates
+from llm_layer.reranking.trials import Trial
 from recsys.errors import InvalidInputError
 from recsys.evaluation import Estimate, estimate
 from recsys.evaluation.metrics import ndcg
@@ -56,18 +54,11 @@ class Example:
     held_out: int
 
     @classmethod
-    def of(
-        cls,
-        rerankers: Sequence[SignalReranker],
-        candidates: Candidates,
-        wish: Wish,
-        profile: UserProfile,
-        held_out: npt.ArrayLike,
-    ) -> Example:
-        """Ask all `rerankers`; `held_out` are the item rows that the visitor chose."""
-        wanted = np.asarray(held_out)
-        parts, _ = gather(rerankers, candidates, wish, profile)
-        return cls(parts, np.isin(candidates.rows, wanted), int(wanted.size))
+    def of(cls, rerankers: Sequence[SignalReranker], trial: Trial) -> Example:
+        """Ask all `rerankers`."""
+        parts, _ = gather(rerankers, trial.candidates, trial.wish, trial.profile)
+        relevant = np.isin(trial.candidates.rows, trial.held_out)
+        return cls(parts, relevant, int(np.unique(trial.held_out).size))
 
 
 class Table:

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import openai
 import pytest
 from serve_wire import Answered, ask, chat, connect, send, soon
 from turn_doubles import WaitingLLM
@@ -120,6 +119,8 @@ def test_a_client_that_hangs_up_while_it_waits(
 def test_an_error_in_the_middle_of_a_stream_is_an_event(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    import openai
+
     def stream(self: Conversation, text: str) -> Iterator[Chunk]:
         yield Chunk("So far, ")
         raise AlsatianError("the host is gone")
