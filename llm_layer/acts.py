@@ -23,6 +23,7 @@ from llm_layer.act_words import (
     MORE,
     MORE_LIKE,
     NARROWING,
+    NARROWING_FIRST,
     OUT_OF_SCOPE,
     PROFILE,
     REJECT,
@@ -172,6 +173,8 @@ def is_outside(text: str, *, has_genres: bool = False) -> bool:
 def _about_the_talk(shape: Shape, signs: Signs) -> Act | None:
     if shape.has(FORGET) and not signs.genres:
         return "forget"
+    if shape.has(RESET) and not _MEANT.search(shape.english + shape.chinese):
+        return "profile" if shape.has(PROFILE) else "reset"
     if shape.has(CORRECT):
         return "correct"
     if shape.has(PROFILE) and not shape.has(_ASKED_BY_TASTE):
@@ -181,6 +184,7 @@ def _about_the_talk(shape: Shape, signs: Signs) -> Act | None:
     return None
 
 
+_MEANT = re.compile(r"\bmeant?\b|\bmisunderst|\bwrong\b|意思|错了|误", _I)
 _ASKED_BY_TASTE = worded(
     r"\brec+om+[ae]nd|\bsuggest|\b(?:give|show|find) me (?!my)\w+|\bbased on|\bfits?\b|\bmatch",
     r"推荐|根据|按照|适合",
@@ -302,6 +306,12 @@ def _wish(shape: Shape, signs: Signs) -> Act:
     narrowing = shape.has(NARROWING)
     if signs.denied and not signs.genres and not signs.people:
         return "recommend" if strongly else "constrain"
+    if narrowing and shape.has(ASKING) and (signs.genres or signs.people):
+        # "something funny but not silly" asks; "but nothing silly" narrows.
+        chinese = NARROWING[1]
+        first = chinese is not None and chinese.match(shape.chinese)
+        only = _ONLY.search(shape.english + shape.chinese)
+        narrowing = bool(first or only or NARROWING_FIRST.search(shape.english))
     if narrowing and (signs.named or signs.leaning):
         return (
             "recommend"

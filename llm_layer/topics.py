@@ -11,8 +11,8 @@ TOPICS: tuple[tuple[str, Pair], ...] = (
         r"\bwho(?:['’]s| is| was)? (?:the )?(?:directed|directs?|made|shot|filmed|director)\b|\b(?:its|the|their|whose|which|what) directors?\b(?! [\ue002])|\bdirector of\b|\bby which director\b|\bwho(?:['’]s| is| was) it (?:directed|made) by\b|\bwho is behind\b|\bdirected by (?:who|whom)\b|\bdirector\?",
         r"导演(?:是|叫)?(?:谁|哪位|什么)|(?:谁|哪位|哪个导演)(?:导演|执导|拍)|谁(?:导|拍)的|的导演[？?]?$|哪个导演")),
     ("actor", _words(
-        r"\bwho(?:(?:['’]s| is| was| are| were)?(?: all| else)? (?:stars?|starred|starring|plays?|played|playing|acts?|acted|acting|in\b|the (?:actors?|stars?|lead|main))|['’]s in)\b|\b(?:its|the|whole|full|which|what) (?:cast|actors?|actress(?:es)?)\b(?! [\ue002])|\bcast of\b|\b(?:actors?|stars) (?:in|of)\b|\bcast list\b",
-        r"(?:主演|演员|主角|卡司|演员表)(?:都)?(?:是|有)?(?:谁|哪些|哪几|什么人|[？?]|$)|谁(?:主)?演|有(?:哪些|什么)演员|有谁(?:演|参演|出演)?$|都有谁")),
+        r"\bwho(?:(?:['’]s| is| was| are| were)?(?: all| else)? (?:stars?|starred|starring|plays?|played|playing|acts?|acted|acting|in\b|the (?:actors?|stars?|lead|main))|['’]s in)\b|\b(?:its|the|whole|full|which|what) (?:cast|actors?|actress(?:es)?)\b(?! [\ue002])|\bcast of\b|\b(?:actors?|stars) (?:in|of)\b|\bcast list\b|\b(?:is|was|does|did) \ue002\W{0,3}(?:also )?(?:in|star|play|appear|act|the star)\b",
+        r"(?:主演|演员|主角|卡司|演员表)(?:都)?(?:是|有)?(?:谁|哪些|哪几|什么人|[？?]|$)|谁(?:主)?演|有(?:哪些|什么)演员|有谁(?:演|参演|出演)?$|都有谁|[\ue000\ue001](?:里面?|中)?(?:有没有|有|是)\ue002")),
     ("author", _words(r"\bwho (?:wrote|is the (?:author|writer)|authored|penned)\b|\b(?:its|the) (?:author|writer)\b(?! [\ue002])|\bauthor of\b|\bwritten by (?:who|whom)\b", r"作者(?:是|叫)?谁|谁写|的作者|哪位作家|编剧是谁")),
     ("teacher", _words(r"\bwho(?:['’]s| is)? (?:teach(?:es|ing)|the (?:teacher|instructor|lecturer|tutor))\b|\b(?:its|the) (?:teacher|instructor|lecturer|tutor)\b(?! [\ue002])|\b(?:teacher|instructor) of\b|\btaught by (?:who|whom)\b", r"(?:老师|讲师|教师)(?:是|叫)?(?:谁|哪位)|谁(?:来)?(?:教|讲课?)|哪[位个](?:老师|讲师)|的(?:老师|讲师)[？?]?$")),
     ("year", _words(
