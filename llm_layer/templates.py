@@ -25,6 +25,8 @@ _QUESTIONS = {
         "哪一{measure_zh}最合适？",
     ),
 }
+# In place of the first of them where no item has a year.
+_WITHOUT_YEARS = {"en": "Shall I look for something different?", "zh": "要不要换一个类型？"}
 _BY_WISH = {
     "en": "I chose {title} because it fits what you asked for.",
     "zh": "推荐{title}，因为它符合你的要求。",
@@ -72,6 +74,7 @@ class Templates:
         self._wording = wording
         self._domain = wording.domain
         self._turns = TurnTemplates(facts, wording)
+        self._has_years = bool(facts.years.any())
 
     def render(self, plan: Plan) -> str:
         """Reply to a plan."""
@@ -116,6 +119,8 @@ class Templates:
             for place, offer in enumerate(plan.offers, 1)
         ]
         questions = _QUESTIONS[plan.language]
+        if not self._has_years:
+            questions = (_WITHOUT_YEARS[plan.language], *questions[1:])
         question = self._domain.fill(questions[plan.turn % len(questions)])
         return "\n".join([*lines, question])
 
@@ -252,11 +257,15 @@ class Templates:
         examples = self._wording.titles(plan.examples, plan.language)
         if plan.is_visitor:
             return f"你提到{examples}。" if zh else f"You named {examples}."
+        domain = self._domain
+        # "You often watch comedy" is English, "you often buy kitchen" is not.
+        is_films = domain.verb == "watch"
         if zh:
-            return (
-                f"你常{self._domain.verb_zh}{genres}。" if genres else ""
-            ) + f"记录里有{examples}。"
-        habit = f"You often {self._domain.verb} {genres}. " if genres else ""
+            kinds = genres if is_films else f"{genres}{domain.suffix_zh}{domain.noun_zh}"
+            habit = f"你常{domain.verb_zh}{kinds}。" if genres else ""
+            return f"{habit}记录里有{examples}。"
+        kinds = genres if is_films else f"{genres} {domain.nouns}"
+        habit = f"You often {domain.verb} {kinds}. " if genres else ""
         return f"{habit}Your history has {examples}."
 
 
@@ -288,7 +297,7 @@ def _no_place(place: int, zh: bool) -> str:
     """What is said to someone who points at a place that the list does not have."""
     if not place:
         return "还没有名单。" if zh else "There is no list yet."
-    if place < 0:
+    if not 0 < place <= len(_PLACES["en"]):
         return "名单里没有这一{measure_zh}。" if zh else "There is no such place in the list."
     name = _PLACES["zh" if zh else "en"][place - 1]
     return f"名单里没有第{name}{{measure_zh}}。" if zh else f"There is no {name} one in the list."

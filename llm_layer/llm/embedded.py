@@ -25,7 +25,7 @@ from llm_layer.llm.base import (
     first_tokens,
     require,
 )
-from llm_layer.llm.pieces import in_thread
+from llm_layer.llm.threaded import in_thread
 from llm_layer.stopping import TurnStoppedError, is_stopped
 from recsys.downloads import file_from_wheel
 from recsys.errors import AlsatianError, InvalidInputError, ModelFormatError

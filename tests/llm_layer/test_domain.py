@@ -66,6 +66,15 @@ def test_no_reply_of_another_domain_speaks_of_films(shop: Recommender, name: str
             assert "shortened" not in reply.reason, (text, reply.reason)
 
 
+def test_nothing_older_is_offered_where_nothing_has_a_year(shop: Recommender) -> None:
+    llm = ScriptedLLM(["Try {1}, {why}. Take {2}, and {3} is good."], constrained=True)
+    for writer in (None, llm):
+        talk = Concierge(shop, writer, domain=SHOP).open(1)
+        for text in ("what do you recommend?", "more", "more", "推荐一个", "再来", "再来"):
+            assert not re.search(r"older|newer|更早", talk.say(text).text)
+    assert not re.search(r"older|newer|darker", llm.grammars[0] or "older")
+
+
 def test_the_prompt_and_the_grammar_speak_of_the_domain(shop: Recommender) -> None:
     llm = ScriptedLLM(["Try {1}, {why}. Take {2}, and {3} is good."], constrained=True)
     reply = Concierge(shop, llm, domain=SHOP).open(1).say("what do you recommend?")
