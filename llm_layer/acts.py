@@ -132,6 +132,7 @@ _OPEN_QUESTION = re.compile(
     r"^\W*(?:(?:can|could|would) you (?:please )?(?:tell me |explain )?)?(?:who|what|when|where|which|how|is|are|does|do|did)\b",
     _I,
 )
+_WH_QUESTION = re.compile(r"^\W*(?:who|what|when|where|which|how|why)(?:['’]?s)?\b", _I)
 _ZH_QUESTION = re.compile(r"(?:什么|谁|哪里|哪儿|怎么|如何|多少|吗)[^，。]{0,8}[？?]?$")
 
 
@@ -149,6 +150,14 @@ def act_of(signs: Signs) -> Act:
     return _wish(shape, signs)
 
 
+# What other services find, however it is asked for.
+_ELSEWHERE = re.compile(
+    r"\b(?:rec+om+[ae]nd|suggest|find|know)\w* (?:me |us |of )?(?:an? |some |any |the )?(?:\w+ ){0,2}(?:restaurants?|hotels?|caf[eé]s?|pubs?|dentists?|doctors?|lawyers?|plumbers?|flights?)\b(?! (?:films?|movies?|dramas?))"
+    r"|(?:推荐|找|订)[^，。]{0,6}(?:餐厅|饭店|餐馆|酒店|宾馆|酒吧|咖啡馆|医院|律师|航班)(?!.{0,4}(?:片|电影|剧))",
+    _I,
+)
+
+
 def is_outside(text: str, *, has_genres: bool = False) -> bool:
     """Whether a message, as it was typed, asks for what no catalogue has.
 
@@ -160,6 +169,8 @@ def is_outside(text: str, *, has_genres: bool = False) -> bool:
         It names a genre: then what else it wants of the system is passed over.
     """
     shape = Shape(text)
+    if _ELSEWHERE.search(text) and not has_genres:
+        return True
     if not shape.has(OUT_OF_SCOPE):
         return False
     if SELF.search(text):
@@ -219,6 +230,8 @@ def _about_a_list(shape: Shape, signs: Signs) -> Act | None:
         return "more_like"
     if signs.seen and not signs.refused and _STRONGLY.search(shape.english + shape.chinese):
         return "recommend"
+    if signs.refused and _ALIKE.search(shape.english + shape.chinese):
+        return "not_like"
     if signs.refused or signs.seen:
         if not (signs.wished or signs.examples or signs.leaning) or (
             signs.seen and not signs.wished
@@ -227,6 +240,7 @@ def _about_a_list(shape: Shape, signs: Signs) -> Act | None:
         return None
     if (
         shape.has(ACCEPT)
+        and not _WH_QUESTION.search(shape.english)
         and not (signs.wished or signs.comparative or signs.denied or signs.counter)
         and not shape.has(MORE_LIKE)
         and (signs.n_items or not shape.has(MORE))
@@ -240,12 +254,16 @@ def _about_a_list(shape: Shape, signs: Signs) -> Act | None:
             shape.has(ASKING) and signs.genres and not _CHANGE.search(shape.english + shape.chinese)
         )
         return "recommend" if asks and not signs.in_talk else "critique"
-    rejects = shape.has(REJECT) and not (signs.wished or signs.examples)
+    rejects = shape.has(REJECT) and not (signs.wished or signs.examples or shape.has(FEWER))
     if rejects and not signs.counter and not (signs.denied and not signs.n_items):
         return "reject"
     return None
 
 
+_ALIKE = re.compile(
+    r"\b(?:nothing|not|never|n['’]?t)\b.{0,30}\b(?:like|similar|resembl)|\bunlike\b|(?:不|别).{0,6}(?:像|类似|跟|和|与)|不.{0,8}(?:类似|那样|那种|这种)",
+    _I,
+)
 _LIST_WORD = re.compile(r"\blist\b|列表|名单|清单", _I)
 _CHANGE = re.compile(r"\bsomething\b|\bbut\b|\bmake\b|换|再", _I)
 

@@ -72,7 +72,7 @@ KNOWN_ALREADY = re.compile(
 )
 # A judgement behind a title.
 JUDGED = re.compile(
-    r"(?:^|[,.;!?]\s*|\b(?:but|and) )(?:(?:i (?:thought|think|found)|but|and|honestly|well|actually|no) )*(?P<title>[^,.;!?]+?)\s+(?:was|is) (?:\w+ ){0,2}(?:great|awesome|amazing|wonderful|brilliant|fantastic|excellent|perfect|my favou?rite|awful|terrible|boring|bad|horrible|overrated|dull)\b",
+    r"(?:^|[,.;!?]\s*|\b(?:but|and) )(?:(?:i (?:thought|think|found)|but|and|honestly|well|actually|no) )*(?P<title>[^,.;!?]+?)\s+(?:was|is|are|were) (?:\w+ ){0,2}(?:great|awesome|amazing|wonderful|brilliant|fantastic|excellent|perfect|my favou?rites?|awful|terrible|boring|bad|horrible|overrated|dull)\b",
     _I,
 )
 _SEEN_BEFORE = re.compile(

@@ -59,6 +59,7 @@ _COUNT = re.compile(
     r"(?:films?|movies?|titles?|picks?|suggestions?|options?|recommendations?|recs?|ideas?|books?|novels?|songs?|comed(?:y|ies)"
     r"|dramas?|thrillers?|westerns?|musicals?|documentar(?:y|ies)|courses?|class(?:es)?|articles?|products?|flicks?|choices?|items?|more|others)\b"
     rf"|\b(?:just|only|give me|show me|top|best|next|another(?! one\b)|like|maybe|down to|pick me|(?:no|not) more than|at most|up to|max(?:imum)?)\s+(?P<only>{_ANY_NUMBER})\b(?!\s+(?:of|like)|[-']|\s*(?:minutes?|mins?|hours?|dollars?|bucks?|stars?|pages?|weeks?))"
+    r"|\b(?P<enough>one|two|three|four|five|\d)(?= (?:is|are|will be|would be) (?:enough|plenty|fine))"
     rf"|(?<![第前这那几下上每哪另十\d{_HAN_DIGITS}])(?P<zh>\d{{1,2}}|[{_HAN_DIGITS}]?十[{_HAN_DIGITS}]?|[{_HAN_DIGITS}])(?:[部条本门篇款件双台首片]|个(?![半小钟月星多人]))",
     _I,
 )
@@ -110,7 +111,7 @@ def read_count(text: str) -> int | None:
     match = _COUNT.search(text)
     if match is None:
         return None
-    word = (match["plain"] or match["only"] or match["zh"]).lower()
+    word = (match["plain"] or match["only"] or match["enough"] or match["zh"]).lower()
     if "couple" in word:
         return 2
     number = read_number(word)
