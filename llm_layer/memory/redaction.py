@@ -70,10 +70,9 @@ _STREET = re.compile(
     rf"|{_FROM}[A-Z]{{1,2}}[0-9][A-Z0-9]? [0-9][A-Z]{{2}}{_TO}"
 )
 # What every postal address has; looked for first.
-_STREET_SIGN = re.compile(
-    rf"\b(?:{_STRONG}|{_WEAK}|Box)\b|stra(?:ß|ss)e\b|str\.|gasse\b|weg\b|[A-Z][0-9][A-Z0-9]? [0-9][A-Z]{{2}}|[A-Z]{{2}}[0-9][A-Z0-9]? [0-9][A-Z]{{2}}",
-    _I,
-)
+_LETTERS = re.compile(r"[^\W\d_]+")
+_STREET_WORDS = frozenset(f"{_STRONG}|{_WEAK}|Box".lower().split("|"))
+_STREET_SIGN = re.compile(r"stra(?:ß|ss)e |str\. |gasse |weg |[A-Z][0-9][A-Z0-9]? [0-9][A-Z]{2}")
 _CHINESE_SIGN = re.compile("[号弄栋幢座]")
 # Without capitals it takes a word that says where somebody is.
 _STREET_TOLD = re.compile(
@@ -177,7 +176,8 @@ def _addresses(plain: str, text: str, keep: Keep | None) -> list[tuple[int, int]
     quoted = [match.span() for match in QUOTED.finditer(plain)]
     found: list[tuple[int, int]] = []
     streets: Iterable[re.Match[str]] = ()
-    if _STREET_SIGN.search(plain):
+    told = _STREET_WORDS.intersection(_LETTERS.findall(plain.lower()))
+    if told or _STREET_SIGN.search(plain):
         streets = [*_STREET_TOLD.finditer(plain), *_STREET.finditer(plain)]
     for match in streets:
         start, end = match.span("address" if match.re is _STREET_TOLD else 0)
