@@ -136,6 +136,17 @@ def redact(text: str, keep: Keep | None = None) -> str:
     return "".join([*parts, text[at:]]) if parts else text
 
 
+def storable(text: str) -> str:
+    r"""`text` as a file can hold it: halves of surrogate pairs become question marks.
+
+    Examples
+    --------
+    >>> storable("a\ud800b")
+    'a?b'
+    """
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
 def find_personal(text: str, keep: Keep | None = None) -> list[Found]:
     """What :func:`redact` replaces, in order, without overlaps."""
     if not _GATE.search(text) and text.isascii():

@@ -263,3 +263,24 @@ def test_stores_that_are_none(rec: Recommender, tmp_path: Path, store: Store) ->
         store.set_consent("ann", everything=True)
     with pytest.raises(InvalidInputError, match="expected True or False"):
         store.set_consent("ann", personalize="yes")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I love a\ud800b",
+        "I hate \x00\x1b[31m gore",
+        "\u202eI love horror",
+        "I love 😀",
+        "我爱\udfff",
+    ],
+)
+def test_odd_signs_are_kept_as_a_file_can_hold_them(
+    concierge: Concierge, store: Store, text: str
+) -> None:
+    talk = concierge.open(1)
+    assert talk.say(text).grounding.ok
+    assert len(store.evidence(1, ["message"])) == 1
+    assert concierge.open(1, conversation=talk.id).state.said
+    json.dumps(store.export(1)).encode()
+    assert store.forget(1).complete
