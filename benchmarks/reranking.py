@@ -223,16 +223,17 @@ def with_language_model(
     llm = EmbeddedLLM(threads=options.llm_threads)
     llm.load()
     short = Documents(world.facts, characters=60, history=3)
-    limits = Budget(tokens=8000, seconds=120.0)
-    answers = AnswerCache(path=options.answers)
+    told = {
+        "depth": DEPTH,
+        "budget": Budget(tokens=8000),
+        "cache": AnswerCache(path=options.answers),
+        "timeout": 60.0,
+        "documents": Documents(world.facts, characters=60, history=3),
+    }
     rerankers: list[SignalReranker] = [
-        ListwiseReranker(
-            world.facts, llm, depth=DEPTH, window=DEPTH, stride=DEPTH, orders=2,
-            budget=limits, documents=short,
-        ),
-        PointwiseReranker(
- world.facts, llm, depth=DEPTH, budget=limits, cache=answers, documents=short, timeout=60.0),
-    ]  # fmt: skip
+        ListwiseReranker(world.facts, llm, window=DEPTH, stride=DEPTH, orders=2, **told),
+        PointwiseReranker(world.facts, llm, **told),
+    ]
     if world.rec.content is not None:
         rerankers.append(BiEncoderReranker(world.rec, world.facts))
     shown = world.trials[: options.llm_users]
