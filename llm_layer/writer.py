@@ -164,14 +164,18 @@ class Writer:
         clock.first_token = clock.first_token or asked + answer.first_milliseconds
         filled, fault = wording.fill(answer.text, task, self.values(plan, plan.offers[:most]))
         clock.stop("write")
+        tokens = {
+            "prompt_tokens": answer.prompt_tokens,
+            "completion_tokens": answer.completion_tokens,
+        }
         if fault:
-            attempts.append(Attempt(answer.text, fault))
+            attempts.append(Attempt(answer.text, fault, **tokens))
             return None
         text = self.around(plan, filled, plan.offers[most:])
         clock.start()
         items, grounding = self.words.check(plan, text, known)
         clock.stop("check")
-        attempts.append(Attempt(text, complaint_of(grounding)))
+        attempts.append(Attempt(text, complaint_of(grounding), **tokens))
         if not grounding.ok:
             return None
         reason = self.too_small(plan, size)
