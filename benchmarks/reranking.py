@@ -222,7 +222,6 @@ def with_language_model(
     """What the embedded model is worth as a listwise and as a pointwise judge."""
     llm = EmbeddedLLM(threads=options.llm_threads)
     llm.load()
-    short = Documents(world.facts, characters=60, history=3)
     told = {
         "depth": DEPTH,
         "budget": Budget(tokens=8000),
