@@ -15,7 +15,7 @@ import numpy.typing as npt
 from rapidfuzz import fuzz, process
 
 from llm_layer.lexicon import load_words
-from llm_layer.text import Word, words
+from llm_layer.text import Word, normalize, words
 
 _I = re.IGNORECASE
 # How alike a typed name and a known one have to be: "spielburg" and "spielberg" are 0.89.
@@ -106,6 +106,11 @@ class PersonIndex:
                 found.append(PersonMention(name, listed[at].start, listed[at + length - 1].end))
             at += max(1, length)
         return found
+
+    def link(self, name: str) -> str | None:
+        """Person that a name means: whole, a last name, or misspelled; None for nobody."""
+        form = normalize(name)
+        return (form if form in self._rows else self._named(form, surely=True)) or None
 
     def is_last_name(self, word: str) -> bool:
         """Whether anybody has exactly this last name."""

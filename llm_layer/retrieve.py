@@ -16,9 +16,9 @@ from recsys.recommender import Recommender
 
 Floats = npt.NDArray[np.float32]
 
-# An item named in the talk counts as so many of a visitor's history.
+# An item that was named as an example counts as so many of a visitor's history.
 _LIKE_WEIGHT = 10.0
-# Share of the direction that such items take where there is no history.
+# Share of the direction that the examples asked for last take, against the rest of the taste.
 _LIKE_SHARE = 0.6
 # How much of the direction of unwanted items is taken away.
 _UNLIKE_SHARE = 0.5
@@ -102,8 +102,7 @@ class Retriever:
             The only items that may be among them, whatever is given up.
         basis : mapping of int to float, optional
             Rows that `taste` was folded in from, with their weights: examples of the talk are
-            folded in beside them, as though they were part of the history. Without it they turn
-            the vector.
+            folded in beside them, as though they were part of the history.
         """
         vector = self._steered(taste, state, basis or {})
         barred = np.zeros(len(self._facts), np.bool_) if allowed is None else ~allowed
@@ -169,11 +168,12 @@ class Retriever:
         return _unit(self._rec.item_factors[rows].mean(axis=0) - self._centre)
 
     def _steered(self, taste: Floats, state: State, basis: Mapping[int, float]) -> Floats:
+        taste = self._with_examples(basis, state.like) if basis and state.like else taste
         vector = _unit(taste)
-        if state.like and basis:
-            vector = _unit(self._with_examples(basis, state.like))
-        elif state.like:
-            towards = _unit(self._rec.fold_in(self._facts.items(state.like)))
+        # Without a history to fold them into, examples are all that is known.
+        near = state.pursued if basis else state.like
+        if near:
+            towards = _unit(self._rec.fold_in(self._facts.items(near)))
             vector = (1 - _LIKE_SHARE) * vector + _LIKE_SHARE * towards
         for row in state.unlike:
             away = _unit(self._rec.item_factors[row])

@@ -57,6 +57,7 @@ def test_likes_of_a_known_user_are_folded_in(concierge: Concierge, rec: Recommen
     )
     np.testing.assert_array_equal(talk._taste, expected)
     assert not np.array_equal(talk._taste, before)
+    assert talk._basis[row_of(new)] == 1.0
     assert row_of(new) in talk.state.refused  # not recommended again
     with pytest.raises(InvalidInputError, match="strength"):
         concierge.memory.like(2, new, strength=0)
