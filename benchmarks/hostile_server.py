@@ -12,10 +12,12 @@ import socket
 import threading
 import time
 from collections import Counter
+from collections.abc import Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
 
+from benchmarks.lies import CHINESE, ENGLISH, lying_answer
 from llm_layer.llm.openai_compatible import OpenAICompatible
 
 #: Texts that come well-formed and lie.
@@ -60,7 +62,8 @@ class HostileServer:
     seed : int
         Of the order of the answers.
     lies : float
-        Share of answers that are well-formed and hold one of `TEXTS`, 0 to 1.
+        Share of answers that are well-formed, 0 to 1. Half of them hold one of `TEXTS`, half keep
+        the form that the prompt asks for and smuggle in a sentence of :mod:`benchmarks.lies`.
     drip : float
         Seconds for which a dripping or slow answer goes on.
 
@@ -93,14 +96,25 @@ class HostileServer:
         """A language model that believes in this server."""
         return OpenAICompatible(self.base_url, "hostile", "no-key", timeout=timeout, tries=2)
 
-    def next_answer(self) -> tuple[str, str]:
-        """Kind and text of the next answer."""
+    def next_answer(self, messages: Sequence[str] = ("",)) -> tuple[str, str]:
+        """Kind and text of the next answer.
+
+        Parameters
+        ----------
+        messages : sequence of str
+            Contents of the prompt.
+        """
         with self._lock:
             number = self.served.total()
             rng = random.Random(f"{self.seed}/{number}")
             lies = rng.random() < self.lies
-            kind = "text" if lies else FAULTS[number % len(FAULTS)]
+            smuggles = lies and rng.random() < 0.5
+            kind = FAULTS[number % len(FAULTS)] if not lies else "lie" if smuggles else "text"
             self.served[kind] += 1
+        if smuggles:
+            chinese = any("\u4e00" <= sign <= "\u9fff" for sign in messages[-1])
+            lie = rng.choice(CHINESE if chinese else ENGLISH)
+            return kind, lying_answer(messages, lie, rng)
         return kind, rng.choice(TEXTS)
 
     def wait(self, seconds: float) -> bool:
@@ -144,8 +158,9 @@ class _Answers(BaseHTTPRequestHandler):
         self._whole(404, b"{}")
 
     def do_POST(self) -> None:
-        self.rfile.read(int(self.headers.get("content-length") or 0))
-        kind, text = self.server_owner.next_answer()
+        asked = self.rfile.read(int(self.headers.get("content-length") or 0))
+        messages = [str(each["content"]) for each in json.loads(asked)["messages"]]
+        kind, text = self.server_owner.next_answer(messages)
         try:
             self._answer(kind, text)
         except (ConnectionError, OSError):
@@ -224,6 +239,7 @@ def _body(kind: str, text: str) -> bytes:
         return json.dumps({"choices": choices[kind]}).encode()
     bodies = {
         "text": completion(text),
+        "lie": completion(text),
         "junk": random.Random(text).randbytes(300),
         "half": completion(text)[: len(text) // 2 + 20],
         "no_choices": b'{"choice": "none", "usage": "much"}',

@@ -41,8 +41,6 @@ from benchmarks.powerlaw import powerlaw_matrix
 from benchmarks.turn import catalogue
 from llm_layer.facts import ItemFacts
 from llm_layer.llm import EmbeddedLLM
-from llm_layer.profile import Profiler
-from llm_layer.rerank import Wish
 from llm_layer.reranking import (
     BiEncoderReranker,
     BlendReranker,
@@ -57,11 +55,12 @@ from llm_layer.reranking import (
     PopularityReranker,
     SignalReranker,
     TasteReranker,
+    Trial,
     fit_fusion,
+    trials,
 )
 from llm_layer.reranking.fitting import Table
 from llm_layer.reranking.fusion import PRIOR
-from llm_layer.retrieve import Candidates
 from recsys.als import AlternatingLeastSquares
 from recsys.content import Content, ContentEncoder, encode_items
 from recsys.errors import AlsatianError, InputNotFoundError
@@ -74,15 +73,6 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 PACKAGES = ("numpy", "scipy", "implicit", "sentence-transformers", "xllamacpp")
 K, CANDIDATES, DEPTH = 10, 100, 10
 FUSED = "fusion"
-
-
-@dataclass(frozen=True)
-class Asked:
-    """One user's candidates, and what a reranker is told and not told."""
-
-    candidates: Candidates
-    profile: Any
-    held_out: npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -160,7 +150,6 @@ class World:
         if content is not None:
             self.rec.content = _in_order(self.rec, items, content)
         self.facts = ItemFacts(self.rec)
-        self._profiler = Profiler(self.facts)
         shuffled = np.random.default_rng(split.seed).permutation(split.test_users)
         self.users = shuffled[: options.users].tolist()
 
@@ -175,32 +164,9 @@ class World:
         ]
 
     @cached_property
-    def asked(self) -> dict[int, Asked]:
-        """Candidates of each user's row, their profile, and their held-out items."""
-        rec, test = self.rec, self.split.test
-        names = rec.users.take(self.users).to_pylist()
-        found = rec.recommend(names, CANDIDATES)
-        rows = rec.items.rows(found.column("item_id")).astype(np.int64)
-        scores = found.column("score").to_numpy()
-        ends = np.flatnonzero(np.diff(found.column("rank").to_numpy(), append=1) < 0) + 1
-        begins = np.concatenate([[0], ends[:-1]])
-        asked = {}
-        for user, name, begin, end in zip(self.users, names, begins, ends, strict=True):
-            history = rec.items.rows(rec.history(name).column("item_id")).tolist()
-            asked[user] = Asked(
-                Candidates(rows[begin:end], scores[begin:end], rec.user_vector(name)),
-                self._profiler.profile(history, keywords=False),
-                test.indices[test.indptr[user] : test.indptr[user + 1]].astype(np.int64),
-            )
-        return asked
-
-    def examples(self, rerankers: Sequence[SignalReranker], users: Sequence[int]) -> list[Example]:
-        """What the signals are for `users`, beside what they chose."""
-        asked = (self.asked[user] for user in users)
-        return [
-            Example.of(rerankers, each.candidates, Wish(), each.profile, each.held_out)
-            for each in asked
-        ]
+    def trials(self) -> list[Trial]:
+        """Of `users`, in their order."""
+        return trials(self.rec, self.facts, self.split.test, self.users, candidates=CANDIDATES)
 
 
 def measure(world: World, options: argparse.Namespace) -> tuple[dict[str, Any], Fusion]:
@@ -209,25 +175,25 @@ def measure(world: World, options: argparse.Namespace) -> tuple[dict[str, Any], 
     rerankers = world.rerankers()
     known = 2 * len(world.users) // 3
     fusion = fit_fusion(
-        world.examples(rerankers, world.users[:known]),
+        [Example.of(rerankers, trial) for trial in world.trials[:known]],
         k=K, samples=options.samples, seed=world.split.seed,
     )  # fmt: skip
-    unseen = world.users[known:]
-    fused = fused_ndcg(world, FusionReranker(rerankers, fusion), unseen)
-    rows = compare(world.examples(rerankers, unseen), {FUSED: fused}, options)
+    unseen = world.trials[known:]
+    fused = fused_ndcg(FusionReranker(rerankers, fusion), unseen)
+    examples = [Example.of(rerankers, trial) for trial in unseen]
+    rows = compare(examples, {FUSED: fused}, options)
     seconds = time.perf_counter() - begun
     return {"rows": rows, "test_users": len(unseen), "seconds": seconds}, fusion
 
 
-def fused_ndcg(world: World, reranker: FusionReranker, users: Sequence[int]) -> npt.NDArray[Any]:
+def fused_ndcg(reranker: FusionReranker, unseen: Sequence[Trial]) -> npt.NDArray[Any]:
     """NDCG of the reranker itself, as a conversation would use it."""
     examples = []
-    for user in users:
-        asked = world.asked[user]
-        ranked = reranker.rerank(asked.candidates, Wish(), asked.profile)
-        relevant = np.isin(ranked.rows, asked.held_out)
+    for trial in unseen:
+        ranked = reranker.rerank(trial.candidates, trial.wish, trial.profile)
+        relevant = np.isin(ranked.rows, trial.held_out)
         places = np.arange(len(relevant), 0, -1.0)
-        examples.append(Example({PRIOR: places}, relevant, len(asked.held_out)))
+        examples.append(Example({PRIOR: places}, relevant, len(trial.held_out)))
     return Table(examples, [PRIOR]).ndcg([1.0], K)
 
 
@@ -266,9 +232,9 @@ def with_language_model(
     ]  # fmt: skip
     if world.rec.content is not None:
         rerankers.append(BiEncoderReranker(world.rec, world.facts))
-    users = world.users[: options.llm_users]
+    shown = world.trials[: options.llm_users]
     begun = time.perf_counter()
-    examples = world.examples(rerankers, users)
+    examples = [Example.of(rerankers, trial) for trial in shown]
     seconds = time.perf_counter() - begun
     fusion = fit_fusion(examples, k=K, samples=options.samples, seed=options.seed)
     # Only what the model judges is ordered by it: the rest stays behind in the prior's order.
@@ -281,12 +247,12 @@ def with_language_model(
         for example in examples
     ]
     rows = compare(first, {}, options)
-    title = f"{llm.name}, first {DEPTH} candidates of {len(users)} users, {seconds:.0f} s"
+    title = f"{llm.name}, first {DEPTH} candidates of {len(shown)} users, {seconds:.0f} s"
     console.print(table(rows, title), weights_line(fusion), highlight=False)
     return {
         "model": llm.name,
         "seconds": seconds,
-        **_plain({"rows": rows, "test_users": len(users)}, fusion),
+        **_plain({"rows": rows, "test_users": len(shown)}, fusion),
     }
 
 
@@ -325,11 +291,16 @@ def _content(items: pa.Table, options: argparse.Namespace) -> Content | None:
     """Sentence vectors of the item table's rows, made once for all splits."""
     if options.tiny or options.no_vectors:
         return None
+    if options.vectors and options.vectors.is_file():
+        return Content(np.load(options.vectors), ContentEncoder())
     texts = [
         f"{row['title']}. {', '.join(row['genres'])}. {(row['plot'] or '')[:80]}"
         for row in items.to_pylist()
     ]
-    return encode_items(texts, ContentEncoder())
+    content = encode_items(texts, ContentEncoder())
+    if options.vectors:
+        np.save(options.vectors, content.item_vectors)
+    return content
 
 
 def _in_order(rec: Recommender, items: pa.Table, content: Content) -> Content:
@@ -372,6 +343,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--users", type=int, default=3000, help="users of each split at most")
     parser.add_argument("--llm-users", type=int, help="users shown to the language model")
     parser.add_argument("--llm-threads", type=int, help="threads of the language model")
+    parser.add_argument("--vectors", type=Path, help=".npy file that keeps the sentence vectors")
     parser.add_argument("--no-vectors", action="store_true", help="no sentence vectors")
     parser.add_argument("--factors", type=int)
     parser.add_argument("--threads", type=int, default=0, help="0, the default, for all cores")

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
+from llm_layer.memory.style import Style
+
 ClaimKind: TypeAlias = Literal[
     "title",
     "year",
@@ -161,8 +163,8 @@ class Known:
     stated : tuple of Any
         What the visitor stated about themselves and is kept in their profile: entries with
         ``kind`` ("genre", "person", "fact"), ``value`` and ``strength`` (below 0 for a dislike).
-    emoji : bool
-        Whether the reply may have emoji, since the visitor uses them.
+    style : Style
+        How the visitor writes: the reply may have emoji where they use them.
     """
 
     history: frozenset[int] = frozenset()
@@ -172,7 +174,7 @@ class Known:
     examples: frozenset[int] | None = None
     lists: tuple[tuple[int, ...], ...] = ()
     stated: tuple[Any, ...] = ()
-    emoji: bool = False
+    style: Style = field(default_factory=Style)
 
 
 @dataclass

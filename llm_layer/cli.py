@@ -153,7 +153,8 @@ def serve(
         port,
         _token(token_env),
         tuple(allow_origin or ()),
-        limits=Limits(at_once=at_once),
+        # Long enough for a model that does not answer, and the template after it.
+        limits=Limits(at_once=at_once, seconds=max(60.0, 2 * timeout + 20.0)),
     )
     words = read_domain(domain)
     writer = language_model(llm, llm_model, os.environ.get(api_key_env), timeout)

@@ -9,7 +9,7 @@ import threading
 import time
 import uuid
 import weakref
-from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import fields, replace
@@ -25,17 +25,18 @@ from llm_layer.domain import FILMS, Domain
 from llm_layer.facts import ItemFacts
 from llm_layer.genres import GenreWords
 from llm_layer.llm.base import LLM
-from llm_layer.memory.conversations import StoredConversation, Turn
+from llm_layer.memory.conversations import Turn
 from llm_layer.memory.evidence import user_key
 from llm_layer.memory.memory import Memory
 from llm_layer.memory.redaction import redact
 from llm_layer.memory.store import Store, open_store
 from llm_layer.memory.style import StyleCounts
+from llm_layer.memory.visitors import Visitors, same_user
 from llm_layer.pieces import Wording
 from llm_layer.plan import Plan, Planner, Visitor
 from llm_layer.policy import Policy
 from llm_layer.profile import Profiler, UserProfile
-from llm_layer.reply import Chunk, Reply, Writer
+from llm_layer.reply import Chunk, Draft, Reply
 from llm_layer.rerank import BlendReranker, Reranker, Wish
 from llm_layer.retrieve import Retriever
 from llm_layer.safety.guard import Guard
@@ -43,15 +44,15 @@ from llm_layer.safety.policies import Referral
 from llm_layer.stopping import check_stopped
 from llm_layer.text import Language
 from llm_layer.understand import Request, Understanding
-from recsys.errors import InvalidInputError, UnknownIdError
+from llm_layer.understand_llm import LLMUnderstanding, understands
+from llm_layer.writer import Writer
+from recsys.errors import InvalidInputError
 from recsys.forgetting import Receipt, Removal, attempt
 from recsys.recommender import Recommender
 
 # Candidates that are fetched for each item that will be shown; the reranker chooses among them.
 _POOL = 40
 _LONGEST_MESSAGE = 2000
-# A leaning of the profile below this no longer steers a new conversation.
-_FELT = 0.1
 # Turns that are awaited at the same time; more of them wait for one to end.
 _THREADS = 32
 
@@ -77,11 +78,15 @@ class Concierge:
         none. :func:`llm_layer.safety.read_domain` reads one from a file.
     store : Store, path-like or None
         Where what users agreed to is remembered, and conversations are kept; None for nowhere.
+    understander : {"rules", "llm", "auto"}
+        Who reads messages: rules alone; the language model, with the rules where it gives nothing
+        usable; or the language model only if it is trusted with that, which the packaged one is
+        not.
 
     Raises
     ------
     InvalidInputError
-        `llm` or `store` is something else, or `timeout` is not above 0.
+        `llm`, `store` or `understander` is something else, or `timeout` is not above 0.
     StoreFormatError
         The file of `store` is something else, damaged, or of a newer version.
     """
@@ -95,6 +100,7 @@ class Concierge:
         timeout: float = 20.0,
         store: Store | str | os.PathLike[str] | None = None,
         domain: Domain | None = None,
+        understander: Literal["rules", "llm", "auto"] = "rules",
     ) -> None:
         if not timeout > 0:
             raise InvalidInputError(f"timeout is {timeout!r} s, expected more than 0")
@@ -104,7 +110,7 @@ class Concierge:
         self.facts = ItemFacts(rec)
         self._genre_words = GenreWords(self.facts.genre_names)
         columns = rec.catalogue.table.column_names if rec.catalogue is not None else ()
-        self._understanding = Understanding(self.facts, self._genre_words, columns)
+        self._understanding = self._reader(understander, columns, timeout)
         self._policy = Policy(self.facts, self._genre_words)
         self._retriever = Retriever(rec, self.facts)
         self._reranker = reranker or BlendReranker(rec, self.facts)
@@ -115,10 +121,27 @@ class Concierge:
         self.guard = Guard(rec, self.facts, self.domain.policies)
         self._wording = Wording(self.facts, self._genre_words, self.domain)
         self.memory = Memory(self.store, self.facts, self._genre_words)
+        self._visitors = Visitors(rec, self.facts, self._profiler, self.memory)
         self._talks: weakref.WeakSet[Conversation] = weakref.WeakSet()
         self._talks_lock = threading.Lock()
         self._threads: ThreadPoolExecutor | None = None
         self._threads_lock = threading.Lock()
+
+    def _reader(
+        self, understander: str, columns: Sequence[str], timeout: float
+    ) -> Understanding | LLMUnderstanding:
+        """What reads messages."""
+        rules = Understanding(self.facts, self._genre_words, columns)
+        if understander not in ("rules", "llm", "auto"):
+            raise InvalidInputError(
+                f"understander is {understander!r}, expected 'rules', 'llm' or 'auto'"
+            )
+        if understander == "llm" and self.llm is None:
+            raise InvalidInputError("understander is 'llm', but llm is None; give a language model")
+        wanted = understander == "llm" or (understander == "auto" and understands(self.llm))
+        if self.llm is None or not wanted:
+            return rules
+        return LLMUnderstanding(rules, self.llm, self.facts, self._genre_words, timeout)
 
     def open(
         self,
@@ -150,19 +173,20 @@ class Concierge:
         InvalidInputError
             Both `user` and `likes` are given, or a conversation without a store.
         """
-        left = None if conversation is None else self._left(conversation, user)
+        left = None if conversation is None else self._visitors.left(conversation, user)
         if user is None:
             rows = tuple(self.rec.items.rows(likes).tolist()) if len(likes) else ()
             visitor, taste = Visitor(None, rows), self._retriever.taste(rows)
+            basis = dict.fromkeys(rows, 1.0)
         else:
             if len(likes):
                 raise InvalidInputError("likes are given beside a known user; give one of the two")
-            visitor, taste = self._known(user)
-        talk = Conversation(self, visitor, taste)
+            visitor, taste, basis = self._visitors.known(user, self._retriever)
+        talk = Conversation(self, visitor, taste, basis)
         if left is not None:
             talk.id, talk.state = left.id, State.from_dict(left.state, self.facts)
         elif user is not None:
-            self._recall(talk)
+            self._visitors.recall(talk.visitor, talk.state)
         with self._talks_lock:
             self._talks.add(talk)
         if age is not None:
@@ -172,37 +196,6 @@ class Concierge:
     def redact(self, text: str) -> str:
         """A message without what identifies a person; titles of the catalogue stay."""
         return redact(text, self.memory.is_title)
-
-    def _known(self, user: Any) -> tuple[Visitor, np.ndarray[Any, Any]]:
-        """A user of the model, or somebody whom only the store knows; with their vector."""
-        is_known = user in self.rec.users
-        if not is_known and self.store is None:
-            self.rec.users.rows([user])  # says what is wrong
-        kept = self.memory.kept(user)
-        if not self.memory.consent(user).personalize:
-            return Visitor(None, (), user), self._retriever.taste(())
-        liked = kept.rows(self.facts, 1)
-        if not is_known:
-            return Visitor(None, liked, user), self._retriever.taste(liked)
-        table = self.rec.history(user)
-        history = tuple(self.rec.items.rows(table.column("item_id")).tolist())
-        weights = dict(zip(history, self._profiler.weights(table), strict=True))
-        visitor = Visitor(user, history, user, {} if set(weights.values()) == {1.0} else weights)
-        new = [row for row in liked if row not in weights]
-        taste = self.rec.user_vector(user)
-        if new:
-            counts = [*table.column("weight").to_pylist(), *[1.0] * len(new)]
-            taste = self.rec.fold_in(self.facts.items([*history, *new]), counts)
-        return visitor, taste
-
-    def _recall(self, talk: Conversation) -> None:
-        """Begin a conversation with what the store has of the visitor."""
-        profile = self.profile(talk.visitor, talk.state.language)
-        known = set(talk.visitor.history)
-        talk.state.refused.update({*profile.disliked, *profile.seen, *profile.liked} - known)
-        talk.state.leanings.update(
-            {name: value for name, value in profile.leanings.items() if abs(value) >= _FELT}
-        )
 
     def forget(self, user: Any, *, lists: Sequence[str | os.PathLike[str]] = ()) -> Receipt:
         """Remove a user everywhere: store, open conversations, model in memory, its folder.
@@ -222,9 +215,9 @@ class Concierge:
         Receipt
             What was removed where; it does not hold the id.
         """
-        key = user_key(user)
+        user_key(user)  # refuses what is no id
         with self._talks_lock:
-            talks = [talk for talk in self._talks if _key(talk.visitor.remembered) == key]
+            talks = [talk for talk in self._talks if same_user(talk.visitor.remembered, user)]
         turns_held = [talk._forget() for talk in talks]
         receipt = Receipt(
             (
@@ -240,20 +233,6 @@ class Concierge:
         self.memory.forget()
         self._retriever = Retriever(self.rec, self.facts)  # knows the average of the users
         return receipt
-
-    def _left(self, conversation: str, user: Any) -> StoredConversation:
-        if self.store is None:
-            raise InvalidInputError(
-                "a conversation is to go on, but there is no store; give Concierge a store"
-            )
-        left = self.store.conversations.load(conversation)
-        # Whose it is stays untold to anyone else.
-        if left is None or _key(left.user) != _key(user):
-            raise UnknownIdError(
-                f"there is no conversation {conversation!r} of this user in {self.store.path}; "
-                "begin a new one"
-            )
-        return left
 
     def introduce(self, user: Any, items: Sequence[Any], *, most: int = 5) -> Reply:
         """Words for a list that is ready, such as one of a batch job, in English.
@@ -331,22 +310,11 @@ class Concierge:
 
     def profile(self, visitor: Visitor, language: Language) -> UserProfile:
         """What is known about a visitor."""
-        return self._profile(visitor, language, keywords=False)
+        return self._visitors.profile(visitor, language, keywords=False)
 
     def full_profile(self, visitor: Visitor, language: Language = "en") -> UserProfile:
         """As :meth:`profile`, with keywords and embedding; the first one reads all descriptions."""
-        return self._profile(visitor, language, keywords=True)
-
-    def _profile(self, visitor: Visitor, language: Language, *, keywords: bool) -> UserProfile:
-        user, memory = visitor.remembered, self.memory
-        return self._profiler.profile(
-            visitor.history,
-            language,
-            keywords=keywords,
-            weights=visitor.weights,
-            kept=None if user is None else memory.kept(user),
-            style=memory.style(user).style(language) if keywords else None,
-        )
+        return self._visitors.profile(visitor, language, keywords=True)
 
 
 class Conversation:
@@ -364,9 +332,15 @@ class Conversation:
         All replies so far.
     """
 
-    def __init__(self, concierge: Concierge, visitor: Visitor, taste: np.ndarray[Any, Any]) -> None:
+    def __init__(
+        self,
+        concierge: Concierge,
+        visitor: Visitor,
+        taste: np.ndarray[Any, Any],
+        basis: Mapping[int, float],
+    ) -> None:
         self._concierge = concierge
-        self._taste = taste
+        self._taste, self._basis = taste, basis
         self._lock = threading.RLock()  # a turn may ask that the visitor be forgotten
         self._request: Request | None = None
         self._style = concierge.memory.style(visitor.remembered)
@@ -416,9 +390,31 @@ class Conversation:
             self._style = style  # they counted when they were said
 
     def stream(self, text: str) -> Iterator[Chunk]:
-        """Answer a message piece by piece; the last chunk carries the reply."""
-        reply = self.say(text)
-        yield Chunk(reply.text, reply)
+        """Answer a message piece by piece.
+
+        Yields
+        ------
+        Chunk
+            Words that passed the check, sentence by sentence as a language model writes them;
+            joined they are the reply's text. The last chunk, which may be without words, carries
+            the reply. Closing the generator before leaves the conversation as it was. All of it
+            has to be iterated in one thread.
+
+        Raises
+        ------
+        InvalidInputError
+            As for :meth:`say`.
+        """
+        self._check(text)
+        with self._turn():
+            plan, known, watch = self._planned(text)
+            begun = watch.elapsed
+            draft = yield from _chunks(self._concierge._writer.stream(plan, known))
+            reply = self._replied(plan, draft, watch, begun)
+            check_stopped()
+            self._keep(reply)
+            self.replies.append(reply)
+        yield Chunk("", reply)
 
     async def asay(self, text: str) -> Reply:
         """As :meth:`say`, awaited; the work is done in a thread.
@@ -466,6 +462,16 @@ class Conversation:
                 concierge.memory.hear(user, self._request, self._style, self.state)
             concierge.store.conversations.save(self.id, user, state, turn)
 
+    def _obey(self) -> None:
+        """Serve the visitor as a stranger from here on, where they no longer agree to more."""
+        user, visitor, concierge = self.visitor.remembered, self.visitor, self._concierge
+        if user is None or not (visitor.history or visitor.user is not None):
+            return
+        if not concierge.memory.consent(user).personalize:
+            self.visitor, self._taste = Visitor(None, (), user), concierge._retriever.taste(())
+            self._basis = {}
+            self.state.leanings.clear()
+
     def _unremember(self, store: Store) -> None:
         """The visitor asked to be forgotten: delete what the store has, and keep no more."""
         concierge, user = self._concierge, self.visitor.remembered
@@ -479,7 +485,9 @@ class Conversation:
         self._taste = (
             concierge._retriever.taste(()) if known is None else concierge.rec.user_vector(known)
         )
+        self._basis = {row: weight for row, weight in self._basis.items() if row in set(history)}
         self._style = StyleCounts()
+        self._lists.clear()
 
     def _forget(self) -> int:
         """Go on as with a stranger; return how many turns were held."""
@@ -487,8 +495,10 @@ class Conversation:
             count = len(self.state.said)
             self.id, self._request, self._style = uuid.uuid4().hex, None, StyleCounts()
             self.visitor, self._taste = Visitor(None, ()), self._concierge._retriever.taste(())
+            self._basis = {}
             self.state = State()
             self.replies.clear()
+            self._lists.clear()
         return count
 
     @property
@@ -516,9 +526,15 @@ class Conversation:
                 raise
 
     def _answer(self, text: str, *, plain: bool = False) -> Reply:
+        plan, known, watch = self._planned(text)
+        return self._word(plan, known, watch, plain=plain)
+
+    def _planned(self, text: str) -> tuple[Plan, Known, _Stages]:
+        """What will be said to a message, and what it may rest on."""
         concierge, state = self._concierge, self.state
         watch = _Stages()
         with watch.stage("understand"):
+            self._obey()
             text = concierge.redact(text)
             in_talk = bool(state.last)
             request = concierge._understanding.read(text, state.language, in_talk=in_talk)
@@ -537,7 +553,7 @@ class Conversation:
             plan = concierge._planner.small_talk("referral", request, state)
         if verdict.policy is not None:
             plan = replace(plan, policy=verdict.policy.name)
-        return self._word(plan, request, watch, plain=plain)
+        return plan, self._known(request, profile), watch
 
     def _introduce(self, rows: list[int]) -> Reply:
         request, watch = Request(text=""), _Stages()
@@ -548,30 +564,46 @@ class Conversation:
         self.state.count = len(rows)
         with watch.stage("plan"):
             plan = self._concierge._planner.offer(rows, self._visitor, self.state, request, ())
-        return self._word(plan, request, watch)
+        return self._word(plan, self._known(request, UserProfile()), watch)
 
-    def _word(self, plan: Plan, request: Request, watch: _Stages, *, plain: bool = False) -> Reply:
-        concierge, state = self._concierge, self.state
+    def _word(self, plan: Plan, known: Known, watch: _Stages, *, plain: bool = False) -> Reply:
+        begun = watch.elapsed
+        draft = self._concierge._writer.write(plan, known, plain=plain)
+        return self._replied(plan, draft, watch, begun)
+
+    def _known(self, request: Request, profile: UserProfile) -> Known:
+        """What the words may rest on besides the catalogue, and how they suit the visitor."""
+        state = self.state
         named = {*state.like, *state.unlike, *request.seen, *request.about}
         if self.visitor.user is None:
             named |= set(self.visitor.history)
         past = () if self.visitor.user is None else self.visitor.history
-        known = Known(
+        return Known(
             history=frozenset(past),
             named=frozenset(named),
             shown=frozenset(state.shown),
             said=tuple(state.said),
             examples=frozenset(state.examples),
             lists=tuple(dict.fromkeys((*self._lists, *((state.last,) if state.last else ())))),
+            stated=profile.entries,
+            style=profile.style,
         )
-        draft = concierge._writer.write(plan, known, plain=plain)
+
+    def _replied(self, plan: Plan, draft: Draft, watch: _Stages, begun: float) -> Reply:
+        """Note what was said, and make a reply of it."""
+        concierge, state = self._concierge, self.state
         state.ask(plan.question)
         if plan.kind == "offer":
             told = {item.id for item in draft.items if item.role == "recommended"}
             rows = [offer.row for offer in plan.offers if concierge.facts.item(offer.row) in told]
             state.recommended(rows, plan.given_up)
             self._lists.append(state.last)
-        timings = watch.timings(write=draft.write, check=draft.check)
+        timings = watch.timings(
+            write=draft.write,
+            check=draft.check,
+            first_token=begun + draft.first_token if draft.first_token else 0.0,
+            first_words=begun + draft.first_words,
+        )
         return Reply(
             text=draft.text,
             items=draft.items,
@@ -596,6 +628,7 @@ class Conversation:
                 state,
                 max(_POOL, state.count),
                 allowed=self._concierge.guard.allowed(state.age),
+                basis=self._basis,
             )
         history = self._visitor.history
         question = self._concierge._policy.question(request, state, history, found.rows.tolist())
@@ -625,13 +658,22 @@ class _Stages:
         finally:
             self._spent[name] += (time.perf_counter() - begun) * 1e3
 
+    @property
+    def elapsed(self) -> float:
+        """Milliseconds since the turn began."""
+        return (time.perf_counter() - self._begun) * 1e3
+
     def timings(self, **more: float) -> Mapping[str, float]:
-        total = (time.perf_counter() - self._begun) * 1e3
-        return {**self._spent, **more, "total": total}
+        return {**self._spent, **more, "total": self.elapsed}
 
 
-def _key(user: Any) -> str | None:
-    return None if user is None else user_key(user)
+def _chunks(words: Generator[str, None, Draft]) -> Generator[Chunk, None, Draft]:
+    while True:
+        try:
+            yield Chunk(next(words))
+        except StopIteration as end:
+            draft: Draft = end.value
+            return draft
 
 
 def _language_model(llm: Any) -> LLM | None:

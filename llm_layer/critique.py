@@ -45,7 +45,7 @@ class Critique:
 _MUCH = re.compile(r"\b(?:much|a lot|far|way|lots|really)\W*$|(?:得多|多了|很多)", _I)
 _BIT = re.compile(r"\b(?:a (?:little|bit|touch|tad)|slightly|somewhat)(?: bit)?\W*$", _I)
 _ENGLISH = re.compile(
-    r"\b(?P<dir>more|less|fewer|lower|too(?: much| many)?|not (?:so|as|that|nearly as)(?: much)?|isn['’]?t (?:so|as|that)|not|nothing (?:too|very|so)|not (?:too|very|overly))\s+"
+    r"\b(?P<dir>more|less|fewer|lower|too(?: much| many)?|not (?:too|very|overly|so|as|that|nearly as)(?: much)?|isn['’]?t (?:so|as|that)|not|nothing (?:too|very|so)|not (?:too|very|overly))\s+"
     r"(?:of the |of a |in the way of |of )?(?P<adverb>\w+ly\s+)?(?P<word>[a-z][\w'’-]*(?:[ -](?:fi|paced|good|hearted|friendly|bending|provoking|fiction|story|on))?)(?P<enough>\s+enough)?",
     _I,
 )  # fmt: skip
@@ -53,112 +53,14 @@ _NONE_OF_IT = re.compile(
     r"\b(?:no|without|avoid|nothing|don['’]?t (?:like|want)|hate)\s+(?:too much |(?:any|explicit|graphic|excessive|much) )?(?P<word>[a-z][\w-]+)\b",
     _I,
 )
-_NOT_LEANT = frozenset(
-    [
-        "like",
-        "than",
-        "of",
-        "recent",
-        "modern",
-        "expensive",
-        "pricey",
-        "affordable",
-        "advanced",
-        "difficult",
-        "long",
-        "short",
-        "old",
-        "new",
-        "many",
-        "much",
-        "often",
-        "please",
-        "movies",
-        "films",
-        "movie",
-        "film",
-        "books",
-        "book",
-        "courses",
-        "course",
-        "articles",
-        "article",
-        "options",
-        "option",
-        "suggestions",
-        "suggestion",
-        "picks",
-        "pick",
-        "recommendations",
-        "results",
-        "titles",
-        "items",
-        "ideas",
-        "one",
-        "ones",
-        "info",
-        "information",
-        "details",
-        "detail",
-        "about",
-        "the",
-        "a",
-        "an",
-        "any",
-        "and",
-        "or",
-        "so",
-        "thing",
-        "things",
-        "stuff",
-        "time",
-        "good",
-        "bad",
-        "sure",
-        "that",
-        "this",
-        "these",
-        "those",
-        "it",
-        "them",
-        "to",
-        "from",
-        "by",
-        "with",
-        "in",
-        "on",
-        "for",
-        "is",
-        "are",
-        "pages",
-        "money",
-        "popular",
-        "only",
-        "just",
-        "really",
-        "even",
-        "also",
-        "now",
-        "yet",
-        "again",
-        "what",
-        "i",
-        "want",
-        "you",
-        "me",
-        "my",
-        "we",
-    ]
-) - {"popular"}
+_NOT_LEANT = load_words("not_properties.txt")
 _DOWN = ("less", "fewer", "lower", "too", "not", "isn", "nothing")
 _FILM_NOUN = re.compile(
     r"\s*(?:films?|movies?|books?|ones?|flicks?|titles?|courses?|articles?|novels?|stor(?:y|ies)|than)\b",
     _I,
 )
-_ZH_DOWN = (
-    r"太|别太|不要太|不要那么|没那么|不那么|不太|别那么|少(?:一)?[点些](?:儿)?|少来点|过于|不怎么"
-)
-_ZH_UP = r"更加?|再|多(?:一)?[点些](?:儿)?|多来点|不够|越|稍微|比较"
+_ZH_DOWN = r"太|别太|别(?:再)?(?:这么|那么)|不要(?:这么|那么)|没这么|不要太|不要那么|没那么|不那么|不太|别那么|少(?:一)?[点些](?:儿)?|少来点|过于|不怎么"
+_ZH_UP = r"更加?|换[点些个部](?:更)?|再|多(?:一)?[点些](?:儿)?|多来点|不够|越|稍微|比较"
 
 
 class Leanings:
@@ -225,6 +127,7 @@ class Leanings:
                 direction == "more"
                 and is_genre
                 and word.endswith("s")
+                and self._name(word[:-1])
                 and word not in ("laughs", "explosions")
             ):
                 continue
@@ -297,7 +200,7 @@ def leaning_genres(leanings: dict[str, float], genres: Iterable[str]) -> dict[st
     known = load("leaning_genres.json")
     total: dict[str, float] = {}
     for name, strength in leanings.items():
-        shares = {name: 1.0} if name not in known else known[name]
+        shares = known.get(name, {name: 1.0})
         for genre, share in shares.items():
             total[genre] = total.get(genre, 0.0) + share * strength
     return {

@@ -25,22 +25,22 @@ class GenreWords:
     Parameters
     ----------
     genres : sequence of str
-        Names as the catalogue has them. Synonyms come from ``genres.json`` (films)
-        and ``values.json`` (shops, courses, articles) of the lexicon; a genre that is not in there
-        is known by its own name alone.
+        Names as the catalogue has them. Synonyms come from ``genres.json`` (films) and
+        ``values.json`` (shops, courses, articles) of the lexicon; a genre that is not in there is
+        known by its own name alone.
 
     Attributes
     ----------
-    chinese : dict of str to tuple of str
-        Chinese words for each genre that has any.
+        chinese : dict of str to tuple of str
+            Chinese words for each genre that has any.
 
     Examples
     --------
-    >>> known = GenreWords(["Comedy", "Sci-Fi"])
-    >>> [mention.genre for mention in known.find("a funny 科幻 film")]
-    ['Comedy', 'Sci-Fi']
-    >>> known.name("Sci-Fi", "en"), known.name("Sci-Fi", "zh")
-    ('sci-fi', '科幻')
+        >>> known = GenreWords(["Comedy", "Sci-Fi"])
+        >>> [mention.genre for mention in known.find("a funny 科幻 film")]
+        ['Comedy', 'Sci-Fi']
+        >>> known.name("Sci-Fi", "en"), known.name("Sci-Fi", "zh")
+        ('sci-fi', '科幻')
     """
 
     def __init__(self, genres: Sequence[str]) -> None:
@@ -68,7 +68,10 @@ class GenreWords:
         for genre in self.genres:  # its names outweigh what is a synonym of another
             self._forms[normalize(self._chinese.get(genre, genre))] = genre
             self._forms[normalize(genre)] = genre
-        self._longest = max((len(form.split()) for form in self._forms), default=0)
+        self._longest: dict[str, int] = {}
+        for form in self._forms:
+            first, *rest = form.split() or [""]
+            self._longest[first] = max(self._longest.get(first, 0), 1 + len(rest))
 
     def find(self, text: str) -> list[GenreMention]:
         """Every word for a genre in `text`, in order."""
@@ -88,7 +91,8 @@ class GenreWords:
         return found
 
     def _length_at(self, listed: Sequence[Word], at: int) -> int:
-        for length in range(min(self._longest, len(listed) - at), 0, -1):
+        most = self._longest.get(listed[at].form, 0)
+        for length in range(min(most, len(listed) - at), 0, -1):
             if " ".join(word.form for word in listed[at : at + length]) in self._forms:
                 return length
         return 0

@@ -115,7 +115,7 @@ class GroundingChecker:
         self._numbers(reading, known.said)
         for word in comparisons(reading):
             reading.claim("words", f"{word} (compared)", False, "plain words")
-        surface.signs(reading, known.emoji)
+        surface.signs(reading, known.style.emoji)
         self._words(reading, language, known.said)
         return Grounding(all(claim.verdict for claim in reading.claims), tuple(reading.claims))
 

@@ -148,17 +148,13 @@ class Measures:
             self._amounts(text, found, take)
         for name, (lower, higher) in self._shifts.items():
             column = self._column(name)
+            if name == "length" and _OF_LIST.search(text):
+                continue
             if name == "level" and column is None:
                 continue  # "easier" is a leaning where there is no number for it
             for pattern, direction in ((lower, "lower"), (higher, "higher")):
                 match = pattern.search(text)
                 if match is None or (column and any(r.column == column for r in found.ranges)):
-                    continue
-                if (
-                    name == "length"
-                    and direction == "lower"
-                    and "list" in text[match.end() : match.end() + 6]
-                ):
                     continue
                 found.is_comparative |= _COMPARES.search(match.group()) is not None
                 if column is None:
@@ -277,6 +273,8 @@ class Measures:
         return minutes if not known.size or np.median(known) >= 15 else minutes / 60
 
 
+# A list that is to be shorter is no item that is.
+_OF_LIST = re.compile(r"\blists?\b|列表|名单|清单", _I)
 _WORDED_NUMBER = re.compile(
     r"\b(?:hours?|minutes?|dollars?|bucks?|weeks?|pages?|stars?)\b|[一二两三四五六七八九十百千半]",
     _I,

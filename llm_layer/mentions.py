@@ -44,7 +44,9 @@ _NO_LATIN_TITLE = frozenset(
 _PARTED = re.compile(
     r"(?:(?!\b(?:and|or|vs|versus|with|to|than)\b|[,，、和跟与比]).)+", re.IGNORECASE
 )
-_LEADS = frozenset("the first original old new movie film called named one book our".split())
+_LEADS = frozenset(
+    ("the", "first", "original", "old", "new", "movie", "film", "called", "named", "one", "book")
+)
 _BEFORE_COMPARED = frozenset(("is", "was", "the", "movie", "film", "which", "better", "between"))
 _YEAR = re.compile(r"^(?:19|20)\d\d$")
 _SINGLE_QUOTES = re.compile(r"(?<![\w])['‘]([^'’‘]{2,60})['’](?!\w)")
@@ -56,6 +58,13 @@ class Page:
     """A message whose understood parts are blanked out one after the other."""
 
     text: str
+    _words: tuple[str, list[Word]] | None = field(default=None, repr=False)
+
+    def words(self) -> list[Word]:
+        """Words of what is left, worked out once for each state of the page."""
+        if self._words is None or self._words[0] != self.text:
+            self._words = self.text, words(self.text)
+        return self._words[1]
 
     def take(self, start: int, end: int, mark: str = " ") -> None:
         """Blank a span, with a mark at its head."""
@@ -129,7 +138,7 @@ class TitleReader:
             self._latin(page, found)
         for pattern, freely, own in _PATTERNS:
             self._behind(page, found, pattern, freely, own)
-        for mention in self._facts.titles.find(page.text):
+        for mention in self._facts.titles.find_words(page.words()):
             if self._distinctive(page.text[mention.start : mention.end]):
                 row = self._facts.titles.best(mention.rows)
                 found.add(phrases.role(page.text, mention.start, mention.end), row)
@@ -186,7 +195,8 @@ class TitleReader:
             exact = part[:1].isupper() and self._facts.titles.rows(part)
             if known or len(part) < 2 or self._is_known(part):
                 continue
-            if self._genre_words.find(part) and not exact:
+            begun = part[:1].isupper() and self._facts.titles.begun(part) is not None
+            if self._genre_words.find(part) and not (exact or begun):
                 continue
             begin = match.start() + match.group().index(part)
             for row, start, end in self._listed(page, begin, begin + len(part), True):
@@ -220,7 +230,7 @@ class TitleReader:
         self, page: Page, begin: int, stop: int, freely: bool
     ) -> list[tuple[int, int, int]]:
         """Titles one after the other, with "and" between: row, start, end of each."""
-        listed = [word for word in words(page.text[:stop]) if begin <= word.start]
+        listed = [word for word in page.words() if begin <= word.start and word.end <= stop]
         if listed and listed[0].form in ("both", "between"):
             listed = listed[1:]
         found: list[tuple[int, int, int]] = []
@@ -244,7 +254,11 @@ class TitleReader:
         """Titles at the heads of the parts between "and", "than" and commas."""
         found: list[tuple[int, int, int]] = []
         for part in _PARTED.finditer(page.text, begin, stop):
-            listed = [word for word in words(page.text[: part.end()]) if word.start >= part.start()]
+            listed = [
+                word
+                for word in page.words()
+                if word.start >= part.start() and word.end <= part.end()
+            ]
             while listed and listed[0].form in _BEFORE_COMPARED:
                 listed = listed[1:]
             for length in range(min(8, len(listed)), 0, -1):

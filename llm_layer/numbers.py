@@ -1,4 +1,5 @@
 """Numbers in words: digits, English and Chinese numerals, halves."""
+# ruff: noqa: E501 - an alternative reads best on one line
 
 from __future__ import annotations
 

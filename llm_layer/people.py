@@ -7,13 +7,15 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 from rapidfuzz import fuzz, process
 
 from llm_layer.lexicon import load_words
-from llm_layer.text import Word, words
+from llm_layer.text import Word, normalize, words
 
 _I = re.IGNORECASE
 # How alike a typed name and a known one have to be: "spielburg" and "spielberg" are 0.89.
@@ -67,9 +69,8 @@ class PersonIndex:
     """
 
     def __init__(self, rows: Mapping[str, Sequence[int]], popularity: npt.ArrayLike) -> None:
-        weight = np.asarray(popularity, np.float64)
+        self._weight = np.asarray(popularity, np.float64)
         self._rows = rows
-        self._fame = {name: float(weight[list(listed)].sum()) for name, listed in rows.items()}
         self._longest = max((len(name.split()) for name in rows), default=0)
         self._by_part: dict[str, list[str]] = defaultdict(list)
         for name in rows:
@@ -80,7 +81,9 @@ class PersonIndex:
         self._last = _Buckets(last)
         self._whole = _Buckets([name for name in rows if " " in name])
 
-    def find(self, text: str, taken: Sequence[str] = ()) -> list[PersonMention]:
+    def find(
+        self, text: str, taken: Sequence[str] = (), listed: Sequence[Word] | None = None
+    ) -> list[PersonMention]:
         """People in `text`, in order.
 
         Parameters
@@ -89,10 +92,12 @@ class PersonIndex:
             A message; what is understood otherwise is blank.
         taken : sequence of str
             Words that are no names (words for genres).
+        listed : sequence of Word, optional
+            Its words, where they are known.
         """
         if not self._rows:
             return []
-        listed = words(text)
+        listed = words(text) if listed is None else listed
         found: list[PersonMention] = []
         at = 0
         while at < len(listed):
@@ -102,10 +107,14 @@ class PersonIndex:
             at += max(1, length)
         return found
 
-    def last_name(self, word: str) -> str | None:
-        """The best known person of exactly this last name."""
-        named = self._by_part.get(word)
-        return max(named, key=self._fame_of) if named else None
+    def link(self, name: str) -> str | None:
+        """Person that a name means: whole, a last name, or misspelled; None for nobody."""
+        form = normalize(name)
+        return (form if form in self._rows else self._named(form, surely=True)) or None
+
+    def is_last_name(self, word: str) -> bool:
+        """Whether anybody has exactly this last name."""
+        return word in self._by_part
 
     def _at(
         self, text: str, listed: Sequence[Word], at: int, taken: Sequence[str]
@@ -120,7 +129,7 @@ class PersonIndex:
             part = listed[at : at + length]
             if len(part) < length or any(_is_plain(word.form, taken) for word in part):
                 continue
-            if any(one.end + 1 < other.start for one, other in zip(part, part[1:], strict=False)):
+            if any(one.end + 1 < other.start for one, other in pairwise(part)):
                 continue
             behind = text[part[-1].end : part[-1].end + 30]
             near = _BEFORE.search(before) or _BEHIND.search(behind)
@@ -145,40 +154,40 @@ class PersonIndex:
         if not surely or len(form) < 5:
             return ""
         if " " in form:
-            near = self._whole.near(form, self._fame)
-            return near or ""
+            return self._whole.near(form) or ""
         if len(form) < _LONG_ENOUGH:
             return ""
-        near = self._last.near(form, {}, _CLOSE_LAST)
+        near = self._last.near(form, _CLOSE_LAST)
         return max(self._by_part[near], key=self._fame_of) if near else ""
 
     def _fame_of(self, name: str) -> tuple[float, str]:
-        return self._fame[name], name
+        return float(self._weight[list(self._rows[name])].sum()), name
 
 
 class _Buckets:
-    """Texts by length and first letter, for quick search of what is near to one."""
+    """Texts by first letter and length, for quick search of what is near to one."""
 
     def __init__(self, texts: Sequence[str]) -> None:
-        self._by_length: dict[int, list[str]] = defaultdict(list)
+        self._listed: dict[tuple[str, int], list[str]] = defaultdict(list)
         for text in texts:
-            self._by_length[len(text)].append(text)
+            self._listed[text[0], len(text)].append(text)
 
-    def near(self, form: str, weight: Mapping[str, float], close: float = _CLOSE) -> str | None:
-        """Nearest text of about the same length; of equals the one that weighs most."""
+    def near(self, form: str, close: float = _CLOSE) -> str | None:
+        """Nearest text with the same first letter and about the same length."""
         slack = 1 if len(form) < 7 else 2
-        best: list[tuple[float, float, str]] = []
+        best: tuple[float, str] | None = None
         for length in range(len(form) - slack, len(form) + slack + 1):
-            listed = self._by_length.get(length)
-            if listed:
-                for text, score, _ in process.extract(
-                    form, listed, scorer=fuzz.ratio, score_cutoff=close, limit=3
-                ):
-                    if text[0] == form[0] or score >= 90:
-                        best.append((score, weight.get(text, 0.0), text))
-        return max(best)[2] if best else None
+            listed = self._listed.get((form[0], length), ())
+            found = process.extractOne(form, listed, scorer=fuzz.ratio, score_cutoff=close)
+            if found is not None and (best is None or found[1] > best[0]):
+                best = found[1], found[0]
+        return best[1] if best is not None else None
+
+
+@cache
+def _plain_words() -> frozenset[str]:
+    return load_words("stop_words.txt") | load_words("plain_words_en.txt")
 
 
 def _is_plain(form: str, taken: Sequence[str]) -> bool:
-    plain = load_words("stop_words.txt") | load_words("plain_words_en.txt")
-    return form in plain or form in taken or not form.isalpha() or (not form.isascii())
+    return form in _plain_words() or form in taken or not (form.isascii() and form.isalpha())

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from typing import Literal, TypeAlias
 
+from llm_layer.lexicon import load_words
 from llm_layer.negation import negated, not_seen
 
 TitleRole: TypeAlias = Literal["like", "unlike", "seen", "about", "than", ""]
@@ -44,7 +45,7 @@ ASKED_ABOUT = re.compile(
 )
 # What is held against each other: "compare X and Y", "X vs Y", "is X longer than Y".
 COMPARED = re.compile(
-    r"\b(?:compare|comparison (?:of|between)|differences? between|difference of|choose between|decide between|torn between|better|older|newer|longer|shorter|funnier|scarier|which (?:one )?(?:is|should i)[^,:]*[,:]|is|what about)\s*:?\s+"
+    r"\b(?:compare|how do(?:es)?|comparison (?:of|between)|differences? between|difference of|choose between|decide between|torn between|better|older|newer|longer|shorter|funnier|scarier|which (?:one )?(?:is|should i)[^,:]*[,:]|is|what about)\s*:?\s+"
     r"(?P<title>[^.;!?。；！？\n]+)"
     r"|^\W*(?P<versus>[^.;!?。；！？\n]+?\b(?:vs\.?|versus|or)\b[^.;!?。；！？\n]+)"
     r"|(?:比较(?:一下)?|对比(?:一下)?)\s*(?P<zhtitle>[^.;!?。；！？\n]+)",
@@ -62,7 +63,7 @@ KNOWN_ALREADY = re.compile(
 )
 # A judgement behind a title.
 JUDGED = re.compile(
-    r"(?:^|[,.;!?]\s*|\b(?:i thought|i think|but|and) )(?P<title>[^,.;!?]+?)\s+(?:was|is) (?:\w+ ){0,2}(?:great|awesome|amazing|wonderful|brilliant|fantastic|excellent|perfect|my favou?rite|awful|terrible|boring|bad|horrible|overrated|dull)\b",
+    r"(?:^|[,.;!?]\s*|\b(?:but|and) )(?:(?:i (?:thought|think|found)|but|and|honestly|well|actually|no) )*(?P<title>[^,.;!?]+?)\s+(?:was|is) (?:\w+ ){0,2}(?:great|awesome|amazing|wonderful|brilliant|fantastic|excellent|perfect|my favou?rite|awful|terrible|boring|bad|horrible|overrated|dull)\b",
     _I,
 )
 _SEEN_BEFORE = re.compile(
@@ -87,9 +88,7 @@ COMPARED_YEAR = re.compile(
     _I,
 )
 # Words that may end a title, and those that join two.
-CUT = frozenset(
-    ["but", "and", "or", "please", "from", "only", "with", "though", "tonight", "because", "since", "so", "when", "which", "that", "if", "then", "instead", "made", "released", "shot", "come", "came", "about", "too", "also", "just", "is", "was", "a", "vs", "versus", "than", "to", "the", "in", "for", "of", "yet", "i", "you", "as", "it", "movie", "film", "though", "first", "last", "on", "at", "except", "not", "directed", "starring", "say", "suits", "any", "are", "were", "star", "stars", "last", "have", "has", "really", "please", "either", "both"]
-)  # fmt: skip
+CUT = load_words("title_ends.txt")
 JOINT = frozenset(("and", "or", "vs", "versus", "with", "to", "than", "nor", "和", "跟", "与"))
 _THAN_BEFORE = re.compile(
     r"\b(?:older|newer|earlier|later|recent|modern) than\s+(?:the (?:movie|film)\s+)?$|比\s*$", _I

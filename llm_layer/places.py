@@ -58,7 +58,7 @@ _COUNT = re.compile(
     rf"\b(?<!or )(?<!- )(?!one of\b)(?P<plain>{_ANY_NUMBER})\s+(?:(?!of\b|or\b|and\b|like\b|from\b)\w+['’-]?\w*\s+){{0,3}}?"
     r"(?:films?|movies?|titles?|picks?|suggestions?|options?|recommendations?|recs?|ideas?|books?|novels?|songs?|comed(?:y|ies)"
     r"|dramas?|thrillers?|westerns?|musicals?|documentar(?:y|ies)|courses?|class(?:es)?|articles?|products?|flicks?|choices?|items?|more|others)\b"
-    rf"|\b(?:just|only|give me|show me|top|another(?! one\b)|like|maybe|down to|pick me)\s+(?P<only>{_ANY_NUMBER})\b(?!\s+(?:of|like)|[-']|\s*(?:minutes?|mins?|hours?|dollars?|bucks?|stars?|pages?|weeks?))"
+    rf"|\b(?:just|only|give me|show me|top|another(?! one\b)|like|maybe|down to|pick me|(?:no|not) more than|at most|up to|max(?:imum)?)\s+(?P<only>{_ANY_NUMBER})\b(?!\s+(?:of|like)|[-']|\s*(?:minutes?|mins?|hours?|dollars?|bucks?|stars?|pages?|weeks?))"
     rf"|(?<![第前这那几下上每哪另十\d{_HAN_DIGITS}])(?P<zh>\d{{1,2}}|[{_HAN_DIGITS}]?十[{_HAN_DIGITS}]?|[{_HAN_DIGITS}])(?:[部条本门篇款件双台首片]|个(?![半小钟月星多人]))",
     _I,
 )
@@ -79,11 +79,13 @@ def read_places(
     about: list[int] = []
     refused: list[int] = []
     turned_down, end = False, 0
+    matches = list(PLACE_IN_LIST.finditer(text))
+    named = [match for match in matches if not (match["that"] or match["zhthat"])]
     bare = _BARE.match(text)
     if bare is not None:
         take(bare.start("one"), bare.end("two") if bare["two"] else bare.end("one"))
         return tuple(int(bare[name]) for name in ("one", "two") if bare[name]), ()
-    for match in list(PLACE_IN_LIST.finditer(text)):
+    for match in named or matches:  # "the third looks good, that one then" is the third
         # "I have seen the first one and the second one": both.
         joined = text[end : match.start()].strip(" ,") in (
             "and",

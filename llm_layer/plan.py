@@ -183,7 +183,7 @@ class Planner:
         if request.is_foreign:
             return self.small_talk("foreign", request, state)
         if request.act in ("greet", "thanks", "bye", "reset", "out_of_scope"):
-            kind: PlanKind = request.act  # type: ignore[assignment]
+            kind: PlanKind = request.act
             return self.small_talk(kind, request, state)
         if request.act == "forget":
             return self.small_talk("forgotten", request, state)

@@ -16,7 +16,9 @@ from recsys.recommender import Recommender
 
 Floats = npt.NDArray[np.float32]
 
-# Share of the direction that items named in the talk take, against the visitor's long history.
+# An item that was named as an example counts as so many of a visitor's history.
+_LIKE_WEIGHT = 10.0
+# Share of the direction that the examples asked for last take, against the rest of the taste.
 _LIKE_SHARE = 0.6
 # How much of the direction of unwanted items is taken away.
 _UNLIKE_SHARE = 0.5
@@ -79,6 +81,7 @@ class Retriever:
         state: State,
         n: int,
         allowed: npt.NDArray[np.bool_] | None = None,
+        basis: Mapping[int, float] | None = None,
     ) -> Candidates:
         """Candidates that the visitor neither knows nor was shown.
 
@@ -97,8 +100,11 @@ class Retriever:
             So many of either kind at most; at least 1.
         allowed : bool array, shape (n_items,), optional
             The only items that may be among them, whatever is given up.
+        basis : mapping of int to float, optional
+            Rows that `taste` was folded in from, with their weights: examples of the talk are
+            folded in beside them, as though they were part of the history.
         """
-        vector = self._steered(taste, state)
+        vector = self._steered(taste, state, basis or {})
         barred = np.zeros(len(self._facts), np.bool_) if allowed is None else ~allowed
         barred[[*known, *state.shown, *state.refused, *state.like]] = True
         for given_up in _ways_out(state.constraints):
@@ -161,10 +167,13 @@ class Retriever:
             return None
         return _unit(self._rec.item_factors[rows].mean(axis=0) - self._centre)
 
-    def _steered(self, taste: Floats, state: State) -> Floats:
+    def _steered(self, taste: Floats, state: State, basis: Mapping[int, float]) -> Floats:
+        taste = self._with_examples(basis, state.like) if basis and state.like else taste
         vector = _unit(taste)
-        if state.like:
-            towards = _unit(self._rec.fold_in(self._facts.items(state.like)))
+        # Without a history to fold them into, examples are all that is known.
+        near = state.pursued if basis else state.like
+        if near:
+            towards = _unit(self._rec.fold_in(self._facts.items(near)))
             vector = (1 - _LIKE_SHARE) * vector + _LIKE_SHARE * towards
         for row in state.unlike:
             away = _unit(self._rec.item_factors[row])
@@ -174,6 +183,14 @@ class Retriever:
             if direction is not None:
                 vector = vector + _LEANING_SHARE * strength * direction
         return np.asarray(vector, np.float32)
+
+    def _with_examples(self, basis: Mapping[int, float], like: Sequence[int]) -> Floats:
+        """Factor of somebody with this history who also took to these items."""
+        usual = sum(basis.values()) / len(basis)
+        weights = dict(basis)
+        for row in like:
+            weights[row] = weights.get(row, 0.0) + _LIKE_WEIGHT * usual
+        return self._rec.fold_in(self._facts.items(weights), list(weights.values()))
 
 
 def _ways_out(constraints: Constraints) -> list[tuple[Limit, ...]]:

@@ -297,7 +297,7 @@ def _no_place(place: int, zh: bool) -> str:
     """What is said to someone who points at a place that the list does not have."""
     if not place:
         return "还没有名单。" if zh else "There is no list yet."
-    if place < 0 or place > len(_PLACES["en"]):
+    if not 0 < place <= len(_PLACES["en"]):
         return "名单里没有这一{measure_zh}。" if zh else "There is no such place in the list."
     name = _PLACES["zh" if zh else "en"][place - 1]
     return f"名单里没有第{name}{{measure_zh}}。" if zh else f"There is no {name} one in the list."

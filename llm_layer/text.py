@@ -14,6 +14,8 @@ _HAN = r"\u3400-\u4dbf\u4e00-\u9fff"
 _HAN_LETTER = re.compile(f"[{_HAN}]")
 # A word: letters and digits with inner apostrophes, or one Chinese character.
 _WORD = re.compile(rf"[{_HAN}]|(?:(?![{_HAN}])[^\W_])+(?:['’`](?:(?![{_HAN}])[^\W_])+)*")
+# The same where there is nothing but ASCII, in lower case.
+_PLAIN_WORD = re.compile(r"[a-z0-9]+(?:['`][a-z0-9]+)*")
 # What people put around a title.
 QUOTED = re.compile(r"“([^”]+)”|《([^》]+)》|«([^»]+)»|「([^」]+)」|\"([^\"]+)\"")
 _MARKS = re.compile('[“”„‟"＂«»「」『』《》〈〉‹›]')
@@ -94,6 +96,9 @@ def normalize(text: str) -> str:
     >>> normalize("Thelma & Louise (1991)")
     'thelma and louise 1991'
     """
+    if text.isascii() and "&" not in text:
+        found = _PLAIN_WORD.findall(text.lower())
+        return " ".join(found).replace("'", "").replace("`", "")
     return " ".join(word.form for word in words(text))
 
 

@@ -164,7 +164,10 @@ class TitleIndex:
 
     def find(self, text: str) -> list[Mention]:
         """Every title in `text`, longest first at each place, none inside another."""
-        listed = words(text)
+        return self.find_words(words(text))
+
+    def find_words(self, listed: Sequence[Word]) -> list[Mention]:
+        """As :meth:`find`, over words."""
         found: list[Mention] = []
         at = 0
         while at < len(listed):
@@ -242,16 +245,17 @@ class TitleIndex:
         return self.best(rows) if rows else None
 
     def _misspelled(self, form: str) -> int | None:
-        """Nearest title of about the same length."""
+        """Nearest title of about the same length that begins or ends with the same letters."""
         best: tuple[float, float, int] | None = None
         cutoff = _CLOSE if len(form) > 5 else _CLOSE_SHORT
         for length in range(len(form) - 3, len(form) + 4):
-            listed = self._by_length.get(length, ())
-            found = process.extractOne(form, listed, scorer=fuzz.ratio, score_cutoff=cutoff)
-            if found is not None:
-                row = self.best(self._rows[found[0]])
-                key = (found[1], float(self._popularity[row]), row)
-                best = key if best is None or key > best else best
+            for end in (form[:2], form[-3:] + "$"):
+                listed = self._by_ends.get((end, length), ())
+                found = process.extractOne(form, listed, scorer=fuzz.ratio, score_cutoff=cutoff)
+                if found is not None:
+                    row = self.best(self._rows[found[0]])
+                    key = (found[1], float(self._popularity[row]), row)
+                    best = key if best is None or key > best else best
         return best[2] if best is not None else None
 
     def _corrected(self, form: str) -> str:
@@ -270,10 +274,12 @@ class TitleIndex:
         return " ".join(words_of)
 
     @cached_property
-    def _by_length(self) -> dict[int, list[str]]:
-        listed: dict[int, list[str]] = defaultdict(list)
+    def _by_ends(self) -> dict[tuple[str, int], list[str]]:
+        """Titles by their first two letters, and by their last three, and their length."""
+        listed: dict[tuple[str, int], list[str]] = defaultdict(list)
         for form in self._rows:
-            listed[len(form)].append(form)
+            listed[form[:2], len(form)].append(form)
+            listed[form[-3:] + "$", len(form)].append(form)
         return listed
 
     @cached_property

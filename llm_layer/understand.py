@@ -6,10 +6,12 @@ typed can talk the system into anything but a filter, a direction, or a question
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
 from llm_layer import acts, phrases
+from llm_layer.act_words import OPEN
 from llm_layer.critique import Critique, Leanings
 from llm_layer.facts import ItemFacts
 from llm_layer.foreign import is_foreign
@@ -18,12 +20,17 @@ from llm_layer.lexicon import load, load_words
 from llm_layer.measures import Measures
 from llm_layer.mentions import PERSON, PLACE, Page, TitleReader, Titles
 from llm_layer.negation import negated
+from llm_layer.numbers import NUMBER, read_number
 from llm_layer.people import PersonIndex
 from llm_layer.places import read_count, read_places
 from llm_layer.request import Act, Range, Request, Years
 from llm_layer.text import Language, detect_language, has_chinese, readable, words
 from llm_layer.values import ValueWords
 from llm_layer.years import YEAR_WORD, is_compared, read_no_years, read_years
+
+# A number and up to two words before a genre.
+_NUMBER_BEFORE = re.compile(rf"(?<![\w-])({NUMBER})\s+(?:\w+\s+){{0,2}}$", re.IGNORECASE)
+MOST_COUNTED = 30
 
 __all__ = ["Act", "Range", "Request", "Understanding"]
 
@@ -85,7 +92,7 @@ class Understanding:
         no_years = read_no_years(page.text)
         if relative and titles.than:
             years = self._years_against(titles.than[0], relative) or years
-        count = read_count(page.text)
+        count = read_count(page.text) or self._count_of_kind(page.text)
         if not refused:
             self._leanings.read(page.text, critique, page.take)
         genres, no_genres = self._read_genres(page)
@@ -118,13 +125,17 @@ class Understanding:
             leanings=dict(critique.leanings),
             attributes=attributes,
             no_attributes=no_attributes,
-            is_open=acts.Shape(shape).has(acts.OPEN),
+            is_open=acts.Shape(shape).has(OPEN),
         )
         signs = self._signs(request, shape, titles, topic, in_talk)
         if critique.is_denied:
             signs = replace(signs, denied=True)
         signs = replace(signs, comparative=critique.is_comparative or (compared and bool(relative)))
         return self._settled(request, acts.act_of(signs), topic, shape, titles)
+
+    def person(self, name: str) -> str | None:
+        """Comparable form of whom a name means, whole, in part or misspelled; None for nobody."""
+        return self._people.link(name)
 
     def _signs(
         self, request: Request, shape: str, titles: Titles, topic: str, in_talk: bool
@@ -174,6 +185,8 @@ class Understanding:
                 replace(request, act=act, about=about, places=places, topic=topic, no_title=missing)
             )
         like = (*request.like, *request.about)
+        if act == "reject":
+            request = replace(request, count=None)
         if act == "accept":
             return replace(_plain(request), act=act, like=like, no_title=request.no_title)
         if act in ("profile", "forget", "greet", "thanks", "bye", "out_of_scope"):
@@ -206,7 +219,11 @@ class Understanding:
             return True
         if form in self._facts.person_rows and " " in form:
             return True
-        if " " not in form and self._people.last_name(form) and not self._facts.titles.rows(form):
+        if (
+            " " not in form
+            and self._people.is_last_name(form)
+            and not self._facts.titles.rows(form)
+        ):
             return True
         found = self._values.find(phrase)
         return bool(found) and found[0].end - found[0].start >= len(phrase.strip()) - 1
@@ -221,9 +238,9 @@ class Understanding:
     def _read_people(self, page: Page) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """People of the catalogue who are wanted and who are not."""
         found: dict[str, bool] = {}
-        taken = [word for mention in self._genre_words.find(page.text)
+        taken = [word for mention in self._genre_words.find_words(page.words())
                  for word in page.text[mention.start : mention.end].lower().split()]  # fmt: skip
-        for mention in self._people.find(page.text, taken):
+        for mention in self._people.find(page.text, taken, page.words()):
             found[mention.name] = negated(page.text, mention.start)
             page.take(mention.start, mention.end, PERSON)
         wanted = tuple(name for name, negative in found.items() if not negative)
@@ -232,7 +249,7 @@ class Understanding:
     def _read_genres(self, page: Page) -> tuple[tuple[str, ...], tuple[str, ...]]:
         wanted: dict[str, None] = {}
         unwanted: dict[str, None] = {}
-        found = self._genre_words.find(page.text)
+        found = self._genre_words.find_words(page.words())
         for mention in found:
             side = unwanted if negated(page.text, mention.start) else wanted
             side[mention.genre] = None
@@ -246,7 +263,7 @@ class Understanding:
         """Values of other columns that are wanted and that are not."""
         wanted: dict[str, tuple[str, ...]] = {}
         unwanted: dict[str, tuple[str, ...]] = {}
-        found = self._values.find(page.text)
+        found = self._values.find_words(page.words(), page.text)
         for mention in found:
             side = unwanted if negated(page.text, mention.start) else wanted
             listed = side.get(mention.column, ())
@@ -255,6 +272,15 @@ class Understanding:
         for mention in found:
             page.take(mention.start, mention.end)
         return wanted, unwanted
+
+    def _count_of_kind(self, text: str) -> int | None:
+        """How many of a genre are asked for: "4 fantasy adventures"."""
+        for mention in self._genre_words.find(text):
+            number = _NUMBER_BEFORE.search(text[: mention.start])
+            if number is not None and text[mention.end - 1 : mention.end].lower() == "s":
+                value = read_number(number[1])
+                return int(value) if value and 1 <= value <= MOST_COUNTED else None
+        return None
 
     def _unstated(self, text: str, critique: Critique) -> tuple[str, ...]:
         found = [name for name in critique.unstated if name in ("length", "rating", "price")]

@@ -1,4 +1,4 @@
-"""Values: words of a message that name a value of a column ("French", "国产", "Nike", "beginner")."""
+"""Values: words of a message that name a value of a column ("French", "国产", "beginner")."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from llm_layer.attributes import Attributes
 from llm_layer.lexicon import load, load_words
-from llm_layer.text import normalize, words
+from llm_layer.text import Word, normalize, words
 
 # Columns that win where two have the same value, the first before the others.
 _BEFORE = ("language", "country", "brand", "category", "topic", "level", "colour", "color")
@@ -48,19 +48,24 @@ class ValueWords:
                         self._forms[form].append((column, value))
         for form, listed in _telling_words(attributes, set(self._forms) | not_mine).items():
             self._forms[form].append(listed)
-        self._longest = max((len(form.split()) for form in self._forms), default=0)
+        self._longest: dict[str, int] = {}
+        for form in self._forms:
+            first, *rest = form.split()
+            self._longest[first] = max(self._longest.get(first, 0), 1 + len(rest))
         self._columns = {column: normalize(column) for column in attributes.values}
 
     def find(self, text: str) -> list[ValueMention]:
         """Every value named in `text`, longest first at each place, in order."""
-        if not self._forms:
-            return []
-        listed = words(text)
+        return self.find_words(words(text), text) if self._forms else []
+
+    def find_words(self, listed: Sequence[Word], text: str) -> list[ValueMention]:
+        """As :meth:`find`, over the words of `text`."""
         found: list[ValueMention] = []
         at = 0
         while at < len(listed):
             step = 1
-            for length in range(min(self._longest, len(listed) - at), 0, -1):
+            most = self._longest.get(listed[at].form, 0)
+            for length in range(min(most, len(listed) - at), 0, -1):
                 form = " ".join(word.form for word in listed[at : at + length])
                 if form in self._forms:
                     column, value = self._choose(form, text)

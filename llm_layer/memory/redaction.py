@@ -44,6 +44,7 @@ _PHONE = re.compile(
     rf"|{_FROM}(?:86[ -]?)?1[3-9][0-9](?:[ -]?[0-9]{{4}}){{2}}{_TO}"  # Chinese mobile
     rf"|{_FROM}(?:1[ .-]?)?(?:\([2-9][0-9]{{2}}\) ?|[2-9][0-9]{{2}}[ .-]?)[2-9][0-9]{{2}}[ .-]?[0-9]{{4}}{_TO}"
     rf"|(?<![0-9A-Za-z.,$€£¥])\(?0[1-9][0-9]{{0,3}}\)?(?:[ ./-]?[0-9]){{6,9}}{_TO}"  # with a trunk prefix
+    rf"|{_FROM}[6-9][0-9]{{4}}[ -][0-9]{{5}}{_TO}"  # Indian mobile
     rf"|{_FROM}400[ -]?[0-9]{{3}}[ -]?[0-9]{{4}}{_TO}"
     r"|(?:(?<=phone)|(?<=call)|(?<=text)|(?<=mobile)|(?<=cell)|(?<=whatsapp)|(?<=number)|(?<=tel))(?: me| is| at| on|:|\.){0,3} ?[0-9](?:[ .-]?[0-9]){5,11}"
     + _TO
@@ -194,9 +195,9 @@ def _all_years(run: str) -> bool:
 def _is_card(run: str) -> bool:
     """Whether the digits could be those of a payment card: its length, and Luhn's check."""
     digits = [int(sign) for sign in run if sign.isdigit()]
-    if not 13 <= len(digits) <= 19 or digits[0] not in (2, 3, 4, 5, 6, 9) or len(set(digits)) == 1:
-        return False
-    if _all_years(run):
+    # Which networks have so many digits, by the first of them (ISO/IEC 7812).
+    first = {13: (4,), 14: (3,), 15: (3,)}.get(len(digits), (2, 3, 4, 5, 6))
+    if not 13 <= len(digits) <= 19 or digits[0] not in first or _all_years(run):
         return False
     doubled = [2 * digit - 9 * (digit > 4) for digit in digits[-2::-2]]
     return (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0

@@ -27,6 +27,7 @@ from llm_layer.reranking.signals import (
     PopularityReranker,
     TasteReranker,
 )
+from llm_layer.reranking.trials import Trial, trials
 
 __all__ = [
     "AnswerCache",
@@ -49,8 +50,10 @@ __all__ = [
     "Reranker",
     "SignalReranker",
     "TasteReranker",
+    "Trial",
     "Usage",
     "Verdict",
     "Wish",
     "fit_fusion",
+    "trials",
 ]

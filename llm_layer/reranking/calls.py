@@ -12,6 +12,7 @@ from llm_layer.rerank import Usage
 from llm_layer.reranking.budget import Budget, Ledger, estimate_tokens
 from llm_layer.reranking.cache import AnswerCache, cache_key
 from llm_layer.reranking.prompts import PROMPT_VERSION
+from llm_layer.stopping import TurnStoppedError, check_stopped
 from recsys.errors import AlsatianError, InvalidInputError
 
 T = TypeVar("T")
@@ -94,6 +95,13 @@ class Client:
         kept = AnswerCache() if cache is None else cache  # an empty one is false
         return cls(llm, budget or Budget(), kept, timeout)
 
+    def unfit(self, language: str) -> str:
+        """Why the model is not asked by a visitor who writes this language; or nothing."""
+        languages = self.llm.languages
+        if languages is None or language in languages:
+            return ""
+        return f"refused: {self.llm.name} does not write the language {language!r}"
+
     def begin(self) -> Calls:
         """Calls of one reranking; its time runs from now."""
         return Calls(self)
@@ -162,6 +170,7 @@ class Calls:
 
     def _completion(self, question: Question[Any]) -> Completion | None:
         client = self._client
+        check_stopped()
         begun = time.perf_counter()
         try:
             completion = ask(
@@ -172,6 +181,8 @@ class Calls:
                 max_tokens=question.max_tokens,
                 timeout=min(client.timeout, self._ledger.seconds_left),
             )
+        except TurnStoppedError:
+            raise  # nobody waits: there is nothing to fall back for
         except AlsatianError as error:
             tries = getattr(error, "tries", 1)
             kind = error.kind if isinstance(error, LLMError) else "failed"

@@ -17,6 +17,7 @@ from llm_layer.rerank import Ranked, Usage, Wish, checked
 from llm_layer.reranking.documents import Documents
 from llm_layer.reranking.ordering import ranked_by
 from llm_layer.retrieve import Candidates
+from llm_layer.stopping import check_stopped
 from recsys.content import no_progress_bar
 from recsys.errors import (
     AlsatianError,
@@ -108,6 +109,7 @@ class CrossEncoderReranker:
         reason = "" if wanted else "nothing is known of what is wanted"
         texts = self._documents.texts(rows[: self._depth]) if wanted else []
         for begin in range(0, len(texts), self._batch):
+            check_stopped()
             spent = time.perf_counter() - begun
             if self._seconds is not None and spent > self._seconds:
                 reason = (

@@ -7,9 +7,10 @@ signs that a prompt or a chat template is built from, and no more of them than t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from llm_layer.facts import ItemFacts
+from llm_layer.memory import redact
 from llm_layer.profile import UserProfile
 from llm_layer.rerank import Wish
 from llm_layer.text import unquoted
@@ -82,16 +83,22 @@ class Documents:
         return [self.text(int(row)) for row in rows]
 
     def wish(self, wish: Wish, profile: UserProfile) -> str:
-        """What is wanted, and what is known of the visitor, a line each; may be empty."""
-        facts = self.facts
-        titles = [tame(facts.title(row), _TITLE) for row in wish.like[: self.history]]
-        known = [tame(facts.title(row), _TITLE) for row in profile.history[: self.history]]
+        """What is wanted, and what is known of the visitor, a line each; may be empty.
+
+        Addresses, numbers of people and the like are taken out of the visitor's words: the reader
+        may be a host on the network.
+        """
         usual = [tame(trait.value, _GENRES) for trait in profile.genres[:4]]
         lines = (
-            ("Wish", tame(wish.words, self.characters)),
+            ("Wish", tame(redact(wish.words), self.characters)),
             ("Genres wanted", tame(", ".join(wish.genres), 2 * _GENRES)),
-            ("Like", ", ".join(titles)),
-            ("Enjoyed before", ", ".join(known)),
+            ("Like", self._titles(wish.like)),
+            ("Said they like", self._titles(profile.liked)),
+            ("Said they dislike", self._titles(profile.disliked)),
+            ("Enjoyed before", self._titles(profile.history)),
             ("Usual genres", ", ".join(usual)),
         )
         return "\n".join(f"{name}: {said}" for name, said in lines if said)
+
+    def _titles(self, rows: Sequence[int]) -> str:
+        return ", ".join(tame(self.facts.title(row), _TITLE) for row in rows[: self.history])

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from llm_layer.profile import UserProfile
 from llm_layer.rerank import Ranked, Reranker, Usage, Wish, checked, spread
 from llm_layer.retrieve import Candidates
+from llm_layer.stopping import TurnStoppedError
 from recsys.errors import AlsatianError, InvalidInputError, ModelFormatError
 from recsys.storage import read_json, write_json
 
@@ -219,6 +220,7 @@ class FusionReranker:
         for name in self.signals:
             if name in parts:
                 total += self.fusion.weights[name] * standardized(parts[name])
+        parts[PRIOR] = spread(parts[PRIOR])
         order = np.argsort(-total, kind="stable")
         usage = sum((note.usage for note in notes), Usage())
         took = (time.perf_counter() - begun) * 1e3
@@ -252,7 +254,7 @@ def gather(
     Returns
     -------
     parts : dict of str to float64 array, shape (n,)
-        What a reranker could not give is not there.
+        As they are, the prior's as scores; what a reranker could not give is not there.
     notes : list of Note
         One for each reranker.
     """
@@ -263,6 +265,8 @@ def gather(
     for reranker in rerankers:
         try:
             ranked = reranker.rerank(candidates, wish, profile)
+        except TurnStoppedError:
+            raise
         except AlsatianError as error:
             notes.append(Note(f"failed: {error}"))
             continue

@@ -113,7 +113,9 @@ class ListwiseReranker:
         wanted = self._documents.wish(wish, profile)
         texts = self._documents.texts(rows[: self._depth])
         repairs: dict[str, None] = {}
-        depth, reason = self._affordable(calls, wanted, texts)
+        depth, reason = 0, self._client.unfit(profile.language)
+        if not reason:
+            depth, reason = self._affordable(calls, wanted, texts)
         order, judged = list(range(depth)), np.zeros(rows.size, np.bool_)
         for begin, end in windows(depth, self._window, self._stride) if depth > 1 else ():
             shown = order[begin:end]

@@ -72,8 +72,10 @@ class PointwiseReranker:
         values = np.full(rows.size, np.nan)
         calls = self._client.begin()
         llm = self._client.llm
+        reason = self._client.unfit(profile.language)
         if not can(llm, "probabilities"):
             reason = f"refused: {llm.name} tells no probabilities of tokens"
+        if reason:
             return ranked_by(candidates, "pointwise", values, reason, usage=calls.usage)
         wanted = self._documents.wish(wish, profile)
         for place, text in enumerate(self._documents.texts(rows[: self._depth])):

@@ -156,7 +156,7 @@ def _ease(matrix: sp.csr_matrix, regularization: float) -> npt.NDArray[np.float3
     inverse = np.linalg.inv(gram)
     weights = inverse / -np.diag(inverse)
     np.fill_diagonal(weights, 0.0)
-    return weights.astype(np.float32)
+    return np.asarray(weights, np.float32)
 
 
 class PopularityReranker:

@@ -1,4 +1,4 @@
-"""The HTTP application: three routes, one door, and errors as OpenAI's clients read them."""
+"""The HTTP application: a few routes, one door, and errors as OpenAI's clients read them."""
 
 from __future__ import annotations
 
@@ -42,8 +42,14 @@ def make_app(concierge: Concierge, settings: Settings) -> Starlette:
     async def models(request: Request) -> Response:
         return _json(200, protocol.models(settings.model, begun))
 
+    async def model(request: Request) -> Response:
+        asked = request.path_params["model"]
+        protocol.check_model(asked, settings.model)
+        return _json(200, protocol.model(settings.model, begun))
+
     async def health(request: Request) -> Response:
-        return _json(200, {"status": "ok", **completions.load()})
+        load = completions.load() if request.scope["state"].get("is_known") else {}
+        return _json(200, {"status": "ok", **load})
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -61,6 +67,7 @@ def make_app(concierge: Concierge, settings: Settings) -> Starlette:
         routes=[
             Route("/v1/chat/completions", completions, methods=["POST"]),
             Route("/v1/models", models),
+            Route("/v1/models/{model}", model),
             Route("/healthz", health),
         ],
         middleware=[
@@ -197,7 +204,12 @@ class Door:
             await send(message)
 
         try:
-            self._check(scope)
+            try:
+                self._check(scope)
+                scope["state"]["is_known"] = True
+            except ProtocolError:
+                if scope["path"] not in _OPEN_PATHS:
+                    raise
             await self._app(scope, receive, noting)
         except ClientDisconnect:
             scope["state"]["ended"] = "client gone"
@@ -211,8 +223,6 @@ class Door:
                 await _send(_json(told.status, told.body(), told.headers), send)
 
     def _check(self, scope: Scope) -> None:
-        if scope["path"] in _OPEN_PATHS:
-            return
         headers = Headers(scope=scope)
         if self._token is None:
             # A page of another site can make a browser call this machine under a name of its own.

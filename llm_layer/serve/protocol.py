@@ -144,13 +144,7 @@ def parse(body: bytes, *, model: str, most_messages: int) -> Asked:
         where = ".".join(map(str, first["loc"])) or None
         told = f"{where or 'the body'}: {first['msg']}"
         raise ProtocolError(400, told, param=where) from None
-    if asked.model != model:
-        raise ProtocolError(
-            404,
-            f"the model {_short(asked.model)!r} does not exist; this server has {model!r}",
-            code="model_not_found",
-            param="model",
-        )
+    check_model(asked.model, model)
     if asked.n not in (None, 1):
         raise ProtocolError(400, f"n is {asked.n}, expected 1: one reply a request", param="n")
     if asked.response_format is not None and asked.response_format.type != "text":
@@ -178,6 +172,17 @@ def parse(body: bytes, *, model: str, most_messages: int) -> Asked:
         is_stream=bool(asked.stream),
         with_usage=options is not None and options.include_usage,
     )
+
+
+def check_model(asked: str, model: str) -> None:
+    """Raise a :class:`ProtocolError` where a client asks for a model that is not served."""
+    if asked != model:
+        raise ProtocolError(
+            404,
+            f"the model {_short(asked)!r} does not exist; this server has {model!r}",
+            code="model_not_found",
+            param="model",
+        )
 
 
 def conversation_id(header: str | None) -> str | None:
@@ -262,8 +267,8 @@ class Answer:
 
 def usage(reply: Reply) -> dict[str, int]:
     """Tokens that the language model read and wrote, by its own count; 0 where none was asked."""
-    read = sum(getattr(attempt, "prompt_tokens", 0) for attempt in reply.attempts)
-    wrote = sum(getattr(attempt, "completion_tokens", 0) for attempt in reply.attempts)
+    read = sum(attempt.prompt_tokens for attempt in reply.attempts)
+    wrote = sum(attempt.completion_tokens for attempt in reply.attempts)
     return {"prompt_tokens": read, "completion_tokens": wrote, "total_tokens": read + wrote}
 
 
@@ -283,10 +288,14 @@ def extras(reply: Reply) -> dict[str, Any]:
     }
 
 
-def models(model: str, created: int) -> dict[str, Any]:
+def model(name: str, created: int) -> dict[str, Any]:
+    """The only model."""
+    return {"id": name, "object": "model", "created": created, "owned_by": "alsatian"}
+
+
+def models(name: str, created: int) -> dict[str, Any]:
     """The list of models."""
-    only = {"id": model, "object": "model", "created": created, "owned_by": "alsatian"}
-    return {"object": "list", "data": [only]}
+    return {"object": "list", "data": [model(name, created)]}
 
 
 def encode(value: Any) -> bytes:

@@ -1,10 +1,11 @@
 """Live conversations of a server, found again by id or by what was said in them.
 
 Chat pages send the whole history with each message and no id. The digest of the user's name and of
-the history leads to the conversation in which exactly that was said. Where there is none (the
-server was started anew, the user edited a message, the page asks for another reply), the user's
-own messages are read again in a new conversation. What the history claims that the assistant said
-only takes part in the digest: a client cannot put words into the server's mouth.
+the history leads to the conversation in which exactly that was said, or else, for pages that change
+replies before they send them back, to one in which this user said the same. Where there is none
+(the server was started anew, the user edited a message, the page asks for another reply), the
+user's own messages are read again in a new conversation. What the history claims that the assistant
+said only takes part in the digest: a client cannot put words into the server's mouth.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -39,8 +40,8 @@ class Live:
         The conversation.
     key : (str or None, str)
         The user's name and the conversation's id, as the client knows them.
-    digest : bytes
-        Of what was said in it so far; empty before anything was.
+    digests : tuple of bytes
+        Of what was said in it so far, and of what the user said; empty before anything was.
     users : int
         Requests that are at it or wait for it.
     lock : asyncio.Lock
@@ -51,7 +52,7 @@ class Live:
 
     talk: Conversation
     key: _Key
-    digest: bytes = b""
+    digests: tuple[bytes, ...] = ()
     users: int = 0
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     visitor: Visitor = field(init=False)
@@ -125,17 +126,17 @@ class Talks:
             self._drop(asked.user)
             return
         history = (*asked.before, Turn("user", asked.text), Turn("assistant", reply))
-        live.digest = digest(asked.user, history)
-        self._by_digest[live.digest] = live
+        live.digests = _digests(asked.user, history)
+        self._by_digest.update(dict.fromkeys(live.digests, live))
         del live.talk.replies[:]  # nobody reads them here, and a talk may be long
 
     def _find(self, asked: Asked, given: str | None) -> Live | None:
         if given is not None:
             live = self._live.get((asked.user, given))
         else:
-            live = self._by_digest.get(digest(asked.user, asked.before)) if asked.before else None
-            if live is not None and live.users:
-                return None  # the same history twice at once: each goes its own way
+            found = [self._by_digest.get(key) for key in _digests(asked.user, asked.before)]
+            # The same history twice at once: each goes its own way.
+            live = next((each for each in found if each is not None and not each.users), None)
         if live is not None and live.is_forgotten:
             self._drop(asked.user)
             return None
@@ -145,8 +146,9 @@ class Talks:
 
     async def _open(self, asked: Asked, given: str | None) -> Live:
         left = None
-        if given is None and asked.before:
-            left = self._left.pop(digest(asked.user, asked.before), None)
+        if given is None:
+            found = [self._left.pop(key, None) for key in _digests(asked.user, asked.before)]
+            left = next((each for each in found if each is not None), None)
         ids = [given, _own_id(asked.user, given)] if given is not None else [left] if left else []
         work = partial(_opened, self._concierge, asked, ids, self._replayed)
         talk = await turns.run(self._concierge.threads, work)
@@ -162,8 +164,8 @@ class Talks:
             return
         for live in [each for each in self._live.values() if not each.users][:spare]:
             del self._live[live.key]
-            if live.digest and self._concierge.store is not None:
-                self._left[live.digest] = live.talk.id
+            if self._concierge.store is not None:
+                self._left.update(dict.fromkeys(live.digests, live.talk.id))
             self._forget_digest(live)
         while len(self._left) > _LEFT_A_LIVE_ONE * self._most:
             self._left.popitem(last=False)
@@ -175,8 +177,9 @@ class Talks:
             self._forget_digest(live)
 
     def _forget_digest(self, live: Live) -> None:
-        if self._by_digest.get(live.digest) is live:
-            del self._by_digest[live.digest]
+        for key in live.digests:
+            if self._by_digest.get(key) is live:
+                del self._by_digest[key]
 
 
 def _opened(concierge: Concierge, asked: Asked, ids: Iterable[str], replayed: int) -> Conversation:
@@ -207,6 +210,12 @@ def _of_user(
 def _own_id(user: str | None, given: str) -> str:
     """What a conversation that a client named is stored under: nobody else's name leads there."""
     return digest(user, [Turn("user", given)]).hex()
+
+
+def _digests(user: str | None, history: Sequence[Turn]) -> tuple[bytes, ...]:
+    """Of a history, and of what the user said in it; none where that is nothing."""
+    said = [turn for turn in history if turn.role == "user"]
+    return (digest(user, history), digest(user, said)) if said else ()
 
 
 def digest(user: str | None, history: Iterable[Turn]) -> bytes:

@@ -50,12 +50,15 @@ def test_every_fault_is_refused() -> None:
     assert set(kinds.values()) == {"refused", "timed out", "malformed"}
 
 
-def test_every_lie_arrives() -> None:
+def test_every_lie_arrives_in_the_form_asked_for() -> None:
+    prompt = [Message("system", "Offer the films, {why} behind {1}."), Message("user", "{1}: war")]
     with HostileServer(lies=1.0) as server:
         client = server.client()
-        said = {client.complete([Message("user", "Say yes.")]).text for _ in range(30)}
-    assert len(said) > 5
-    assert said <= {text.strip() for text in TEXTS}
+        said = {client.complete(prompt).text for _ in range(30)}
+    assert set(server.served) == {"text", "lie"}
+    smuggled = said - {text.strip() for text in TEXTS}
+    assert len(smuggled) > 5
+    assert all("{1}, {why}" in text for text in smuggled)
 
 
 def test_the_same_seed_gives_the_same_answers() -> None:

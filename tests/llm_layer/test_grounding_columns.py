@@ -15,6 +15,7 @@ from llm_layer.domain import COURSES
 from llm_layer.facts import ItemFacts
 from llm_layer.genres import GenreWords
 from llm_layer.grounding import GroundingChecker
+from llm_layer.memory.style import Style
 from recsys.als import AlternatingLeastSquares
 from recsys.interactions import Interactions
 from recsys.recommender import Recommender
@@ -280,8 +281,8 @@ def test_chinese_replies_have_no_other_script(checker: GroundingChecker) -> None
 
 def test_emoji_are_for_those_who_use_them(checker: GroundingChecker) -> None:
     text = "Try “Maps” 🙂."
-    assert checker.check(text, named(5), Known(emoji=True)).ok
-    assert not checker.check(text.replace("🙂", "<"), named(5), Known(emoji=True)).ok
+    assert checker.check(text, named(5), Known(style=Style(emoji=True))).ok
+    assert not checker.check(text.replace("🙂", "<"), named(5), Known(style=Style(emoji=True))).ok
 
 
 def test_each_verdict_says_where_it_was_looked_up(checker: GroundingChecker) -> None:

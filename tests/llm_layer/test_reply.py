@@ -162,7 +162,7 @@ def test_every_word_that_the_grammar_offers_is_plain(
 
 def test_titles_cannot_smuggle_marks_in() -> None:
     task = wording.Task("en", "a wish", (("comedy",),), has_reason=False)
-    filled, fault = wording.fill("Try {1}.", task, ["“{why} {1}”"], "")
+    filled, fault = wording.fill("Try {1}.", task, {"1": "“{why} {1}”"})
     assert (filled, fault) == ("Try “{why} {1}”.", "")
 
 

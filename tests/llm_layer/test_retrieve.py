@@ -59,3 +59,46 @@ def test_a_leaning_that_nothing_has_changes_nothing(rec: Recommender, facts: Ite
     plain = retriever.fetch(taste, (), State(), 10)
     leaned = retriever.fetch(taste, (), State(leanings={"(unheard": -1.0}), 10)
     assert leaned.rows.tolist() == plain.rows.tolist()
+
+
+def test_an_example_is_folded_in_beside_the_history(rec: Recommender, facts: ItemFacts) -> None:
+    """Exactly the factor of a user who also took to it ten times as much as to the usual item."""
+    history = rec.history(2)
+    rows = rec.items.rows(history["item_id"]).tolist()
+    basis = dict(zip(rows, history["weight"].to_pylist(), strict=True))
+    example = next(row for row in range(len(facts)) if row not in basis)
+    state = State(like=[example, rows[0]])
+    retriever = Retriever(rec, facts)
+    found = retriever.fetch(rec.user_vector(2), rows, state, 5, basis=basis)
+    weights = [1.0] * len(rows) + [10.0]
+    weights[0] = 11.0
+    expected = rec.fold_in(facts.items([*rows, example]), weights)
+    expected /= np.linalg.norm(expected)
+    np.testing.assert_allclose(found.vector, expected, atol=1e-6)
+    # What is asked for now, in this very turn, counts for more.
+    state.pursued = (example,)
+    found = retriever.fetch(rec.user_vector(2), rows, state, 5, basis=basis)
+    alone = rec.fold_in(facts.items([example]))
+    alone /= np.linalg.norm(alone)
+    np.testing.assert_allclose(found.vector, 0.4 * expected + 0.6 * alone, atol=1e-6)
+
+
+def test_examples_bring_what_is_like_them(ml1m_rec: Recommender) -> None:
+    """Most while they are asked for; still some when they are only part of the taste."""
+    facts = ItemFacts(ml1m_rec)
+    retriever = Retriever(ml1m_rec, facts)
+    factors = ml1m_rec.item_factors / np.linalg.norm(ml1m_rec.item_factors, axis=1)[:, None]
+    near: list[list[float]] = [[], [], []]
+    for user in ml1m_rec.users.take([10, 200, 3000]).to_pylist():
+        rows = ml1m_rec.items.rows(ml1m_rec.history(user)["item_id"]).tolist()
+        basis = dict.fromkeys(rows, 1.0)
+        for item in (1, 589, 1214):  # Toy Story, Terminator 2, Alien
+            example = facts.row(item)
+            states = (State(), State(like=[example]), State(like=[example], pursued=(example,)))
+            for state, found in zip(states, near, strict=True):
+                taste = ml1m_rec.user_vector(user)
+                hits = retriever.fetch(taste, [*rows, example], state, 10, basis=basis).rows
+                found.append(float((factors[hits] @ factors[example]).mean()))
+    before, told, asked = np.mean(near, axis=1)
+    assert told > before + 0.05
+    assert asked > told + 0.05

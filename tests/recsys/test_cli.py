@@ -169,7 +169,7 @@ def test_evaluate(events: Path, tmp_path: Path, capsys: Captured) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["demo", "fit", "evaluate", "recommend", "similar", "explain", "chat"]
+    "command", ["demo", "fit", "evaluate", "recommend", "similar", "explain", "chat", "serve"]
 )
 def test_every_command_shows_an_example(command: str, capsys: Captured) -> None:
     assert run([command, "--help"]) == 0

@@ -12,6 +12,7 @@ from llm_layer.memory import redact
         ("bob (at) mail (dot) com or bob at mail dot com", "[e-mail] or [e-mail]"),
         ("call +1 (415) 555-0123 or 415-555-0123 now", "call [phone] or [phone] now"),
         ("tel 020 7946 0958, 06 12 34 56 78", "tel [phone], [phone]"),
+        ("98765 43210", "[phone]"),
         ("call me on 555-0123", "call me on [phone]"),
         ("我的手机是13812345678，电话010-62345678", "我的手机是[phone]，电话[phone]"),
         ("手机１３８１２３４５６７８", "手机[phone]"),
@@ -45,6 +46,7 @@ def test_what_identifies_a_person_goes(text: str, expected: str) -> None:
         "like “84 Charing Cross Road” or 《查令十字街84号》",
         "2046，十二怒汉，八部半，90年代的，票价35元，片长120分钟，第3部",
         "number 3, the 2nd one, top 10",
+        "order 20231105123456, ISBN 978-3-16-148410-0, tt0111161, 8.5 of 10",
         "card 4111 1111 1111 1112",  # fails Luhn's check
         "",
         "meet at noon",

@@ -57,6 +57,7 @@ def test_likes_of_a_known_user_are_folded_in(concierge: Concierge, rec: Recommen
     )
     np.testing.assert_array_equal(talk._taste, expected)
     assert not np.array_equal(talk._taste, before)
+    assert talk._basis[row_of(new)] == 1.0
     assert row_of(new) in talk.state.refused  # not recommended again
     with pytest.raises(InvalidInputError, match="strength"):
         concierge.memory.like(2, new, strength=0)
@@ -126,7 +127,12 @@ def test_who_wants_no_personal_lists_is_a_stranger(rec: Recommender, store: Stor
     reply = talk.say("a comedy")
     assert reply.recommended == stranger.say("a comedy").recommended
     store.set_consent(1, personalize=True)
-    assert concierge.open(1).visitor.history
+    talk = concierge.open(1)
+    assert talk.visitor.history
+    store.set_consent(1, personalize=False)  # heeded at once, in the middle of a talk
+    talk.say("a comedy")
+    assert talk.visitor.history == ()
+    np.testing.assert_array_equal(talk._taste, stranger._taste)
 
 
 def test_a_conversation_is_its_own_visitors(rec: Recommender, path: Path) -> None:
@@ -143,6 +149,17 @@ def test_a_conversation_is_its_own_visitors(rec: Recommender, path: Path) -> Non
     assert concierge.open(conversation=strangers.id).state.shown == strangers.state.shown
     with pytest.raises(InvalidInputError, match="no store"):
         Concierge(rec, None).open(1, conversation=mine.id)
+
+
+def test_no_more_of_a_message_is_kept_than_says_so(rec: Recommender, store: Store) -> None:
+    store.set_consent(1, remember_messages=False, remember_profile=True)
+    talk = Concierge(rec, None, store=store).open(1)
+    talk.say("my name is Zanzibar, no horror, I love westerns and hate gore, call me Quetzal")
+    assert {one.text for one in store.evidence(1, ["like", "dislike"])} == {
+        "no horror",
+        "I love westerns",
+        "hate gore",
+    }
 
 
 def test_sessions_expire_and_what_was_agreed_to_stays(

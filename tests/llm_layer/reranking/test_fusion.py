@@ -1,16 +1,19 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from reranking_doubles import among
 
+from llm_layer.facts import ItemFacts
 from llm_layer.profile import UserProfile
 from llm_layer.rerank import Ranked, Usage, Wish
-from llm_layer.reranking import Example, Fusion, FusionReranker, fit_fusion
-from llm_layer.reranking.fitting import Table
+from llm_layer.reranking import Example, Fusion, FusionReranker, fit_fusion, trials
+from llm_layer.reranking.fitting import Table, _expanded
 from llm_layer.reranking.fusion import gather, standardized
 from llm_layer.reranking.ordering import ranked_by
 from llm_layer.retrieve import Candidates
@@ -20,6 +23,7 @@ from recsys.errors import (
     InvalidInputError,
     ModelFormatError,
 )
+from recsys.recommender import Recommender
 
 WISH, NOBODY = Wish(), UserProfile()
 
@@ -65,6 +69,7 @@ def test_the_order_is_the_weighted_sum_of_standardized_signals() -> None:
     assert ranked.rows.tolist() == candidates.rows[np.argsort(-total)].tolist()
     assert (ranked.scores[0], ranked.scores[-1]) == (1.0, 0.0)
     assert set(ranked.parts) == {"score", "x", "y"}
+    assert (ranked.parts["score"].min(), ranked.parts["score"].max()) == (0, 1)
     assert ranked.parts["x"].tolist() == [x[int(row)] for row in ranked.rows]
     assert (ranked.usage.calls, ranked.usage.prompt_tokens) == (4, 10)
     assert ranked.repairs == ("mended",)
@@ -171,6 +176,12 @@ def test_noise_alone_leaves_the_prior(seed: int) -> None:
         assert fusion.report.fused == fusion.report.prior
 
 
+def test_few_users_need_a_clear_case() -> None:
+    # Of Student's t with 4 degrees of freedom: resampling five values alone would be too sure.
+    assert _expanded(0.95, 5) == pytest.approx(math.erf(2.7764 * math.sqrt(5 / 4) / math.sqrt(2)))
+    assert _expanded(0.95, 100_000) == pytest.approx(0.95, abs=1e-4)
+
+
 def test_a_signal_that_misleads_is_not_turned_round() -> None:
     made = [
         Example(
@@ -229,6 +240,8 @@ def test_bad_examples_are_named() -> None:
         fit_fusion(made[:9])
     with pytest.raises(InvalidInputError, match="k is 0"):
         fit_fusion(made, k=0)
+    with pytest.raises(InvalidInputError, match="level 1"):
+        fit_fusion(made, level=1.0)
     nothing = Example(made[0].signals, made[0].relevant, 0)
     with pytest.raises(InvalidInputError, match="example 3 has 0 held-out"):
         fit_fusion([*made[:3], nothing, *made[4:]])
@@ -277,3 +290,28 @@ def test_a_damaged_file_is_refused(tmp_path: Path, change: dict[str, object]) ->
 def test_no_file(tmp_path: Path) -> None:
     with pytest.raises(InputNotFoundError, match="fusion"):
         Fusion.load(tmp_path / "absent.json")
+
+
+# Held-out visitors
+
+
+def test_trials_show_what_the_model_would_offer(rec: Recommender, facts: ItemFacts) -> None:
+    random = np.random.default_rng(1)
+    seen = rec.interactions.matrix
+    test = sp.csr_matrix((random.random(seen.shape) < 0.3) & (seen.toarray() == 0))
+    users = np.flatnonzero(np.diff(test.indptr))[::-1].tolist()
+    made = trials(rec, facts, test, users, candidates=9)
+    for user, trial in zip(users, made, strict=True):
+        name = rec.users.take([user])[0].as_py()
+        offered = rec.recommend([name], 9).column("item_id")
+        assert rec.items.take(trial.candidates.rows).to_pylist() == offered.to_pylist()
+        assert sorted(trial.held_out) == np.flatnonzero(test[[user]].toarray()[0]).tolist()
+        assert set(trial.profile.history) == set(seen[[user]].indices)
+    example = Example.of([Says("x", {1: 0.5})], made[0])
+    assert example.relevant.sum() == np.isin(made[0].candidates.rows, made[0].held_out).sum()
+    assert example.held_out == made[0].held_out.size
+    with pytest.raises(InvalidInputError, match="shape"):
+        trials(rec, facts, test[:3], [0])
+    empty = sp.csr_matrix(test.shape)
+    with pytest.raises(InvalidInputError, match="nothing held out"):
+        trials(rec, facts, empty, [0])

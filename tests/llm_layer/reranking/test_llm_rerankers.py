@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import threading
 
 import numpy as np
 import pytest
@@ -18,12 +19,15 @@ from llm_layer.reranking import (
     AnswerCache,
     Budget,
     Documents,
+    Fusion,
+    FusionReranker,
     ListwiseReranker,
     PointwiseReranker,
     Price,
 )
 from llm_layer.reranking.budget import estimate_tokens
 from llm_layer.reranking.prompts import pointwise_prompt
+from llm_layer.stopping import TurnStoppedError, stopping_by
 from recsys.errors import DownloadError, InvalidInputError
 
 WISH, NOBODY = Wish(words="something"), UserProfile()
@@ -126,12 +130,40 @@ def test_a_single_candidate_is_not_sent(facts: ItemFacts) -> None:
     assert llm.prompts == []
 
 
+def test_a_model_is_not_asked_in_a_language_that_it_lacks(facts: ItemFacts) -> None:
+    llm = Reader(by(newest), lambda _: says(0.5), languages=frozenset({"en"}))
+    for make in (ListwiseReranker, PointwiseReranker):
+        ranked = make(facts, llm).rerank(among([4, 1]), WISH, UserProfile(language="zh"))
+        assert ranked.rows.tolist() == [4, 1]
+        assert ranked.reason == "refused: reader does not write the language 'zh'"
+    assert llm.prompts == []
+
+
 def test_without_candidates_nothing_is_asked(facts: ItemFacts) -> None:
     llm = Reader(by(newest))
     for make in (ListwiseReranker, PointwiseReranker):
         with pytest.raises(InvalidInputError, match="no candidates"):
             make(facts, llm).rerank(among([]), WISH, NOBODY)
     assert llm.prompts == []
+
+
+def test_a_turn_that_is_stopped_asks_no_more(facts: ItemFacts) -> None:
+    flag = threading.Event()
+    llm = Reader(by(newest), lambda _: says(0.5))
+    good = by(newest)
+
+    def stop(message: str) -> str:
+        flag.set()
+        return good(message)
+
+    for make in (ListwiseReranker, PointwiseReranker):
+        fusion = FusionReranker([make(facts, llm)], Fusion({"score": 1.0, make.signals[0]: 1.0}))
+        for reranker in (make(facts, llm), fusion):
+            llm.answer, before = stop, len(llm.prompts)
+            flag.clear()
+            with stopping_by(flag), pytest.raises(TurnStoppedError):
+                reranker.rerank(among(range(6)), WISH, NOBODY)
+            assert len(llm.prompts) == before + 1
 
 
 # Pointwise

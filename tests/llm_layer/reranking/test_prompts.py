@@ -135,6 +135,16 @@ def test_a_wish_tells_words_examples_and_the_usual(facts: ItemFacts) -> None:
     assert Documents(facts).wish(Wish(), UserProfile()) == ""
 
 
+def test_what_a_visitor_likes_is_told_and_who_they_are_is_not(facts: ItemFacts) -> None:
+    wish = Wish(words="like Heat, write to ann@example.org")
+    said = Documents(facts).wish(wish, UserProfile(liked=(1,), disliked=(2,)))
+    assert said.splitlines() == [
+        "Wish: like Heat, write to (e-mail)",
+        "Said they like: The Matrix",
+        "Said they dislike: Toy Story",
+    ]
+
+
 def test_estimates_grow_with_the_text() -> None:
     short = estimate_tokens(pointwise_prompt("", "Heat"))
     assert estimate_tokens(pointwise_prompt("", "Heat 《英雄》 1995")) >= short + 4 + 12

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -33,15 +34,23 @@ def _serving(concierge: Concierge, **settings: Any) -> Iterator[str]:
         assert not thread.is_alive()
 
 
+def _need_extra() -> None:
+    if not os.environ.get("CI"):  # there its absence is a failure
+        for module in ("starlette", "uvicorn", "openai"):
+            pytest.importorskip(module)
+
+
 @pytest.fixture(scope="session")
 def serving() -> Any:
     """Serves a concierge within a ``with`` block, which gets the URL without ``/v1``."""
+    _need_extra()
     return _serving
 
 
 @pytest.fixture
 def start(rec: Recommender) -> Iterator[Callable[..., str]]:
     """Starts servers, which end with the test; without a concierge, one of templates."""
+    _need_extra()
     with ExitStack() as stack:
 
         def run(concierge: Concierge | None = None, **settings: Any) -> str:
@@ -55,5 +64,6 @@ def start(rec: Recommender) -> Iterator[Callable[..., str]]:
 @pytest.fixture(scope="package")
 def url(rec: Recommender) -> Iterator[str]:
     """One server of templates for all tests that change nothing about it."""
+    _need_extra()
     with _serving(Concierge(rec, None)) as found:
         yield found

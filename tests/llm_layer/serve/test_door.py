@@ -48,9 +48,11 @@ def test_with_the_token_everything_is_open(guarded: str) -> None:
     assert send(guarded, "GET", "/v1/models", headers=headers).json["data"][0]["id"] == "alsatian"
 
 
-def test_health_needs_no_token_and_tells_nothing_of_anybody(guarded: str) -> None:
-    answered = send(guarded, "GET", "/healthz", headers={})
-    assert answered.status == 200
+def test_health_needs_no_token_and_tells_more_to_who_has_it(guarded: str) -> None:
+    for headers in ({}, {"Authorization": "Bearer wrong"}):
+        answered = send(guarded, "GET", "/healthz", headers=headers)
+        assert (answered.status, answered.json) == (200, {"status": "ok"})
+    answered = send(guarded, "GET", "/healthz", headers={"Authorization": f"Bearer {TOKEN}"})
     assert set(answered.json) == {"status", "conversations", "at_work", "waiting"}
 
 
@@ -224,7 +226,7 @@ def test_a_defect_tells_nothing_but_that_there_is_one(
     def broken(self: Conversation, text: str, **_: Any) -> None:
         raise RuntimeError(f"cannot digest {text}")
 
-    monkeypatch.setattr(Conversation, "_answer", broken)
+    monkeypatch.setattr(Conversation, "_planned", broken)
     with caplog.at_level(logging.DEBUG):
         for stream in (False, True):
             answered = ask(url, "my secret wish", stream=stream)

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import openai
 import pytest
+from conversation_doubles import ScriptedLLM
 from serve_wire import Answered, ask, chat, connect, send, soon
 from turn_doubles import WaitingLLM
 
@@ -120,6 +120,8 @@ def test_a_client_that_hangs_up_while_it_waits(
 def test_an_error_in_the_middle_of_a_stream_is_an_event(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    import openai
+
     def stream(self: Conversation, text: str) -> Iterator[Chunk]:
         yield Chunk("So far, ")
         raise AlsatianError("the host is gone")
@@ -136,6 +138,22 @@ def test_an_error_in_the_middle_of_a_stream_is_an_event(
         pieces = client.chat.completions.create(model="alsatian", messages=messages, stream=True)
         with pytest.raises(openai.APIError, match="could not be made"):
             list(pieces)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_tokens_are_counted(rec: Recommender, start: Callable[..., str], stream: bool) -> None:
+    llm = ScriptedLLM(["You could watch {1} {why}. Or {2}, or {3}."])
+    url = start(Concierge(rec, llm))
+    answered = ask(url, "a comedy", stream=stream, stream_options={"include_usage": True})
+    assert llm.asked
+    if stream:
+        last = answered.body.decode().strip().split("\n\n")[-2]
+        usage = json.loads(last.removeprefix("data: "))["usage"]
+    else:
+        usage = answered.json["usage"]
+    count = len(llm.asked)
+    expected = {"prompt_tokens": count, "completion_tokens": count, "total_tokens": 2 * count}
+    assert usage == expected
 
 
 def test_the_server_stops_though_somebody_waits(

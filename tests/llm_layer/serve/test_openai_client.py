@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
-import openai
 import pytest
+
+if not os.environ.get("CI"):  # there its absence is a failure
+    pytest.importorskip("openai")
+
+import openai
 
 
 @pytest.fixture
@@ -55,3 +60,12 @@ def test_the_history_leads_back_to_the_conversation(client: Any) -> None:
 
 def test_models(client: Any) -> None:
     assert [model.id for model in client.models.list()] == ["alsatian"]
+    assert client.models.retrieve("alsatian").owned_by == "alsatian"
+    with pytest.raises(openai.NotFoundError, match="this server has 'alsatian'"):
+        client.models.retrieve("gpt-4o")
+
+
+def test_errors_are_the_clients_own(client: Any) -> None:
+    with pytest.raises(openai.BadRequestError, match="2001 characters") as caught:
+        ask(client, "x" * 2001)
+    assert caught.value.request_id

@@ -11,7 +11,7 @@ import pytest
 from serve_wire import Answered, ask, send
 
 from llm_layer import Concierge
-from llm_layer.memory import Store
+from llm_layer.memory import Consent, Store
 from llm_layer.serve.protocol import Turn
 from llm_layer.serve.talks import digest
 from recsys.recommender import Recommender
@@ -90,6 +90,20 @@ def test_instructions_take_no_part_in_finding_the_conversation(url: str) -> None
         {"role": "user", "content": "another"},
     ]
     assert ask(url, messages=messages).headers[ID] == first.headers[ID]
+
+
+def test_pages_that_change_replies_find_their_conversation(start: Callable[..., str]) -> None:
+    url = start()
+    first = ask(url, "two comedies")
+    second = ask(url, "two comedies", "<b>Changed</b>", "another")
+    assert second.headers[ID] == first.headers[ID]
+    third = ask(url, "two comedies", first.text, "another", "cut off", "another")
+    assert third.headers[ID] == first.headers[ID]
+    assert ask(url, "two comedies", first.text, "another").headers[ID] != first.headers[ID]
+    assert (
+        ask(url, "two comedies", "x", "another", "y", "hi", "z", "?").headers[ID]
+        not in (first.headers[ID])
+    )
 
 
 def test_an_id_of_the_clients_own_keeps_the_conversation(url: str) -> None:
@@ -261,3 +275,33 @@ def test_somebody_new_is_remembered_once_they_agree(
         assert [entry.value for entry in store.entries.of("ann")] == ["Western"]
         ask(url, "I love westerns", user="bob")
         assert not store.entries.of("bob")
+
+
+@pytest.mark.parametrize("is_kept", [False, True])
+def test_names_of_every_kind(
+    rec: Recommender, start: Callable[..., str], tmp_path: Path, is_kept: bool
+) -> None:
+    url = start(Concierge(rec, None, store=tmp_path / "store" if is_kept else None))
+    for name in ("", " ", "\x00", "\ud800", "3.0", "1e400", "-1", "9" * 200, "'; --", "null", "三"):
+        for headers in ({}, {ID: "mine"}):
+            answered = ask(url, "two comedies", user=name, headers=headers)
+            assert answered.status in (200, 400), (name, answered.body)
+            if answered.status == 200:
+                told = ask(url, "two comedies", answered.text, "another", user=name)
+                assert not set(told.recommended) & set(answered.recommended)
+
+
+def test_who_asks_to_be_forgotten_is_not_read_again(
+    rec: Recommender, start: Callable[..., str], tmp_path: Path
+) -> None:
+    with Store(tmp_path / "store", default=Consent.full()) as store:
+        url = start(Concierge(rec, None, store=store))
+        answers = hold(url, ["I love westerns set in Bolivia", "a comedy"], user="ann")
+        assert "Bolivia" in str(store.export("ann"))
+        told = ["I love westerns set in Bolivia", answers[0].text, "a comedy", answers[1].text]
+        gone = ask(url, *told, "forget everything about me", user="ann")
+        assert send(url, "GET", "/healthz").json["conversations"] == 0
+        after = ask(url, *told, "forget everything about me", gone.text, "a drama", user="ann")
+        assert after.recommended
+        assert "Bolivia" not in str(store.export("ann"))
+        assert not store.entries.of("ann")
