@@ -157,6 +157,7 @@ def lying_answer(messages: Sequence[str], lie: str, rng: random.Random) -> str:
     rng : random.Random
         Where the lie goes.
     """
+    lie = lie.rstrip(".。")
     prompt = "\n".join(messages)
     marks = list(dict.fromkeys(_MARK.findall(messages[-1]))) or ["{1}"]
     why = ", {why}" if "{why}" in prompt and "{why}" in "".join(messages[:1]) else ""

@@ -44,6 +44,7 @@ from llm_layer.safety.policies import Referral
 from llm_layer.stopping import check_stopped
 from llm_layer.text import Language
 from llm_layer.understand import Request, Understanding
+from llm_layer.understand_llm import LLMUnderstanding, understands
 from llm_layer.writer import Writer
 from recsys.errors import InvalidInputError
 from recsys.forgetting import Receipt, Removal, attempt
@@ -77,11 +78,15 @@ class Concierge:
         none. :func:`llm_layer.safety.read_domain` reads one from a file.
     store : Store, path-like or None
         Where what users agreed to is remembered, and conversations are kept; None for nowhere.
+    understander : {"rules", "llm", "auto"}
+        Who reads messages: rules alone; the language model, with the rules where it gives nothing
+        usable; or the language model only if it is trusted with that, which the packaged one is
+        not.
 
     Raises
     ------
     InvalidInputError
-        `llm` or `store` is something else, or `timeout` is not above 0.
+        `llm`, `store` or `understander` is something else, or `timeout` is not above 0.
     StoreFormatError
         The file of `store` is something else, damaged, or of a newer version.
     """
@@ -95,16 +100,18 @@ class Concierge:
         timeout: float = 20.0,
         store: Store | str | os.PathLike[str] | None = None,
         domain: Domain | None = None,
+        understander: Literal["rules", "llm", "auto"] = "rules",
     ) -> None:
         if not timeout > 0:
             raise InvalidInputError(f"timeout is {timeout!r} s, expected more than 0")
         self.store = open_store(store)
+        self._opened_store = None if self.store is store else self.store
         self.rec = rec
         self.llm = _language_model(llm)
         self.facts = ItemFacts(rec)
         self._genre_words = GenreWords(self.facts.genre_names)
         columns = rec.catalogue.table.column_names if rec.catalogue is not None else ()
-        self._understanding = Understanding(self.facts, self._genre_words, columns)
+        self._understanding = self._reader(understander, columns, timeout)
         self._policy = Policy(self.facts, self._genre_words)
         self._retriever = Retriever(rec, self.facts)
         self._reranker = reranker or BlendReranker(rec, self.facts)
@@ -120,6 +127,22 @@ class Concierge:
         self._talks_lock = threading.Lock()
         self._threads: ThreadPoolExecutor | None = None
         self._threads_lock = threading.Lock()
+
+    def _reader(
+        self, understander: str, columns: Sequence[str], timeout: float
+    ) -> Understanding | LLMUnderstanding:
+        """What reads messages."""
+        rules = Understanding(self.facts, self._genre_words, columns)
+        if understander not in ("rules", "llm", "auto"):
+            raise InvalidInputError(
+                f"understander is {understander!r}, expected 'rules', 'llm' or 'auto'"
+            )
+        if understander == "llm" and self.llm is None:
+            raise InvalidInputError("understander is 'llm', but llm is None; give a language model")
+        wanted = understander == "llm" or (understander == "auto" and understands(self.llm))
+        if self.llm is None or not wanted:
+            return rules
+        return LLMUnderstanding(rules, self.llm, self.facts, self._genre_words, timeout)
 
     def open(
         self,
@@ -268,11 +291,16 @@ class Concierge:
             return self._threads
 
     def close(self) -> None:
-        """Wait for the turns at work and end their threads; the concierge can be used again."""
+        """Wait for the turns at work, end their threads, close a store that was given as a path.
+
+        Without such a store the concierge can be used again.
+        """
         with self._threads_lock:
             threads, self._threads = self._threads, None
         if threads is not None:
             threads.shutdown(cancel_futures=True)
+        if self._opened_store is not None:
+            self._opened_store.close()
 
     def __enter__(self) -> Concierge:
         return self
@@ -447,6 +475,7 @@ class Conversation:
             return
         if not concierge.memory.consent(user).personalize:
             self.visitor, self._taste = Visitor(None, (), user), concierge._retriever.taste(())
+            self._basis = {}
             self.state.leanings.clear()
 
     def _unremember(self, store: Store) -> None:
@@ -462,7 +491,9 @@ class Conversation:
         self._taste = (
             concierge._retriever.taste(()) if known is None else concierge.rec.user_vector(known)
         )
+        self._basis = {row: weight for row, weight in self._basis.items() if row in set(history)}
         self._style = StyleCounts()
+        self._lists.clear()
 
     def _forget(self) -> int:
         """Go on as with a stranger; return how many turns were held."""

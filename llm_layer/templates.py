@@ -9,6 +9,7 @@ from llm_layer.facts import ItemFacts
 from llm_layer.manner import FIXED, HEADS, Manner, polite
 from llm_layer.pieces import VERBS, Wording, clean, joined
 from llm_layer.plan import Offer, Plan
+from llm_layer.telling import told_back
 from llm_layer.text import Language
 from llm_layer.turn_templates import TURNS, TurnTemplates
 
@@ -263,6 +264,13 @@ class Templates:
         return found[:_MOST_ATTRIBUTES]
 
     def _profile(self, plan: Plan) -> str:
+        stated = told_back(plan.stated, self._wording, plan.language)
+        if stated and not plan.examples:
+            return stated
+        apart = " " if stated and plan.language == "en" else ""
+        return f"{self._past(plan)}{apart}{stated}"
+
+    def _past(self, plan: Plan) -> str:
         zh = plan.language == "zh"
         if not plan.examples:
             return "目前还没有你的记录。" if zh else "I know nothing of your taste so far."

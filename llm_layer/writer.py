@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 from llm_layer import wording
@@ -166,15 +167,20 @@ class Writer:
         clock.first_token = clock.first_token or asked + answer.first_milliseconds
         filled, fault = wording.fill(answer.text, task, self.values(plan, plan.offers[:most]))
         clock.stop("write")
-        tokens = (answer.prompt_tokens, answer.completion_tokens)
+        attempt = Attempt(
+            answer.text,
+            fault,
+            prompt_tokens=answer.prompt_tokens,
+            completion_tokens=answer.completion_tokens,
+        )
         if fault:
-            attempts.append(Attempt(answer.text, fault, False, *tokens))
+            attempts.append(attempt)
             return None
         text = self.around(plan, filled, plan.offers[most:]) + self.sign(known)
         clock.start()
         items, grounding = self.words.check(plan, text, known)
         clock.stop("check")
-        attempts.append(Attempt(text, complaint_of(grounding), False, *tokens))
+        attempts.append(replace(attempt, text=text, fault=complaint_of(grounding)))
         if not grounding.ok:
             return None
         reason = self.too_small(plan, size)

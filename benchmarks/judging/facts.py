@@ -28,6 +28,8 @@ class Facts(Sentence):
 
     def findings(self) -> Iterator[Finding]:
         """What nothing supports."""
+        if words.OF_ITSELF.search(self.text) and not ITEM_SIGN.search(self.text):
+            return
         yield from self._people_and_names()
         if not self.is_question:
             yield from self._years()

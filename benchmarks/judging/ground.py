@@ -89,6 +89,8 @@ class Ground:
         if any(item in listed for listed in self.turn.shown):
             return True
         for name in beginnings(self.items[item].title):
+            if len(name) > 3 and any(_holds_run(message, name[:3]) for message in self.said_words):
+                return True  # the first words of a long title
             spelled = " ".join(name)
             for message in self.said_words:
                 for start in range(len(message)):
@@ -120,3 +122,8 @@ class Ground:
         )
         least = sorted(counts.values(), reverse=True)[:5][-1:] or [0]
         return {genre for genre, n in counts.items() if n >= max(2, least[0])}
+
+
+def _holds_run(words: list[str], run: tuple[str, ...]) -> bool:
+    """Whether words hold others one behind the other."""
+    return any(tuple(words[at : at + len(run)]) == run for at in range(len(words)))

@@ -246,6 +246,11 @@ NOT_STATED = re.compile(
     r"没有(?:写|注明|标|找到|记录)|不知道|无法|没法|查不到|没写",
     re.I,
 )
+# The engine spoken of itself: which languages it has.
+OF_ITSELF = re.compile(
+    r"^I (?:only )?(?:speak|write|answer in|understand) (?:English|Chinese)[\w ,]*\.$|"
+    r"^我(?:只)?(?:会|能|懂)[\u4e00-\u9fff]*(?:英文|中文|英语|汉语)[\u4e00-\u9fff、]*。$"
+)
 SET_ASIDE = re.compile(
     r"\bset aside\b|\brelaxed\b|\bwidened\b|\bloosened\b|\bdropped\b|\bgave up\b|"
     r"\bwithout (?:the|that) (?:limit|wish|condition)|\bfound (?:nothing|none|no )|"

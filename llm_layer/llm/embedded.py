@@ -102,6 +102,7 @@ class EmbeddedLLM:
             raise InvalidInputError(f"parallel is {parallel}, expected at least 1")
         self._path = None if model is None else existing_file(model, "language model")
         self.constrained = True
+        self.understands = False  # too small a model to be trusted with reading
         self.abilities: frozenset[Ability] = frozenset({"schema", "probabilities", "stream"})
         self.threads = threads or default_threads()
         self.context = context

@@ -51,8 +51,17 @@ class Visitors:
     ) -> tuple[Visitor, npt.NDArray[np.float32], dict[int, float]]:
         """A user of the model, or somebody whom only the store knows.
 
-        With their vector, and the rows and weights that it is folded in from. What they called good in earlier conversations is folded in. Who agreed to no personal
+        What they called good in earlier conversations is folded in. Who agreed to no personal
         lists is served as a stranger.
+
+        Returns
+        -------
+        Visitor
+            Who they are.
+        float32 array, shape (f,)
+            Their vector.
+        dict of int to float
+            The rows that it is folded in from, and their weights.
 
         Raises
         ------
@@ -72,13 +81,14 @@ class Visitors:
         table = rec.history(user)
         history = tuple(rec.items.rows(table.column("item_id")).tolist())
         weights = dict(zip(history, self._profiler.weights(table), strict=True))
-        new = [row for row in liked if row not in weights]
         visitor = Visitor(user, history, user, {} if set(weights.values()) == {1.0} else weights)
         basis = dict(zip(history, table.column("weight").to_pylist(), strict=True))
+        new = [row for row in liked if row not in basis]
         if not new:
             return visitor, rec.user_vector(user), basis
         basis.update(dict.fromkeys(new, 1.0))
-        return visitor, rec.fold_in(self._facts.items(basis), list(basis.values())), basis
+        taste = rec.fold_in(self._facts.items(basis), list(basis.values()))
+        return visitor, taste, basis
 
     def profile(self, visitor: Visitor, language: Any, *, keywords: bool) -> UserProfile:
         """What is known about a visitor; the words of the catalogue only with `keywords`."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pyarrow as pa
 import pytest
 
@@ -90,3 +92,13 @@ def test_prices_and_times_are_for_every_item() -> None:
     table = understanding.priced(pa.table({"item_id": [1, 2, 3]}))
     assert min(table["price"].to_pylist()) >= 3
     assert min(table["runtime"].to_pylist()) >= 60
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_rules_alone_reach_the_thresholds(language: str, ml1m: Path, ml1m_items: pa.Table) -> None:
+    requests = [each for each in load_requests() if each["language"] == language]
+    plain = understanding.fit(ml1m, ml1m_items)
+    with_columns = understanding.fit(ml1m, understanding.priced(ml1m_items))
+    score = understanding.measure(requests, plain, with_columns)[language]
+    assert score.act_accuracy >= understanding.LEAST_ACTS, score.mistakes
+    assert score.f1() >= understanding.LEAST_SLOTS, score.mistakes

@@ -11,7 +11,7 @@ import pytest
 from serve_wire import Answered, ask, send
 
 from llm_layer import Concierge
-from llm_layer.memory import Store
+from llm_layer.memory import Consent, Store
 from llm_layer.serve.protocol import Turn
 from llm_layer.serve.talks import digest
 from recsys.recommender import Recommender
@@ -289,3 +289,19 @@ def test_names_of_every_kind(
             if answered.status == 200:
                 told = ask(url, "two comedies", answered.text, "another", user=name)
                 assert not set(told.recommended) & set(answered.recommended)
+
+
+def test_who_asks_to_be_forgotten_is_not_read_again(
+    rec: Recommender, start: Callable[..., str], tmp_path: Path
+) -> None:
+    with Store(tmp_path / "store", default=Consent.full()) as store:
+        url = start(Concierge(rec, None, store=store))
+        answers = hold(url, ["I love westerns set in Bolivia", "a comedy"], user="ann")
+        assert "Bolivia" in str(store.export("ann"))
+        told = ["I love westerns set in Bolivia", answers[0].text, "a comedy", answers[1].text]
+        gone = ask(url, *told, "forget everything about me", user="ann")
+        assert send(url, "GET", "/healthz").json["conversations"] == 0
+        after = ask(url, *told, "forget everything about me", gone.text, "a drama", user="ann")
+        assert after.recommended
+        assert "Bolivia" not in str(store.export("ann"))
+        assert not store.entries.of("ann")
