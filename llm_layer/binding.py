@@ -39,7 +39,7 @@ _DENIED = re.compile(
     re.IGNORECASE,
 )
 _COMPARED = re.compile(
-    r"\b(?:only|sole|most|least|less|best|better|than|more(?! like)|as \w+(?: \w+)? as)\b"
+    r"\b(?:only|sole|same|most|least|less|best|better|than|more(?! like)|as \w+(?: \w+)? as)\b"
     r"|更(?!早的|新的)|最|只有|唯一|比(?!如|较)|一样|同样",
     re.IGNORECASE,
 )
