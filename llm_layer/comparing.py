@@ -139,8 +139,8 @@ class Comparing:
     ) -> bool:
         """Whether a bare comparative holds against a list of the talk.
 
-        Where the visitor's first message has the word, before any list, half of the catalogue is
-        what it compares with.
+        Where there was none before the visitor had the word, half of the catalogue is what it
+        compares with.
         """
         if not any(_asked(meaning, known.said) for meaning in meanings):
             return False
@@ -151,7 +151,7 @@ class Comparing:
                 dated = [row for row in shown if self._columns.number(column.name, row) is not None]
                 if dated and self._holds(direction, column, rows, dated):
                     return True
-            if _asked((direction, column), known.said[:1]):
+            if not known.lists or _asked((direction, column), known.said[:1]):
                 middle = self._columns.middle(column.name)
                 values = [self._columns.number(column.name, row) for row in rows]
                 known_values = [value for value in values if value is not None]

@@ -102,6 +102,8 @@ _PATTERNS: tuple[_Pattern, ...] = (
     (phrases.COMPARED, True, "about"),
     (phrases.EXAMPLE, True, ""),
     (phrases.CHOSEN, True, ""),
+    (phrases.TAKEN, True, ""),
+    (phrases.STYLED, True, ""),
     (phrases.DECLINED, False, ""),
     (phrases.KNOWN_ALREADY, True, ""),
     (phrases.JUDGED, True, ""),
@@ -273,7 +275,9 @@ class TitleReader:
 
     def _first(self, text: str, listed: list[Word], freely: bool) -> tuple[int | None, int]:
         """Item named by the first words, and how many they are: exactly, else nearly."""
-        if len(listed) > 1 and _YEAR.match(listed[0].form):  # "the 1998 Psycho"
+        whole = text[listed[0].start : listed[-1].end]
+        begins = len(listed) > 1 and _YEAR.match(listed[0].form)
+        if begins and self._facts.titles.link(whole) is None:  # "the 1998 Psycho"
             row, length = self._first(text, listed[1:], freely)
             year = int(listed[0].form)
             if row is not None:
@@ -336,7 +340,7 @@ class TitleReader:
             return None if is_kind else self._facts.titles.begun(part)
         if len(listed) == 1 and content[0].form in load_words("plain_words_en.txt"):
             return None
-        return self._facts.titles.link(part)
+        return self._facts.titles.link(part, within=len(content) > 1)
 
     def _distinctive(self, part: str) -> bool:
         """Whether words in running text are a title and not just words ("heat", "big night")."""

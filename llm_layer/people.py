@@ -22,6 +22,7 @@ _I = re.IGNORECASE
 _CLOSE = 82
 _CLOSE_LAST = 84
 _SHORTEST = 4
+_TOGETHER = 8
 _LONG_ENOUGH = 6
 # What a name stands next to.
 _BEFORE = re.compile(
@@ -72,6 +73,7 @@ class PersonIndex:
         self._weight = np.asarray(popularity, np.float64)
         self._rows = rows
         self._longest = max((len(name.split()) for name in rows), default=0)
+        self._together = {name.replace(" ", ""): name for name in rows if " " in name}
         self._by_part: dict[str, list[str]] = defaultdict(list)
         for name in rows:
             split = name.split()
@@ -121,9 +123,11 @@ class PersonIndex:
     ) -> tuple[str, int]:
         """Person whose name begins with word `at`, and how many words it has; "", 0 for none."""
         for length in range(min(self._longest, len(listed) - at), 1, -1):
-            name = " ".join(word.form for word in listed[at : at + length])
-            if name in self._rows:
+            forms = [word.form for word in listed[at : at + length]]
+            if (name := " ".join(forms)) in self._rows:
                 return name, length
+            if (name := self._together.get("".join(forms), "")) and len(name) > _TOGETHER:
+                return name, length  # "Robert DeNiro"
         before = text[max(0, listed[at].start - 40) : listed[at].start]
         for length in (3, 2, 1):
             part = listed[at : at + length]

@@ -10,6 +10,7 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
+from llm_layer.critique import leaning_genres
 from llm_layer.dialogue import Constraints, Limit, State
 from llm_layer.facts import ItemFacts
 from recsys.recommender import Recommender
@@ -122,7 +123,8 @@ class Retriever:
         n: int,
         given_up: tuple[Limit, ...],
     ) -> Candidates:
-        found, scores = self._best(rows, vector, state.leanings, n)
+        leanings = self._told(state.leanings)
+        found, scores = self._best(rows, vector, leanings, n)
         content = self._rec.content
         if not state.mood or content is None:
             return Candidates(found, scores, vector, given_up)
@@ -130,7 +132,7 @@ class Retriever:
         near = content.item_vectors[rows] @ words
         found = np.union1d(found, rows[np.argsort(-near, kind="stable")[:n]])
         scores = np.asarray(self._rec.item_factors[found] @ vector, np.float32)
-        found, scores = _falling(found, self._leaned(found, scores, state.leanings))
+        found, scores = _falling(found, self._leaned(found, scores, leanings))
         nearness = np.asarray(content.item_vectors[found] @ words, np.float32)
         return Candidates(found, scores, vector, given_up, nearness)
 
@@ -147,6 +149,10 @@ class Retriever:
         found = hits.ids[0, : int(hits.counts[0])].astype(np.int64)
         scores = hits.scores[0, : found.size]
         return _falling(found, self._leaned(found, scores, leanings), n)
+
+    def _told(self, leanings: Mapping[str, float]) -> dict[str, float]:
+        """Leanings with the genres that a keyword is usual in: few descriptions say "violent"."""
+        return {**leanings, **leaning_genres(dict(leanings), self._facts.genre_names)}
 
     def _leaned(
         self, rows: npt.NDArray[np.int64], scores: Floats, leanings: Mapping[str, float]
@@ -178,7 +184,7 @@ class Retriever:
         for row in state.unlike:
             away = _unit(self._rec.item_factors[row])
             vector = vector - _UNLIKE_SHARE * max(0.0, float(vector @ away)) * away
-        for term, strength in state.leanings.items():
+        for term, strength in self._told(state.leanings).items():
             direction = self._direction(term)
             if direction is not None:
                 vector = vector + _LEANING_SHARE * strength * direction

@@ -55,7 +55,7 @@ def test_films(ml1m_rec: Recommender) -> None:
 
 def courses() -> pa.Table:
     titles = ["Python for Everybody", "Baking Bread", "Street Photography", "Linear Algebra",
-              "Data with R", "Portraits at Night", "Algorithms", "Calculus Two", "Soups"]  # fmt: skip
+              "Data with R", "Portraits at Night", "Algorithms", "Calculus", "Soups"]  # fmt: skip
     kinds = ["Programming", "Cooking", "Photography", "Mathematics", "Programming", "Photography",
              "Programming", "Mathematics", "Cooking"]  # fmt: skip
     levels = ["Beginner", "Beginner", "Intermediate", "Advanced", "Intermediate", "Advanced",

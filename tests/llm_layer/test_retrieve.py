@@ -102,3 +102,17 @@ def test_examples_bring_what_is_like_them(ml1m_rec: Recommender) -> None:
     before, told, asked = np.mean(near, axis=1)
     assert told > before + 0.05
     assert asked > told + 0.05
+
+
+def test_a_keyword_leans_the_genres_that_it_is_usual_in(ml1m_rec: Recommender) -> None:
+    facts = ItemFacts(ml1m_rec)
+    retriever = Retriever(ml1m_rec, facts)
+
+    def share(leanings: dict[str, float], genres: list[str]) -> float:
+        taste = ml1m_rec.user_vector(7)
+        rows = retriever.fetch(taste, (), State(leanings=leanings), 40).rows
+        return float(facts.with_genres(genres)[rows].mean())
+
+    rough = ["Action", "War", "Horror"]
+    assert share({"violent": -0.5}, rough) < share({}, rough) < share({"violent": 0.5}, rough)
+    assert share({"light": 0.8}, ["Comedy"]) > share({}, ["Comedy"])
