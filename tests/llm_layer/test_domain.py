@@ -103,7 +103,7 @@ def test_every_phrase_of_a_grammar_is_plain_in_its_domain(
             plain = plain.replace(f"{one} and {other}", "")
         if plain.strip() in (*genres, "hair care") or not plain.strip(" ,.?"):
             continue
-        asks = plain.startswith(("something", "more ", "another"))
+        asks = plain.startswith(("something", "more ", "another", "best", "right", "good to"))
         sentence = f"So {plain.strip()} so{'?' if asks else '.'}".replace("So I", "I")
         if plain[0].isupper():
             sentence = plain.strip() + (" so?" if plain.endswith(" ") else " so.")
