@@ -18,7 +18,7 @@ from llm_layer.dialogue import State
 from llm_layer.facts import ItemFacts
 from llm_layer.genres import GenreWords
 from llm_layer.request import Question, Request
-from llm_layer.text import normalize
+from llm_layer.text import normalize, simplified
 
 # An answer may be misspelled so far.
 _CLOSE = 78.0
@@ -118,7 +118,7 @@ class Policy:
         for place in places:
             if place is not None and -1 <= place <= len(question.options) and place != 0:
                 return question.options[place - 1 if place > 0 else place]
-        said = normalize(request.text)
+        said = normalize(simplified(request.text))
         if not said or request.has_wish:
             return ""
         names = {normalize(option): option for option in question.options}
