@@ -105,6 +105,7 @@ class Concierge:
         if not timeout > 0:
             raise InvalidInputError(f"timeout is {timeout!r} s, expected more than 0")
         self.store = open_store(store)
+        self._opened_store = None if self.store is store else self.store
         self.rec = rec
         self.llm = _language_model(llm)
         self.facts = ItemFacts(rec)
@@ -290,11 +291,16 @@ class Concierge:
             return self._threads
 
     def close(self) -> None:
-        """Wait for the turns at work and end their threads; the concierge can be used again."""
+        """Wait for the turns at work, end their threads, close a store that was given as a path.
+
+        Without such a store the concierge can be used again.
+        """
         with self._threads_lock:
             threads, self._threads = self._threads, None
         if threads is not None:
             threads.shutdown(cancel_futures=True)
+        if self._opened_store is not None:
+            self._opened_store.close()
 
     def __enter__(self) -> Concierge:
         return self

@@ -70,7 +70,7 @@ class Sentences:
         writer, plan, clock = self._writer, self._plan, self._clock
         most, has_examples = writer.sizes[self._size]
         offers = self._left[:most]
-        task = writer.task(plan, offers, is_rest=bool(self._text))
+        task = writer.task(plan, self._known, offers, is_rest=bool(self._text))
         complaint = self._attempts[-1].fault if self._attempts else ""
         prompt = wording.prompt(task, complaint, has_examples=has_examples)
         begun = time.perf_counter()
@@ -144,6 +144,8 @@ class Sentences:
             text = self._joined(sentence)
             if not self._fault(text):
                 yield self._said(text)
+        if sign := self._writer.sign(self._known):
+            yield self._said(self._text + sign)
 
     def _joined(self, sentence: str) -> str:
         """The text so far with one more sentence."""

@@ -44,6 +44,11 @@ def visible(text: str) -> str:
     return "".join(sign for sign in text if not is_invisible(sign))
 
 
+def spaced(text: str) -> str:
+    """The text with a space for each sign that nobody sees."""
+    return "".join(" " if is_invisible(sign) else sign for sign in text)
+
+
 def is_chinese(sign: str) -> bool:
     """Whether a sign is a Chinese one."""
     return "\u3400" <= sign <= "\u9fff"
@@ -54,7 +59,7 @@ def listed(value: Any) -> list[str]:
     if value is None:
         return []
     parts = re.split(r"[|;,]", value) if isinstance(value, str) else value
-    return [part for each in parts if (part := visible(str(each)).strip())]
+    return [part for each in parts if (part := str(each).strip())]
 
 
 @dataclass(frozen=True)
@@ -91,7 +96,8 @@ class Catalogue:
             for name in names(item.title):
                 self.owners[name].add(item.id)
             for person in item.directors | item.actors:
-                self.people[tuple(tokens(person))] = person
+                for form in (visible, spaced):
+                    self.people[tuple(tokens(form(person)))] = person
         self.people.pop((), None)
         self._by_first = _by_first(self.owners)
         self._people_by_first = _by_first(self.people)
@@ -140,7 +146,10 @@ def _at(
 
 def names(title: str) -> set[tuple[str, ...]]:
     """What a catalogue title may be read as: without year, article in front, second names."""
-    title = visible(title)
+    return {name for form in (visible, spaced) for name in _names(form(title)) if name}
+
+
+def _names(title: str) -> set[tuple[str, ...]]:
     bare = re.sub(r"\s*\(\d{1,4}\)\s*$", "", title)
     inner = re.findall(r"\(([^()]*)\)", bare)
     outer = re.sub(r"\s*\([^()]*\)", "", bare).strip()
@@ -151,7 +160,7 @@ def names(title: str) -> set[tuple[str, ...]]:
         if moved:
             found.add(tuple(tokens(f"{moved[2]} {moved[1]}")))
             found.add(tuple(tokens(f"{moved[2]}{moved[1]}")))
-    return {name for name in found if name}
+    return found
 
 
 def beginnings(title: str) -> set[tuple[str, ...]]:

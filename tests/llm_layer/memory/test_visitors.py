@@ -263,3 +263,56 @@ def test_stores_that_are_none(rec: Recommender, tmp_path: Path, store: Store) ->
         store.set_consent("ann", everything=True)
     with pytest.raises(InvalidInputError, match="expected True or False"):
         store.set_consent("ann", personalize="yes")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I love a\ud800b",
+        "I hate \x00\x1b[31m gore",
+        "\u202eI love horror",
+        "I love 😀",
+        "我爱\udfff",
+    ],
+)
+def test_odd_signs_are_kept_as_a_file_can_hold_them(
+    concierge: Concierge, store: Store, text: str
+) -> None:
+    talk = concierge.open(1)
+    assert talk.say(text).grounding.ok
+    assert len(store.evidence(1, ["message"])) == 1
+    assert concierge.open(1, conversation=talk.id).state.said
+    json.dumps(store.export(1)).encode()
+    assert store.forget(1).complete
+
+
+@pytest.mark.parametrize(
+    ("said", "asked", "parts"),
+    [
+        (
+            "I'm a vegetarian. I love horror and westerns. I hate romance",
+            "what do you know about me?",
+            [
+                "You told me: vegetarian.",
+                "You said you like",
+                "western",
+                "horror",
+                "You said you do not like romance.",
+            ],
+        ),
+        (
+            "我是素食者。我喜欢科幻片，讨厌恐怖片",
+            "我的口味",
+            ["你告诉过我：素食者。", "你说过你喜欢科幻。", "你说过你不喜欢恐怖。"],
+        ),
+    ],
+)
+@pytest.mark.parametrize("user", [1, "new"])
+def test_what_they_stated_is_told_back(
+    concierge: Concierge, user: Any, said: str, asked: str, parts: list[str]
+) -> None:
+    concierge.open(user).say(said)
+    reply = concierge.open(user).say(asked)
+    assert all(part in reply.text for part in parts), reply.text
+    assert reply.grounding.ok, reply.grounding.violations
+    assert "I know nothing" not in reply.text

@@ -60,7 +60,7 @@ def test_a_full_queue_is_told_to_clients(
 ) -> None:
     url = start(Concierge(rec, llm), limits={"at_once": 2, "waiting": 1})
     at_work = [Background(url, "a comedy", user=str(user)) for user in (1, 2)]
-    soon(lambda: load(url) == (2, 0))
+    soon(lambda: load(url) == (2, 0) and llm.at_work == 2)
     waiting = Background(url, "a comedy", user="3")
     soon(lambda: load(url) == (2, 1))
     refused = ask(url, "a comedy", user="4")
