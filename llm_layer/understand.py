@@ -18,9 +18,10 @@ from llm_layer.foreign import is_foreign
 from llm_layer.genres import GenreWords
 from llm_layer.lexicon import load, load_words
 from llm_layer.measures import Measures
-from llm_layer.mentions import PERSON, PLACE, Page, TitleReader, Titles
+from llm_layer.mentions import TitleReader
 from llm_layer.negation import negated
 from llm_layer.numbers import NUMBER, read_number
+from llm_layer.page import PERSON, PLACE, Page, Titles
 from llm_layer.people import PersonIndex
 from llm_layer.places import read_count, read_places
 from llm_layer.request import Act, Range, Request, Years
