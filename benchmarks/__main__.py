@@ -29,6 +29,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
     "quality_gowalla": (),
     "turn": (),
     "reranking": (),
+    "dialogue": (),
     "conversations": (),
     "many_conversations": ("--plot", "{out}/many_conversations.png"),
 }

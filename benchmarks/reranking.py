@@ -10,8 +10,9 @@ trained on the rest and gives 100 candidates that the user has not seen. Weights
 third of the users, a signal stays where the interval of what it adds lies above 0 on another third,
 and everything that is printed is measured on the last third, which nothing was fitted on. The
 language model (SmolLM2-135M, embedded) orders and judges the first ten candidates of a few users of
-the first split. It is a hundredth of the size that such work is usually given: what it is worth is
-measured, not assumed.
+the first split; its table is over all of those users, its weights are fitted on one half of them
+and checked on the other. It is a hundredth of the size that such work is usually given: what it is
+worth is measured, not assumed.
 
 Intervals are of 95 %, from resampling users; differences are paired. The exit status is 1 where the
 fusion is below the collaborative order on any split.
@@ -42,6 +43,7 @@ from benchmarks.turn import catalogue
 from llm_layer.facts import ItemFacts
 from llm_layer.llm import EmbeddedLLM
 from llm_layer.reranking import (
+    AnswerCache,
     BiEncoderReranker,
     BlendReranker,
     Budget,
@@ -221,15 +223,17 @@ def with_language_model(
     """What the embedded model is worth as a listwise and as a pointwise judge."""
     llm = EmbeddedLLM(threads=options.llm_threads)
     llm.load()
-    short = Documents(world.facts, characters=60, history=4)
-    limits = Budget(tokens=8000, seconds=120.0)
+    told = {
+        "depth": DEPTH,
+        "budget": Budget(tokens=8000),
+        "cache": AnswerCache(path=options.answers),
+        "timeout": 60.0,
+        "documents": Documents(world.facts, characters=60, history=3),
+    }
     rerankers: list[SignalReranker] = [
-        ListwiseReranker(
-            world.facts, llm, depth=DEPTH, window=DEPTH, stride=DEPTH, orders=2,
-            budget=limits, documents=short,
-        ),
-        PointwiseReranker(world.facts, llm, depth=DEPTH, budget=limits, documents=short),
-    ]  # fmt: skip
+        ListwiseReranker(world.facts, llm, window=DEPTH, stride=DEPTH, orders=2, **told),
+        PointwiseReranker(world.facts, llm, **told),
+    ]
     if world.rec.content is not None:
         rerankers.append(BiEncoderReranker(world.rec, world.facts))
     shown = world.trials[: options.llm_users]
@@ -342,6 +346,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--splits", type=int, default=3)
     parser.add_argument("--users", type=int, default=3000, help="users of each split at most")
     parser.add_argument("--llm-users", type=int, help="users shown to the language model")
+    parser.add_argument("--answers", type=Path, help="SQLite file that keeps the model's answers")
     parser.add_argument("--llm-threads", type=int, help="threads of the language model")
     parser.add_argument("--vectors", type=Path, help=".npy file that keeps the sentence vectors")
     parser.add_argument("--no-vectors", action="store_true", help="no sentence vectors")

@@ -23,6 +23,7 @@ from llm_layer.act_words import (
     MORE,
     MORE_LIKE,
     NARROWING,
+    NARROWING_FIRST,
     OUT_OF_SCOPE,
     PROFILE,
     REJECT,
@@ -131,6 +132,7 @@ _OPEN_QUESTION = re.compile(
     r"^\W*(?:(?:can|could|would) you (?:please )?(?:tell me |explain )?)?(?:who|what|when|where|which|how|is|are|does|do|did)\b",
     _I,
 )
+_WH_QUESTION = re.compile(r"^\W*(?:who|what|when|where|which|how|why)(?:['’]?s)?\b", _I)
 _ZH_QUESTION = re.compile(r"(?:什么|谁|哪里|哪儿|怎么|如何|多少|吗)[^，。]{0,8}[？?]?$")
 
 
@@ -148,6 +150,14 @@ def act_of(signs: Signs) -> Act:
     return _wish(shape, signs)
 
 
+# What other services find, however it is asked for.
+_ELSEWHERE = re.compile(
+    r"\b(?:rec+om+[ae]nd|suggest|find|know)\w* (?:me |us |of )?(?:an? |some |any |the )?(?:\w+ ){0,2}(?:restaurants?|hotels?|caf[eé]s?|pubs?|dentists?|doctors?|lawyers?|plumbers?|flights?)\b(?! (?:films?|movies?|dramas?))"
+    r"|(?:推荐|找|订)[^，。]{0,6}(?:餐厅|饭店|餐馆|酒店|宾馆|酒吧|咖啡馆|医院|律师|航班)(?!.{0,4}(?:片|电影|剧))",
+    _I,
+)
+
+
 def is_outside(text: str, *, has_genres: bool = False) -> bool:
     """Whether a message, as it was typed, asks for what no catalogue has.
 
@@ -159,6 +169,8 @@ def is_outside(text: str, *, has_genres: bool = False) -> bool:
         It names a genre: then what else it wants of the system is passed over.
     """
     shape = Shape(text)
+    if _ELSEWHERE.search(text) and not has_genres:
+        return True
     if not shape.has(OUT_OF_SCOPE):
         return False
     if SELF.search(text):
@@ -172,6 +184,8 @@ def is_outside(text: str, *, has_genres: bool = False) -> bool:
 def _about_the_talk(shape: Shape, signs: Signs) -> Act | None:
     if shape.has(FORGET) and not signs.genres:
         return "forget"
+    if shape.has(RESET) and not _MEANT.search(shape.english + shape.chinese):
+        return "profile" if shape.has(PROFILE) else "reset"
     if shape.has(CORRECT):
         return "correct"
     if shape.has(PROFILE) and not shape.has(_ASKED_BY_TASTE):
@@ -181,6 +195,7 @@ def _about_the_talk(shape: Shape, signs: Signs) -> Act | None:
     return None
 
 
+_MEANT = re.compile(r"\bmeant?\b|\bmisunderst|\bwrong\b|意思|错了|误", _I)
 _ASKED_BY_TASTE = worded(
     r"\brec+om+[ae]nd|\bsuggest|\b(?:give|show|find) me (?!my)\w+|\bbased on|\bfits?\b|\bmatch",
     r"推荐|根据|按照|适合",
@@ -215,6 +230,8 @@ def _about_a_list(shape: Shape, signs: Signs) -> Act | None:
         return "more_like"
     if signs.seen and not signs.refused and _STRONGLY.search(shape.english + shape.chinese):
         return "recommend"
+    if signs.refused and _ALIKE.search(shape.english + shape.chinese):
+        return "not_like"
     if signs.refused or signs.seen:
         if not (signs.wished or signs.examples or signs.leaning) or (
             signs.seen and not signs.wished
@@ -223,6 +240,7 @@ def _about_a_list(shape: Shape, signs: Signs) -> Act | None:
         return None
     if (
         shape.has(ACCEPT)
+        and not _WH_QUESTION.search(shape.english)
         and not (signs.wished or signs.comparative or signs.denied or signs.counter)
         and not shape.has(MORE_LIKE)
         and (signs.n_items or not shape.has(MORE))
@@ -236,12 +254,16 @@ def _about_a_list(shape: Shape, signs: Signs) -> Act | None:
             shape.has(ASKING) and signs.genres and not _CHANGE.search(shape.english + shape.chinese)
         )
         return "recommend" if asks and not signs.in_talk else "critique"
-    rejects = shape.has(REJECT) and not (signs.wished or signs.examples)
+    rejects = shape.has(REJECT) and not (signs.wished or signs.examples or shape.has(FEWER))
     if rejects and not signs.counter and not (signs.denied and not signs.n_items):
         return "reject"
     return None
 
 
+_ALIKE = re.compile(
+    r"\b(?:nothing|not|never|n['’]?t)\b.{0,30}\b(?:like|similar|resembl)|\bunlike\b|(?:不|别).{0,6}(?:像|类似|跟|和|与)|不.{0,8}(?:类似|那样|那种|这种)",
+    _I,
+)
 _LIST_WORD = re.compile(r"\blist\b|列表|名单|清单", _I)
 _CHANGE = re.compile(r"\bsomething\b|\bbut\b|\bmake\b|换|再", _I)
 
@@ -302,6 +324,12 @@ def _wish(shape: Shape, signs: Signs) -> Act:
     narrowing = shape.has(NARROWING)
     if signs.denied and not signs.genres and not signs.people:
         return "recommend" if strongly else "constrain"
+    if narrowing and shape.has(ASKING) and (signs.genres or signs.people):
+        # "something funny but not silly" asks; "but nothing silly" narrows.
+        chinese = NARROWING[1]
+        first = chinese is not None and chinese.match(shape.chinese)
+        only = _ONLY.search(shape.english + shape.chinese)
+        narrowing = bool(first or only or NARROWING_FIRST.search(shape.english))
     if narrowing and (signs.named or signs.leaning):
         return (
             "recommend"

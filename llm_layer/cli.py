@@ -37,6 +37,7 @@ _Store = Annotated[
 _Domain = Annotated[
     str, typer.Option(help="Words and policies: films, shop, health ..., or a .toml file.")
 ]
+_Age = Annotated[int | None, typer.Option(min=0, help="Years, where the domain has an age limit.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -60,6 +61,7 @@ def chat(
     timeout: _Timeout = 20.0,
     store: _Store = None,
     domain: _Domain = "films",
+    age: _Age = None,
     conversation: Annotated[
         str | None, typer.Option(help="Id of a stored conversation to go on with.")
     ] = None,
@@ -87,7 +89,8 @@ def chat(
     left = [conversation]  # gone on with once; what begins after it is new
 
     def begin() -> Conversation:
-        talk = concierge.open(user, likes=liked, conversation=left.pop() if left else None)
+        before = left.pop() if left else None
+        talk = concierge.open(user, likes=liked, conversation=before, age=age)
         if language == "zh":
             talk.state.language = "zh"
         return talk
@@ -135,6 +138,7 @@ def serve(
     timeout: _Timeout = 20.0,
     store: _Store = None,
     domain: _Domain = "films",
+    age: _Age = None,
 ) -> None:
     """Serve conversations over OpenAI's chat protocol, until SIGTERM or Ctrl-C.
 
@@ -153,6 +157,7 @@ def serve(
         port,
         _token(token_env),
         tuple(allow_origin or ()),
+        age=age,
         # Long enough for a model that does not answer, and the template after it.
         limits=Limits(at_once=at_once, seconds=max(60.0, 2 * timeout + 20.0)),
     )

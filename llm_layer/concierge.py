@@ -25,12 +25,13 @@ from llm_layer.domain import FILMS, Domain
 from llm_layer.facts import ItemFacts
 from llm_layer.genres import GenreWords
 from llm_layer.llm.base import LLM
-from llm_layer.memory.conversations import StoredConversation, Turn
+from llm_layer.memory.conversations import Turn
 from llm_layer.memory.evidence import user_key
 from llm_layer.memory.memory import Memory
 from llm_layer.memory.redaction import redact
 from llm_layer.memory.store import Store, open_store
 from llm_layer.memory.style import StyleCounts
+from llm_layer.memory.visitors import Visitors, same_user
 from llm_layer.pieces import Wording
 from llm_layer.plan import Plan, Planner, Visitor
 from llm_layer.policy import Policy
@@ -43,16 +44,15 @@ from llm_layer.safety.policies import Referral
 from llm_layer.stopping import check_stopped
 from llm_layer.text import Language
 from llm_layer.understand import Request, Understanding
+from llm_layer.understand_llm import LLMUnderstanding, understands
 from llm_layer.writer import Writer
-from recsys.errors import InvalidInputError, UnknownIdError
+from recsys.errors import InvalidInputError
 from recsys.forgetting import Receipt, Removal, attempt
 from recsys.recommender import Recommender
 
 # Candidates that are fetched for each item that will be shown; the reranker chooses among them.
 _POOL = 40
 _LONGEST_MESSAGE = 2000
-# A leaning of the profile below this no longer steers a new conversation.
-_FELT = 0.1
 # Turns that are awaited at the same time; more of them wait for one to end.
 _THREADS = 32
 
@@ -78,11 +78,15 @@ class Concierge:
         none. :func:`llm_layer.safety.read_domain` reads one from a file.
     store : Store, path-like or None
         Where what users agreed to is remembered, and conversations are kept; None for nowhere.
+    understander : {"rules", "llm", "auto"}
+        Who reads messages: rules alone; the language model, with the rules where it gives nothing
+        usable; or the language model only if it is trusted with that, which the packaged one is
+        not.
 
     Raises
     ------
     InvalidInputError
-        `llm` or `store` is something else, or `timeout` is not above 0.
+        `llm`, `store` or `understander` is something else, or `timeout` is not above 0.
     StoreFormatError
         The file of `store` is something else, damaged, or of a newer version.
     """
@@ -96,16 +100,18 @@ class Concierge:
         timeout: float = 20.0,
         store: Store | str | os.PathLike[str] | None = None,
         domain: Domain | None = None,
+        understander: Literal["rules", "llm", "auto"] = "rules",
     ) -> None:
         if not timeout > 0:
             raise InvalidInputError(f"timeout is {timeout!r} s, expected more than 0")
         self.store = open_store(store)
+        self._opened_store = None if self.store is store else self.store
         self.rec = rec
         self.llm = _language_model(llm)
         self.facts = ItemFacts(rec)
         self._genre_words = GenreWords(self.facts.genre_names)
         columns = rec.catalogue.table.column_names if rec.catalogue is not None else ()
-        self._understanding = Understanding(self.facts, self._genre_words, columns)
+        self._understanding = self._reader(understander, columns, timeout)
         self._policy = Policy(self.facts, self._genre_words)
         self._retriever = Retriever(rec, self.facts)
         self._reranker = reranker or BlendReranker(rec, self.facts)
@@ -116,10 +122,27 @@ class Concierge:
         self.guard = Guard(rec, self.facts, self.domain.policies)
         self._wording = Wording(self.facts, self._genre_words, self.domain)
         self.memory = Memory(self.store, self.facts, self._genre_words)
+        self._visitors = Visitors(rec, self.facts, self._profiler, self.memory)
         self._talks: weakref.WeakSet[Conversation] = weakref.WeakSet()
         self._talks_lock = threading.Lock()
         self._threads: ThreadPoolExecutor | None = None
         self._threads_lock = threading.Lock()
+
+    def _reader(
+        self, understander: str, columns: Sequence[str], timeout: float
+    ) -> Understanding | LLMUnderstanding:
+        """What reads messages."""
+        rules = Understanding(self.facts, self._genre_words, columns)
+        if understander not in ("rules", "llm", "auto"):
+            raise InvalidInputError(
+                f"understander is {understander!r}, expected 'rules', 'llm' or 'auto'"
+            )
+        if understander == "llm" and self.llm is None:
+            raise InvalidInputError("understander is 'llm', but llm is None; give a language model")
+        wanted = understander == "llm" or (understander == "auto" and understands(self.llm))
+        if self.llm is None or not wanted:
+            return rules
+        return LLMUnderstanding(rules, self.llm, self.facts, self._genre_words, timeout)
 
     def open(
         self,
@@ -151,7 +174,7 @@ class Concierge:
         InvalidInputError
             Both `user` and `likes` are given, or a conversation without a store.
         """
-        left = None if conversation is None else self._left(conversation, user)
+        left = None if conversation is None else self._visitors.left(conversation, user)
         if user is None:
             rows = tuple(self.rec.items.rows(likes).tolist()) if len(likes) else ()
             visitor, taste = Visitor(None, rows), self._retriever.taste(rows)
@@ -159,12 +182,12 @@ class Concierge:
         else:
             if len(likes):
                 raise InvalidInputError("likes are given beside a known user; give one of the two")
-            visitor, taste, basis = self._known(user)
+            visitor, taste, basis = self._visitors.known(user, self._retriever)
         talk = Conversation(self, visitor, taste, basis)
         if left is not None:
             talk.id, talk.state = left.id, State.from_dict(left.state, self.facts)
         elif user is not None:
-            self._recall(talk)
+            self._visitors.recall(talk.visitor, talk.state)
         with self._talks_lock:
             self._talks.add(talk)
         if age is not None:
@@ -174,42 +197,6 @@ class Concierge:
     def redact(self, text: str) -> str:
         """A message without what identifies a person; titles of the catalogue stay."""
         return redact(text, self.memory.is_title)
-
-    def _known(self, user: Any) -> tuple[Visitor, np.ndarray[Any, Any], dict[int, float]]:
-        """A user of the model, or somebody whom only the store knows.
-
-        With their vector, and the rows and weights that it is folded in from.
-        """
-        is_known = user in self.rec.users
-        if not is_known and self.store is None:
-            self.rec.users.rows([user])  # says what is wrong
-        kept = self.memory.kept(user)
-        if not self.memory.consent(user).personalize:
-            return Visitor(None, (), user), self._retriever.taste(()), {}
-        liked = kept.rows(self.facts, 1)
-        if not is_known:
-            basis = dict.fromkeys(liked, 1.0)
-            return Visitor(None, liked, user), self._retriever.taste(liked), basis
-        table = self.rec.history(user)
-        history = tuple(self.rec.items.rows(table.column("item_id")).tolist())
-        weights = dict(zip(history, self._profiler.weights(table), strict=True))
-        visitor = Visitor(user, history, user, {} if set(weights.values()) == {1.0} else weights)
-        new = [row for row in liked if row not in weights]
-        basis = dict(zip(history, table.column("weight").to_pylist(), strict=True))
-        taste = self.rec.user_vector(user)
-        if new:
-            basis.update(dict.fromkeys(new, 1.0))
-            taste = self.rec.fold_in(self.facts.items(basis), list(basis.values()))
-        return visitor, taste, basis
-
-    def _recall(self, talk: Conversation) -> None:
-        """Begin a conversation with what the store has of the visitor."""
-        profile = self.profile(talk.visitor, talk.state.language)
-        known = set(talk.visitor.history)
-        talk.state.refused.update({*profile.disliked, *profile.seen, *profile.liked} - known)
-        talk.state.leanings.update(
-            {name: value for name, value in profile.leanings.items() if abs(value) >= _FELT}
-        )
 
     def forget(self, user: Any, *, lists: Sequence[str | os.PathLike[str]] = ()) -> Receipt:
         """Remove a user everywhere: store, open conversations, model in memory, its folder.
@@ -229,9 +216,9 @@ class Concierge:
         Receipt
             What was removed where; it does not hold the id.
         """
-        key = user_key(user)
+        user_key(user)  # refuses what is no id
         with self._talks_lock:
-            talks = [talk for talk in self._talks if _key(talk.visitor.remembered) == key]
+            talks = [talk for talk in self._talks if same_user(talk.visitor.remembered, user)]
         turns_held = [talk._forget() for talk in talks]
         receipt = Receipt(
             (
@@ -247,20 +234,6 @@ class Concierge:
         self.memory.forget()
         self._retriever = Retriever(self.rec, self.facts)  # knows the average of the users
         return receipt
-
-    def _left(self, conversation: str, user: Any) -> StoredConversation:
-        if self.store is None:
-            raise InvalidInputError(
-                "a conversation is to go on, but there is no store; give Concierge a store"
-            )
-        left = self.store.conversations.load(conversation)
-        # Whose it is stays untold to anyone else.
-        if left is None or _key(left.user) != _key(user):
-            raise UnknownIdError(
-                f"there is no conversation {conversation!r} of this user in {self.store.path}; "
-                "begin a new one"
-            )
-        return left
 
     def introduce(self, user: Any, items: Sequence[Any], *, most: int = 5) -> Reply:
         """Words for a list that is ready, such as one of a batch job, in English.
@@ -318,11 +291,16 @@ class Concierge:
             return self._threads
 
     def close(self) -> None:
-        """Wait for the turns at work and end their threads; the concierge can be used again."""
+        """Wait for the turns at work, end their threads, close a store that was given as a path.
+
+        Without such a store the concierge can be used again.
+        """
         with self._threads_lock:
             threads, self._threads = self._threads, None
         if threads is not None:
             threads.shutdown(cancel_futures=True)
+        if self._opened_store is not None:
+            self._opened_store.close()
 
     def __enter__(self) -> Concierge:
         return self
@@ -338,22 +316,11 @@ class Concierge:
 
     def profile(self, visitor: Visitor, language: Language) -> UserProfile:
         """What is known about a visitor."""
-        return self._profile(visitor, language, keywords=False)
+        return self._visitors.profile(visitor, language, keywords=False)
 
     def full_profile(self, visitor: Visitor, language: Language = "en") -> UserProfile:
         """As :meth:`profile`, with keywords and embedding; the first one reads all descriptions."""
-        return self._profile(visitor, language, keywords=True)
-
-    def _profile(self, visitor: Visitor, language: Language, *, keywords: bool) -> UserProfile:
-        user, memory = visitor.remembered, self.memory
-        return self._profiler.profile(
-            visitor.history,
-            language,
-            keywords=keywords,
-            weights=visitor.weights,
-            kept=None if user is None else memory.kept(user),
-            style=memory.style(user).style(language) if keywords else None,
-        )
+        return self._visitors.profile(visitor, language, keywords=True)
 
 
 class Conversation:
@@ -501,6 +468,16 @@ class Conversation:
                 concierge.memory.hear(user, self._request, self._style, self.state)
             concierge.store.conversations.save(self.id, user, state, turn)
 
+    def _obey(self) -> None:
+        """Serve the visitor as a stranger from here on, where they no longer agree to more."""
+        user, visitor, concierge = self.visitor.remembered, self.visitor, self._concierge
+        if user is None or not (visitor.history or visitor.user is not None):
+            return
+        if not concierge.memory.consent(user).personalize:
+            self.visitor, self._taste = Visitor(None, (), user), concierge._retriever.taste(())
+            self._basis = {}
+            self.state.leanings.clear()
+
     def _unremember(self, store: Store) -> None:
         """The visitor asked to be forgotten: delete what the store has, and keep no more."""
         concierge, user = self._concierge, self.visitor.remembered
@@ -514,7 +491,9 @@ class Conversation:
         self._taste = (
             concierge._retriever.taste(()) if known is None else concierge.rec.user_vector(known)
         )
+        self._basis = {row: weight for row, weight in self._basis.items() if row in set(history)}
         self._style = StyleCounts()
+        self._lists.clear()
 
     def _forget(self) -> int:
         """Go on as with a stranger; return how many turns were held."""
@@ -561,6 +540,7 @@ class Conversation:
         concierge, state = self._concierge, self.state
         watch = _Stages()
         with watch.stage("understand"):
+            self._obey()
             text = concierge.redact(text)
             in_talk = bool(state.last)
             request = concierge._understanding.read(text, state.language, in_talk=in_talk)
@@ -700,10 +680,6 @@ def _chunks(words: Generator[str, None, Draft]) -> Generator[Chunk, None, Draft]
         except StopIteration as end:
             draft: Draft = end.value
             return draft
-
-
-def _key(user: Any) -> str | None:
-    return None if user is None else user_key(user)
 
 
 def _language_model(llm: Any) -> LLM | None:

@@ -85,6 +85,10 @@ class Leanings:
         self._chinese = dict(chinese)
         for genre, words in genre_words.chinese.items():
             self._chinese.update(dict.fromkeys(words, genre))
+        keywords = "|".join(sorted(map(re.escape, chinese), key=len, reverse=True))
+        self._zh_none = re.compile(
+            rf"(?:不含|不带|没有|不要有?|别有|避免|无|拒绝)(?:任何|太多)?(?P<word>{keywords})(?:的)?(?:内容|镜头|场面|成分|元素|画面|情节)"
+        )
         word = "|".join(sorted(map(re.escape, self._chinese), key=len, reverse=True))
         self._zh = re.compile(
             rf"(?:(?P<down>{_ZH_DOWN})|(?P<up>{_ZH_UP}))(?:的)?(?P<word>{word})(?P<degree>一?[点些]|得多|多了|很多)?"
@@ -139,6 +143,11 @@ class Leanings:
             take(*match.span())
 
     def _read_chinese(self, text: str, found: Critique, take: Take) -> None:
+        for match in self._zh_none.finditer(text):
+            self._lean(found, self._chinese[match["word"]], -0.8, False)
+            found.is_denied = True
+            take(*match.span())
+            text = text[: match.start()] + " " * len(match.group()) + text[match.end() :]
         for match in self._zh.finditer(text):
             name = self._chinese[match["word"] or match["plain"]]
             down, up = match["down"] or match["fewer"], match["up"] or match["bit"] or match["many"]

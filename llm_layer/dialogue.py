@@ -30,6 +30,7 @@ class Wishes:
     mood : str
     count : int
     leanings : dict of str to float
+    pursued : tuple of int
         Each as in :class:`State`.
     """
 
@@ -39,6 +40,7 @@ class Wishes:
     mood: str = ""
     count: int = DEFAULT_COUNT
     leanings: dict[str, float] = field(default_factory=dict)
+    pursued: tuple[int, ...] = ()
 
 
 @dataclass
@@ -57,6 +59,8 @@ class State:
         How many items a reply recommends.
     leanings : dict of str to float
         Genre or keyword, and how much more (up to 1) or less (down to -1) of it is wanted.
+    pursued : tuple of int
+        Examples that were named last, until something else is asked for. Others tell of taste.
     shown : list of int
         Recommended in this conversation, never again.
     refused : set of int
@@ -91,6 +95,7 @@ class State:
     mood: str = ""
     count: int = DEFAULT_COUNT
     leanings: dict[str, float] = field(default_factory=dict)
+    pursued: tuple[int, ...] = ()
     shown: list[int] = field(default_factory=list)
     refused: set[int] = field(default_factory=set)
     accepted: list[int] = field(default_factory=list)
@@ -170,6 +175,7 @@ class State:
             self.mood,
             self.count,
             dict(self.leanings),
+            self.pursued,
         )
 
     def to_dict(self, facts: ItemFacts) -> dict[str, Any]:
@@ -194,7 +200,7 @@ class State:
     def _wish(self, wishes: Wishes) -> None:
         self.constraints, self.mood, self.count = wishes.constraints, wishes.mood, wishes.count
         self.like, self.unlike = list(wishes.like), list(wishes.unlike)
-        self.leanings = dict(wishes.leanings)
+        self.leanings, self.pursued = dict(wishes.leanings), wishes.pursued
 
     def _forget(self) -> None:
         self._wish(Wishes())
@@ -235,6 +241,8 @@ class State:
         unlike = [row for row in self.unlike if row not in like or row in request.unlike]
         self.unlike = unlike
         self.like = [row for row in self.like if row not in self.unlike]
+        if like or request.act not in ("more", "fewer", "reject"):
+            self.pursued = tuple(row for row in dict.fromkeys(like) if row in self.like)
 
     def _merged(self, request: Request, facts: ItemFacts) -> Constraints:
         now = self.constraints

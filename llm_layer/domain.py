@@ -39,6 +39,8 @@ class Domain:
         What the one who is spoken with is called in a prompt.
     kinds : tuple of str
         English nouns that a genre may stand before ("a comedy film"), the first the most usual.
+    emoji : str
+        One sign, for those who use such signs.
     suffix_zh : str
         Stands behind Chinese genres ("片" in "喜剧片"); may be empty.
     samples : tuple of (str, str)
@@ -65,6 +67,7 @@ class Domain:
     person: str = "visitor"
     person_zh: str = "访客"
     kinds: tuple[str, ...] = ()
+    emoji: str = "✨"
     suffix_zh: str = ""
     samples: tuple[tuple[str, str], ...] = ()
     extra: str = ""
@@ -130,8 +133,9 @@ FILMS = Domain(
     person="viewer",
     person_zh="观众",
     kinds=("film", "movie", "story", "night", "evening"),
+    emoji="🎬",
     suffix_zh="片",
-    extra="watching movies directed director stars starring cast acted actors actor plays",
+    extra="watching movies directed director stars starring cast acted actors actor",
     extra_zh="影片 片子 导演 执导 主演 演员 上映 晚上 看完 观看 一看 片长 片名 播放",
 )
 BOOKS = Domain(
@@ -149,6 +153,7 @@ BOOKS = Domain(
     person="reader",
     person_zh="读者",
     kinds=("book", "story", "read"),
+    emoji="📚",
     samples=(("mystery", "悬疑"), ("history", "历史"), ("fantasy", "奇幻")),
     extra="reading author authors written writer stories",
     extra_zh="图书 书籍 小说 作者 读完 阅读 一读 作品",
@@ -168,6 +173,7 @@ COURSES = Domain(
     person="learner",
     person_zh="学员",
     kinds=("course", "class", "subject"),
+    emoji="🎓",
     samples=(("programming", "编程"), ("design", "设计"), ("statistics", "统计")),
     extra="taken learn learning study classes subjects taught teacher",
     extra_zh="课 学习 一学 老师 讲师 讲授",
@@ -207,6 +213,7 @@ ARTICLES = Domain(
     person="reader",
     person_zh="读者",
     kinds=("article", "read"),
+    emoji="📰",
     suffix_zh="类",
     samples=(("science", "科学"), ("travel", "旅行"), ("economics", "经济")),
     extra="reading author authors written writer text texts",
@@ -226,4 +233,21 @@ ITEMS = Domain(
     suffix_zh="类",
     samples=(("classic", "经典"), ("modern", "现代"), ("popular", "流行")),
 )
+# What is said of people by what they did, plain wherever a catalogue names such people.
+ROLE_WORDS: dict[Language, dict[str, str]] = {
+    "en": {
+        "director": "directed director",
+        "actor": "stars starring cast acted actor actors",
+        "author": "author authors written writer",
+        "artist": "artist artists",
+        "teacher": "teacher teachers taught",
+    },
+    "zh": {
+        "director": "导演 执导",
+        "actor": "主演 演员",
+        "author": "作者",
+        "artist": "作者",
+        "teacher": "老师 讲师 讲授",
+    },
+}
 DOMAINS = {each.name: each for each in (FILMS, BOOKS, COURSES, SHOP, ARTICLES, ITEMS)}

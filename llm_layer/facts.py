@@ -186,6 +186,11 @@ class ItemFacts:
             return ""
         return str(self._catalogue.column(self._plot_column)[row].as_py() or "")
 
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """What the people did whom the catalogue names: ``"director"``, ``"actor"`` ..."""
+        return tuple(self._people)
+
     @cached_property
     def text_columns(self) -> tuple[str, ...]:
         """Columns of texts, or of lists of texts, that have no other meaning here."""

@@ -24,10 +24,10 @@ class GenreWords:
 
     Parameters
     ----------
-        genres : sequence of str
-                Names as the catalogue has them. Synonyms come from ``genres.json`` (films)
-            and ``values.json`` (shops, courses, articles) of the lexicon; a genre that is not in there
-            is known by its own name alone.
+    genres : sequence of str
+        Names as the catalogue has them. Synonyms come from ``genres.json`` (films) and
+        ``values.json`` (shops, courses, articles) of the lexicon; a genre that is not in there is
+        known by its own name alone.
 
     Attributes
     ----------

@@ -40,7 +40,7 @@ from llm_layer.binding import Bound, bind, comparisons
 from llm_layer.claims import Grounding, Known, Named, Reading
 from llm_layer.columns import Columns
 from llm_layer.comparing import Comparing
-from llm_layer.domain import FILMS, Domain
+from llm_layer.domain import FILMS, ROLE_WORDS, Domain
 from llm_layer.facts import ItemFacts
 from llm_layer.figures import Figures
 from llm_layer.genres import GenreWords
@@ -73,6 +73,12 @@ class GroundingChecker:
         self._facts = facts
         self._genre_words = genre_words
         self._domain = domain
+        roles = facts.roles
+        self._plain: dict[Language, frozenset[str]] = {
+            language: domain.plain_words(language)
+            | {word for role in roles for word in words_of.get(role, "").split()}
+            for language, words_of in ROLE_WORDS.items()
+        }
         self._columns = Columns(facts)
         self._figures = Figures(facts, self._columns)
         self._comparing = Comparing(facts, self._columns, domain)
@@ -105,6 +111,7 @@ class GroundingChecker:
         surface.links(reading, self._facts, self._columns)
         self._visitor.check(reading, known)
         self._comparing.comparatives(reading, known)
+        self._comparing.relations(reading)
         self._figures.numbers(reading, known)
         self._comparing.counts(reading)
         requested = self._requested(known.said)
@@ -156,7 +163,7 @@ class GroundingChecker:
 
     def _is_title(self, form: str) -> bool:
         """Whether words outside of quotation marks are taken for the title they spell."""
-        return " " in form and form.replace(" ", "") not in self._domain.plain_words("zh")
+        return " " in form and form.replace(" ", "") not in self._plain["zh"]
 
     def _roles(self, reading: Reading, declared: dict[int, Named], known: Known) -> None:
         """An item declared as the visitor's own has to be."""
@@ -189,7 +196,7 @@ class GroundingChecker:
 
         A name of one word needs a capital, and must be no plain word ("Will").
         """
-        plain = self._domain.plain_words("en")
+        plain = self._plain["en"]
         longest = self._facts.longest_name
         listed = words(text)
         found: list[tuple[str, int, int]] = []
@@ -307,7 +314,7 @@ class GroundingChecker:
     def _words(self, reading: Reading, language: Language, said: Sequence[str]) -> None:
         """Whatever is left has to be plain words of the right language."""
         if language == "zh":
-            unknown = _unknown_chinese(reading.left, self._domain.plain_words("zh"))
+            unknown = _unknown_chinese(reading.left, self._plain["zh"])
         else:
             unknown = self._unknown_english(reading, said)
             # "older" and "newer" compare with what was shown: the visitor has to have asked so.
@@ -319,7 +326,7 @@ class GroundingChecker:
             reading.claim("words", "all other words", True, "plain words")
 
     def _unknown_english(self, reading: Reading, said: Sequence[str]) -> list[str]:
-        plain, asking = self._domain.plain_words("en"), load_words("question_words_en.txt")
+        plain, asking = self._plain["en"], load_words("question_words_en.txt")
         echoed = {word.form for message in said for word in words(message)}
         echoed = {form for form in echoed if self._is_echo(form)}
         unknown = []

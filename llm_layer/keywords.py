@@ -51,11 +51,16 @@ class Keywords:
 
     @classmethod
     def of(cls, facts: ItemFacts) -> Keywords:
-        """Read the texts of a catalogue: its descriptions, else the columns that describe items."""
+        """Read the texts of a catalogue: its descriptions, else the columns that describe items.
+
+        Words that would tell of somebody's health, faith, origin or sexuality are left out: that
+        is nobody's to infer from what they chose.
+        """
         bags = [Counter(terms(text)) for text in facts.texts()]
         met = Counter(word for bag in bags for word in bag)
         usual = _USUAL * max(1, len(bags))
         names = {name.lower() for name in facts.genre_names}
+        names |= load_words("sensitive_words.txt")
         kept = [
             word
             for word, count in met.most_common()
@@ -77,8 +82,11 @@ class Keywords:
         return cls(tuple(kept), sp.csr_matrix(sp.diags(scale) @ matrix), facts.vectors)
 
     def of_rows(self, rows: npt.NDArray[np.int64], given: Floats) -> Floats:
-        """Weights of the words of some items, each item counting what is `given`: (n_words,)."""
-        return np.asarray(self.weights[rows].T @ given, np.float64)
+        """How much more of each word some items have than the catalogue's mean item: (n_words,).
+
+        Each item counts what is `given`; words that are no more frequent in them have 0 or less.
+        """
+        return np.asarray(self.weights[rows].T @ given - given.sum() * self._mean, np.float64)
 
     def of_text(self, text: str) -> dict[int, float]:
         """Codes of the words of a text, and their weights as in an item that has one of each."""
@@ -113,6 +121,11 @@ class Keywords:
         return self.weights.tocsc()
 
     @cached_property
+    def _mean(self) -> Floats:
+        """Mean weight of each word over all items."""
+        return np.asarray(self.weights.mean(axis=0), np.float64).ravel()
+
+    @cached_property
     def _typical(self) -> Floats:
         """Mean weight of each word in the items that have it."""
         met = np.bincount(self.weights.indices, minlength=len(self.words))
@@ -142,9 +155,9 @@ def terms(text: str) -> Iterator[str]:
     plain = "".join(sign for sign in folded if not unicodedata.combining(sign))
     stop = load_words("stop_words.txt")
     for match in _WORD.finditer(plain):
-        word = match.group()
+        word = match.group().removesuffix("'s").removesuffix("’s")
         if _HAN.search(word):
             for run in _HAN.findall(word):
                 yield from (run[at : at + 2] for at in range(len(run) - 1))
         elif len(word) >= _SHORTEST and word not in stop:
-            yield word.removesuffix("'s").removesuffix("’s")
+            yield word

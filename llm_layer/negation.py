@@ -17,7 +17,7 @@ _NEGATION = re.compile(
     r"|cannot|\w+n['’]t|dont|didnt|cant|isnt|anything but|everything but|other than"
     r"|tired of|sick of|fed up with|enough|forget(?: about)?|exclude[ds]?|excluding|leave out|leaving out|left out|cut out|keep out|filter out|omit|ditch|rather not|spare me|minus"
     r"|(?:not|never) in the mood for|stay away from|steer clear of|allergic to|can(?:no|['’]?)t stand|couldn['’]?t stand|no need for|do without|don['’]?t need|instead of|rather than)\b"
-    r"|不要|没(?:有)?(?:说|要求|想)(?:过)?要?|不(?:太|怎么|大|是很|是太)?(?:想|看|喜欢|爱)|不是|不像|不用|没有|除了|讨厌|避开|排除|去掉|剔除|拒绝|反感|受不了|不含|不包括|不包含|不考虑|跳过|远离|少来|厌倦|看腻了?|腻了"
+    r"|不要|不能|没(?:有)?(?:说|要求|想)(?:过)?要?|不(?:太|怎么|大|是很|是太)?(?:想|看|喜欢|爱)|不是|不像|不用|没有|除了|讨厌|避开|排除|去掉|剔除|拒绝|反感|受不了|不含|不包括|不包含|不考虑|跳过|远离|少来|厌倦|看腻了?|腻了"
     r"|(?<![特类告区分个级差性派鉴])别(?![的人墅致离样])",
     _I,
 )

@@ -14,14 +14,15 @@ import numpy as np
 import numpy.typing as npt
 from rapidfuzz import fuzz, process
 
-from llm_layer.lexicon import load_words
-from llm_layer.text import Word, words
+from llm_layer.lexicon import load, load_words
+from llm_layer.text import Word, normalize, words
 
 _I = re.IGNORECASE
 # How alike a typed name and a known one have to be: "spielburg" and "spielberg" are 0.89.
 _CLOSE = 82
 _CLOSE_LAST = 84
 _SHORTEST = 4
+_TOGETHER = 8
 _LONG_ENOUGH = 6
 # What a name stands next to.
 _BEFORE = re.compile(
@@ -72,11 +73,18 @@ class PersonIndex:
         self._weight = np.asarray(popularity, np.float64)
         self._rows = rows
         self._longest = max((len(name.split()) for name in rows), default=0)
+        self._together = {name.replace(" ", ""): name for name in rows if " " in name}
         self._by_part: dict[str, list[str]] = defaultdict(list)
         for name in rows:
             split = name.split()
             for part in {split[-1], " ".join(split[-2:])} if len(split) > 1 else ():
                 self._by_part[part].append(name)
+        known = load("names_zh.json")["people"]
+        self._names_zh = {name: normalize(form) for name, form in known.items()}
+        self._names_zh = {name: form for name, form in self._names_zh.items() if form in rows}
+        ordered = sorted(self._names_zh, key=len, reverse=True)
+        dotted = "|".join("[·•.・ -]?".join(name) for name in ordered)
+        self._chinese = re.compile(dotted) if dotted else None
         last = [part for part in self._by_part if " " not in part and len(part) >= _SHORTEST]
         self._last = _Buckets(last)
         self._whole = _Buckets([name for name in rows if " " in name])
@@ -105,7 +113,18 @@ class PersonIndex:
             if name:
                 found.append(PersonMention(name, listed[at].start, listed[at + length - 1].end))
             at += max(1, length)
+        if self._chinese is not None and not text.isascii():
+            found += [
+                PersonMention(self._names_zh[_plain_name(match.group())], *match.span())
+                for match in self._chinese.finditer(text)
+            ]
+            found.sort(key=lambda mention: mention.start)
         return found
+
+    def link(self, name: str) -> str | None:
+        """Person that a name means: whole, a last name, or misspelled; None for nobody."""
+        form = normalize(name)
+        return (form if form in self._rows else self._named(form, surely=True)) or None
 
     def is_last_name(self, word: str) -> bool:
         """Whether anybody has exactly this last name."""
@@ -116,9 +135,11 @@ class PersonIndex:
     ) -> tuple[str, int]:
         """Person whose name begins with word `at`, and how many words it has; "", 0 for none."""
         for length in range(min(self._longest, len(listed) - at), 1, -1):
-            name = " ".join(word.form for word in listed[at : at + length])
-            if name in self._rows:
+            forms = [word.form for word in listed[at : at + length]]
+            if (name := " ".join(forms)) in self._rows:
                 return name, length
+            if (name := self._together.get("".join(forms), "")) and len(name) > _TOGETHER:
+                return name, length  # "Robert DeNiro"
         before = text[max(0, listed[at].start - 40) : listed[at].start]
         for length in (3, 2, 1):
             part = listed[at : at + length]
@@ -177,6 +198,14 @@ class _Buckets:
             if found is not None and (best is None or found[1] > best[0]):
                 best = found[1], found[0]
         return best[1] if best is not None else None
+
+
+def _plain_name(name: str) -> str:
+    """A Chinese name without the dots between its parts."""
+    return _DOTS.sub("", name)
+
+
+_DOTS = re.compile(r"[·•.・ -]")
 
 
 @cache

@@ -56,6 +56,15 @@ CHOSEN = re.compile(
     r"^\W*(?:(?:ok(?:ay)?|alright|all right|fine|so|then|good|great|well|yes|yeah|perfect)\W+)*(?P<title>[^,.;!?]+?) (?:it is|sounds (?:good|great|perfect|nice|fun)|looks (?:good|great)|then|works(?: for me)?|will do|please)\W*$",
     _I,
 )
+TAKEN = re.compile(
+    rf"\b(?:i(?:['’]?ll| will|['’]?m (?:going to|gonna)|['’]?d like to)|let['’]?s|lets|we(?:['’]?ll| will)) (?:just |probably |definitely )?(?:watch|take|see|pick|choose|go (?:with|for)|try|get|buy|read|do)\s+{_FILM}{_REST}",
+    _I,
+)
+# What others are to be of the kind of: "Schindler's List type movies".
+STYLED = re.compile(
+    r"(?:^|[,.;!?]\s*|\b(?:any|some|more|want|other|good|find me|show me|give me)\s+)(?P<title>[^,.;!?]+?)[- ](?:type|style|like|esque|ish|inspired|kind)(?: of)? (?:movies?|films?|flicks?|stuff|books?|things?|courses?)\b",
+    _I,
+)
 # What stands before "I have seen it".
 KNOWN_ALREADY = re.compile(
     r"(?:^|[.;!?]\s*)(?P<title>[^,.;!?]+?)\W+(?:but )?i(?:['’]?ve| have)?(?: \w+)? (?:seen|watched|saw|read) (?:it|that)\b",
@@ -63,7 +72,7 @@ KNOWN_ALREADY = re.compile(
 )
 # A judgement behind a title.
 JUDGED = re.compile(
-    r"(?:^|[,.;!?]\s*|\b(?:but|and) )(?:(?:i (?:thought|think|found)|but|and|honestly|well|actually|no) )*(?P<title>[^,.;!?]+?)\s+(?:was|is) (?:\w+ ){0,2}(?:great|awesome|amazing|wonderful|brilliant|fantastic|excellent|perfect|my favou?rite|awful|terrible|boring|bad|horrible|overrated|dull)\b",
+    r"(?:^|[,.;!?]\s*|\b(?:but|and) )(?:(?:i (?:thought|think|found)|but|and|honestly|well|actually|no) )*(?P<title>[^,.;!?]+?)\s+(?:was|is|are|were) (?:\w+ ){0,2}(?:great|awesome|amazing|wonderful|brilliant|fantastic|excellent|perfect|my favou?rites?|awful|terrible|boring|bad|horrible|overrated|dull)\b",
     _I,
 )
 _SEEN_BEFORE = re.compile(

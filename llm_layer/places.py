@@ -27,7 +27,7 @@ PLACE_IN_LIST = re.compile(
     rf"\b(?:the |that |this |your |my )?(?:first|top) (?:(?P<many>two|three|2|3)|couple(?: of)?)(?: (?:{_THING}))?\b"
     rf"|\b(?P<en>(?:the |that |this |your )(?:{_NTH})(?! (?:century|world|time|night|ten|few|half|thing i))"
     rf"|(?:{_NTH})(?= (?:{_THING})|\W*$|\W+(?:and|or|please|then|is|was|sounds|looks|seems|vs|one)\b)"
-    rf"|(?:(?:the|that|this|your) )?(?:last|final|middle|top)(?= (?:{_THING})\b))(?: (?:{_THING}))?\b"
+    rf"|(?:(?:the|that|this|your) )?(?:last|final|middle|top)(?= (?:{_THING})\b)|the (?:last|final)(?=\W*$))(?: (?:{_THING}))?\b"
     rf"|(?<=\band )(?P<joined>{_NTH})\b|(?<=\bor )(?P<either>{_NTH})\b|\b(?:number|no\.|nr\.?|option|choice|#) ?(?P<num>10|[1-9]|one|two|three|four|five)\b|#(?P<hash>10|[1-9])\b"
     rf"|第(?P<zh>十|[一二三四五六七八九]|10|[1-9])[{MEASURE}]?(?!次|季|集)|前(?P<zhmany>[两二三23])[{MEASURE}]|最后(?:一|那)?(?P<last>[{MEASURE}])|最后那?个"
     rf"|\b(?P<that>(?:that|this) (?:one|film|movie|book|course|article|product))\b|(?P<zhthat>[这那][部个条本门篇件款双台首](?:电影|片子?|书|课程?|文章|商品)?(?!类型|题材|系列))",
@@ -40,7 +40,7 @@ _BARE = re.compile(
 )
 _TURNED_DOWN_BEFORE = re.compile(
     r"(?:\b(?:not|no|skip|drop|without|except|hate|dislike|remove|(?:do|did)(?:n['’]?t| not)(?: \w+)?"
-    r"|already (?:seen|watched|saw|read|have|own)|(?:have |['’]ve |i |ive )(?:seen|watched|saw|read))|不要|不想看|不喜欢|不想要|不选|看过|读过|换掉|去掉|别要|讨厌|除了)"
+    r"|already (?:seen|watched|saw|read|have|own)|(?:have |['’]ve |i |ive |we )(?:seen|watched|saw|read))|不要|不想看|不喜欢|不想要|不选|看过|读过|换掉|去掉|别要|讨厌|除了)"
     r"\s*(?:like |want |the |that )?$",
     _I,
 )
@@ -58,7 +58,8 @@ _COUNT = re.compile(
     rf"\b(?<!or )(?<!- )(?!one of\b)(?P<plain>{_ANY_NUMBER})\s+(?:(?!of\b|or\b|and\b|like\b|from\b)\w+['’-]?\w*\s+){{0,3}}?"
     r"(?:films?|movies?|titles?|picks?|suggestions?|options?|recommendations?|recs?|ideas?|books?|novels?|songs?|comed(?:y|ies)"
     r"|dramas?|thrillers?|westerns?|musicals?|documentar(?:y|ies)|courses?|class(?:es)?|articles?|products?|flicks?|choices?|items?|more|others)\b"
-    rf"|\b(?:just|only|give me|show me|top|another(?! one\b)|like|maybe|down to|pick me|(?:no|not) more than|at most|up to|max(?:imum)?)\s+(?P<only>{_ANY_NUMBER})\b(?!\s+(?:of|like)|[-']|\s*(?:minutes?|mins?|hours?|dollars?|bucks?|stars?|pages?|weeks?))"
+    rf"|\b(?:just|only|give me|show me|top|best|next|another(?! one\b)|like|maybe|down to|pick me|(?:no|not) more than|at most|up to|max(?:imum)?)\s+(?P<only>{_ANY_NUMBER})\b(?!\s+(?:of|like)|[-']|\s*(?:minutes?|mins?|hours?|dollars?|bucks?|stars?|pages?|weeks?))"
+    r"|\b(?P<enough>one|two|three|four|five|\d)(?= (?:is|are|will be|would be) (?:enough|plenty|fine))"
     rf"|(?<![第前这那几下上每哪另十\d{_HAN_DIGITS}])(?P<zh>\d{{1,2}}|[{_HAN_DIGITS}]?十[{_HAN_DIGITS}]?|[{_HAN_DIGITS}])(?:[部条本门篇款件双台首片]|个(?![半小钟月星多人]))",
     _I,
 )
@@ -110,7 +111,7 @@ def read_count(text: str) -> int | None:
     match = _COUNT.search(text)
     if match is None:
         return None
-    word = (match["plain"] or match["only"] or match["zh"]).lower()
+    word = (match["plain"] or match["only"] or match["enough"] or match["zh"]).lower()
     if "couple" in word:
         return 2
     number = read_number(word)

@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias
 
 from llm_layer.dialogue import MOST, Constraints, Limit, State
 from llm_layer.facts import ItemFacts
+from llm_layer.memory.evidence import Entry
 from llm_layer.profile import UserProfile
 from llm_layer.request import Question, Request
 from llm_layer.text import Language
@@ -114,6 +115,8 @@ class Plan:
         no list at all.
     is_visitor : bool
         They are no user of the model: what is known of them is what they named.
+    stated : tuple of Entry
+        For ``"profile"``: what they stated of themselves, the latest first.
     is_stranger : bool
         Nothing is known of them at all.
     is_fitting : bool
@@ -141,6 +144,7 @@ class Plan:
     too_many: bool = False
     no_place: int | None = None
     is_visitor: bool = False
+    stated: tuple[Entry, ...] = ()
     is_stranger: bool = False
     is_fitting: bool = False
     question: Question | None = None
@@ -183,7 +187,7 @@ class Planner:
         if request.is_foreign:
             return self.small_talk("foreign", request, state)
         if request.act in ("greet", "thanks", "bye", "reset", "out_of_scope"):
-            kind: PlanKind = request.act  # type: ignore[assignment]
+            kind: PlanKind = request.act
             return self.small_talk(kind, request, state)
         if request.act == "forget":
             return self.small_talk("forgotten", request, state)
@@ -319,6 +323,7 @@ class Planner:
             examples=profile.history[:2],
             turn=len(state.said) - 1,
             is_visitor=is_visitor,
+            stated=profile.entries,
         )
 
     def reasons(

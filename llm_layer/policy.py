@@ -125,7 +125,7 @@ class Policy:
         for option in question.options:
             names[normalize(self._genre_words.name(option, "zh"))] = option
         near = process.extractOne(said, list(names), scorer=fuzz.ratio, score_cutoff=_CLOSE)
-        return names[near[0]] if near else ""
+        return names[str(near[0])] if near else ""
 
     @staticmethod
     def _chosen(request: Request) -> Request:

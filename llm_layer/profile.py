@@ -201,7 +201,7 @@ class Profiler:
             As :meth:`recsys.Recommender.history` gives it.
         """
         if "timestamp" not in history.column_names or not history.num_rows:
-            return (1.0,) * history.num_rows
+            return (1.0,) * int(history.num_rows)
         times = history.column("timestamp").to_numpy()
         seconds = (times.max() - times) / parts_of_second(times)
         kept = np.exp2(-seconds / (_DAY * self.decay.history))

@@ -22,11 +22,15 @@ class Attempt:
         Why they were not used; empty where they were.
     is_final : bool
         Asking once more would only cost time: the model is not there, or too slow.
+    prompt_tokens, completion_tokens : int
+        As the model counted them; 0 where it did not say, or was cut short.
     """
 
     text: str
     fault: str
     is_final: bool = False
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
 
 
 @dataclass(frozen=True)

@@ -10,15 +10,16 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
+from llm_layer.critique import leaning_genres
 from llm_layer.dialogue import Constraints, Limit, State
 from llm_layer.facts import ItemFacts
 from recsys.recommender import Recommender
 
 Floats = npt.NDArray[np.float32]
 
-# An item named in the talk counts as so many of a visitor's history.
+# An item that was named as an example counts as so many of a visitor's history.
 _LIKE_WEIGHT = 10.0
-# Share of the direction that such items take where there is no history.
+# Share of the direction that the examples asked for last take, against the rest of the taste.
 _LIKE_SHARE = 0.6
 # How much of the direction of unwanted items is taken away.
 _UNLIKE_SHARE = 0.5
@@ -102,8 +103,7 @@ class Retriever:
             The only items that may be among them, whatever is given up.
         basis : mapping of int to float, optional
             Rows that `taste` was folded in from, with their weights: examples of the talk are
-            folded in beside them, as though they were part of the history. Without it they turn
-            the vector.
+            folded in beside them, as though they were part of the history.
         """
         vector = self._steered(taste, state, basis or {})
         barred = np.zeros(len(self._facts), np.bool_) if allowed is None else ~allowed
@@ -123,7 +123,8 @@ class Retriever:
         n: int,
         given_up: tuple[Limit, ...],
     ) -> Candidates:
-        found, scores = self._best(rows, vector, state.leanings, n)
+        leanings = self._told(state.leanings)
+        found, scores = self._best(rows, vector, leanings, n)
         content = self._rec.content
         if not state.mood or content is None:
             return Candidates(found, scores, vector, given_up)
@@ -131,7 +132,7 @@ class Retriever:
         near = content.item_vectors[rows] @ words
         found = np.union1d(found, rows[np.argsort(-near, kind="stable")[:n]])
         scores = np.asarray(self._rec.item_factors[found] @ vector, np.float32)
-        found, scores = _falling(found, self._leaned(found, scores, state.leanings))
+        found, scores = _falling(found, self._leaned(found, scores, leanings))
         nearness = np.asarray(content.item_vectors[found] @ words, np.float32)
         return Candidates(found, scores, vector, given_up, nearness)
 
@@ -148,6 +149,10 @@ class Retriever:
         found = hits.ids[0, : int(hits.counts[0])].astype(np.int64)
         scores = hits.scores[0, : found.size]
         return _falling(found, self._leaned(found, scores, leanings), n)
+
+    def _told(self, leanings: Mapping[str, float]) -> dict[str, float]:
+        """Leanings with the genres that a keyword is usual in: few descriptions say "violent"."""
+        return {**leanings, **leaning_genres(dict(leanings), self._facts.genre_names)}
 
     def _leaned(
         self, rows: npt.NDArray[np.int64], scores: Floats, leanings: Mapping[str, float]
@@ -169,16 +174,17 @@ class Retriever:
         return _unit(self._rec.item_factors[rows].mean(axis=0) - self._centre)
 
     def _steered(self, taste: Floats, state: State, basis: Mapping[int, float]) -> Floats:
+        taste = self._with_examples(basis, state.like) if basis and state.like else taste
         vector = _unit(taste)
-        if state.like and basis:
-            vector = _unit(self._with_examples(basis, state.like))
-        elif state.like:
-            towards = _unit(self._rec.fold_in(self._facts.items(state.like)))
+        # Without a history to fold them into, examples are all that is known.
+        near = state.pursued if basis else state.like
+        if near:
+            towards = _unit(self._rec.fold_in(self._facts.items(near)))
             vector = (1 - _LIKE_SHARE) * vector + _LIKE_SHARE * towards
         for row in state.unlike:
             away = _unit(self._rec.item_factors[row])
             vector = vector - _UNLIKE_SHARE * max(0.0, float(vector @ away)) * away
-        for term, strength in state.leanings.items():
+        for term, strength in self._told(state.leanings).items():
             direction = self._direction(term)
             if direction is not None:
                 vector = vector + _LEANING_SHARE * strength * direction

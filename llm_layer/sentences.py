@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from llm_layer import wording
 from llm_layer.claims import Known
-from llm_layer.llm.base import LLMContextError, LLMMalformedError, pieces
+from llm_layer.llm.base import Completion, LLMContextError, LLMMalformedError, pieces
 from llm_layer.plan import Offer, Plan
 from llm_layer.reply import Attempt, Draft
 from llm_layer.tasks import Task
@@ -70,11 +70,12 @@ class Sentences:
         writer, plan, clock = self._writer, self._plan, self._clock
         most, has_examples = writer.sizes[self._size]
         offers = self._left[:most]
-        task = writer.task(plan, offers, is_rest=bool(self._text))
+        task = writer.task(plan, self._known, offers, is_rest=bool(self._text))
         complaint = self._attempts[-1].fault if self._attempts else ""
         prompt = wording.prompt(task, complaint, has_examples=has_examples)
         begun = time.perf_counter()
-        stream = pieces(writer.asked, prompt, **writer.settings(plan, task, len(self._attempts)))
+        settings = writer.settings(plan, task, len(self._attempts))
+        stream = _Pieces(pieces(writer.asked, prompt, **settings))
         try:
             fault, raw = yield from self._read(stream, task, writer.values(plan, offers), offers)
         except LLMContextError as error:
@@ -91,12 +92,14 @@ class Sentences:
         finally:
             stream.close()
             clock.write += (time.perf_counter() - begun) * 1e3
-        self._attempts.append(Attempt(raw, fault))
+        done = stream.done
+        read, wrote = (done.prompt_tokens, done.completion_tokens) if done else (0, 0)
+        self._attempts.append(Attempt(raw, fault, prompt_tokens=read, completion_tokens=wrote))
         return fault
 
     def _read(
         self,
-        stream: Generator[str, None, object],
+        stream: _Pieces,
         task: Task,
         values: dict[str, str],
         offers: Sequence[Offer],
@@ -141,6 +144,8 @@ class Sentences:
             text = self._joined(sentence)
             if not self._fault(text):
                 yield self._said(text)
+        if sign := self._writer.sign(self._known):
+            yield self._said(self._text + sign)
 
     def _joined(self, sentence: str) -> str:
         """The text so far with one more sentence."""
@@ -165,3 +170,15 @@ class Sentences:
         piece = text[len(self._text) :]
         self._text = text
         return piece
+
+
+class _Pieces:
+    """Pieces of an answer; `done` is the whole of it once they have come to their end."""
+
+    def __init__(self, stream: Generator[str, None, Completion]) -> None:
+        self._stream = stream
+        self.done: Completion | None = None
+        self.close = stream.close
+
+    def __iter__(self) -> Generator[str, None, None]:
+        self.done = yield from self._stream

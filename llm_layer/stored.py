@@ -71,6 +71,7 @@ def _wishes_to_dict(wishes: Wishes, facts: ItemFacts) -> dict[str, Any]:
         "mood": wishes.mood,
         "count": wishes.count,
         "leanings": dict(wishes.leanings),
+        "pursued": facts.items(wishes.pursued),
     }
 
 
@@ -82,6 +83,7 @@ def _wishes_from_dict(stored: dict[str, Any], facts: ItemFacts) -> Wishes:
         str(stored.get("mood", "")),
         int(stored.get("count", DEFAULT_COUNT)),
         {str(name): float(value) for name, value in stored.get("leanings", {}).items()},
+        tuple(_rows(stored.get("pursued", ()), facts)),
     )
 
 

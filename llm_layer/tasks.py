@@ -32,6 +32,8 @@ class Task:
         Without a question behind it.
     has_years : bool
         Whether the catalogue knows which items are older than others.
+    is_bound : bool
+        A grammar binds the answer: the prompt may be as short as it can be.
     """
 
     language: Language
@@ -42,6 +44,7 @@ class Task:
     frame: Literal["", "lead", "both"] = ""
     is_short: bool = False
     has_years: bool = True
+    is_bound: bool = False
 
     @property
     def marks(self) -> tuple[str, ...]:

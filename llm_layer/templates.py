@@ -6,11 +6,15 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from llm_layer.facts import ItemFacts
+from llm_layer.manner import FIXED, HEADS, Manner, polite
 from llm_layer.pieces import VERBS, Wording, clean, joined
 from llm_layer.plan import Offer, Plan
+from llm_layer.telling import told_back
 from llm_layer.text import Language
 from llm_layer.turn_templates import TURNS, TurnTemplates
 
+# Replies that end with the emoji of the domain, for those who use emoji.
+_WITH_EMOJI = ("offer", "greet", "thanks", "bye", "accepted")
 # So many further columns of an item are told at a time.
 _MOST_ATTRIBUTES = 4
 _QUESTIONS = {
@@ -76,10 +80,20 @@ class Templates:
         self._turns = TurnTemplates(facts, wording)
         self._has_years = bool(facts.years.any())
 
-    def render(self, plan: Plan) -> str:
-        """Reply to a plan."""
+    def render(self, plan: Plan, manner: Manner | None = None) -> str:
+        """Reply to a plan, in the manner that suits the visitor."""
+        manner = manner or Manner()
+        text = self._rendered(plan, manner)
+        if manner.tone == "formal" and plan.language == "zh":
+            text = polite(text)
+        if manner.has_emoji and plan.kind in _WITH_EMOJI:
+            text = f"{text} {self._domain.emoji}"
+        return text
+
+    def _rendered(self, plan: Plan, manner: Manner) -> str:
+        if plan.kind == "offer":
+            return self._offer(plan, manner)
         writers: dict[str, Callable[[Plan], str]] = {
-            "offer": self._offer,
             "why": self._why,
             "ask": self._fact,
             "profile": self._profile,
@@ -93,42 +107,42 @@ class Templates:
         notes = self._wording.notes(plan)
         if plan.kind == "referral":
             return " ".join(notes)
-        text = self._fixed(plan)
+        text = self._fixed(plan, manner)
         return " ".join([*notes, text]) if plan.kind == "nothing" or plan.policy else text
 
-    def _fixed(self, plan: Plan) -> str:
+    def _fixed(self, plan: Plan, manner: Manner) -> str:
         domain = self._domain
-        text = domain.fill((_FIXED[plan.language] | TURNS[plan.language])[plan.kind])
+        of_tone = FIXED[plan.language].get(manner.tone, {})
+        text = domain.fill((_FIXED[plan.language] | TURNS[plan.language] | of_tone)[plan.kind])
         when = f" {domain.occasion.removeprefix('for ')}" if domain.occasion else ""
         time = "the evening" if domain.occasion else f"your {domain.noun}"
         return text.replace("{when}", when).replace("{the_time}", time)
 
-    def _offer(self, plan: Plan) -> str:
+    def _offer(self, plan: Plan, manner: Manner) -> str:
         zh = plan.language == "zh"
         request = self._wording.request(plan.constraints, plan.like, plan.language)
-        if zh:
-            head = f"{request}，可以看看：" if request else "可以看看："
-        elif request:
-            head = f"For {request}, I would pick:"
-        else:
-            occasion = self._domain.occasion
-            head = f"{occasion.capitalize()} I would pick:" if occasion else "I would pick:"
-        lines = [*self._wording.notes(plan), head]
+        heads = HEADS[plan.language][manner.tone]
+        head = heads[plan.turn % len(heads)][0 if request else 1].replace("{request}", request)
+        occasion = self._domain.occasion if not zh else ""
+        head = head.replace("{occasion}", f"{occasion} " if occasion else "")
+        lines = [*self._wording.notes(plan), head[:1].upper() + head[1:]]
         lines += [
-            f"{place}. {self._described(offer, plan.language)}"
+            f"{place}. {self._described(offer, plan.language, manner.is_short)}"
             for place, offer in enumerate(plan.offers, 1)
         ]
+        if manner.is_short:
+            return "\n".join(lines)
         questions = _QUESTIONS[plan.language]
         if not self._has_years:
             questions = (_WITHOUT_YEARS[plan.language], *questions[1:])
         question = self._domain.fill(questions[plan.turn % len(questions)])
         return "\n".join([*lines, question])
 
-    def _described(self, offer: Offer, language: Language) -> str:
+    def _described(self, offer: Offer, language: Language, is_short: bool = False) -> str:
         """Title, genres, director and reason of an item, in one line."""
         zh = language == "zh"
         genres = self._wording.genres(self._facts.genres(offer.row), language)
-        maker = self._maker(offer.row, language)
+        maker = "" if is_short else self._maker(offer.row, language)
         parts = [self._wording.title(offer.row, language)]
         if genres:
             parts.append(f"{genres}{self._domain.suffix_zh}" if zh else genres)
@@ -250,6 +264,13 @@ class Templates:
         return found[:_MOST_ATTRIBUTES]
 
     def _profile(self, plan: Plan) -> str:
+        stated = told_back(plan.stated, self._wording, plan.language)
+        if stated and not plan.examples:
+            return stated
+        apart = " " if stated and plan.language == "en" else ""
+        return f"{self._past(plan)}{apart}{stated}"
+
+    def _past(self, plan: Plan) -> str:
         zh = plan.language == "zh"
         if not plan.examples:
             return "目前还没有你的记录。" if zh else "I know nothing of your taste so far."

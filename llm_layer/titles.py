@@ -28,6 +28,8 @@ _LONGEST = 100
 _CLOSE = 84.0
 _CLOSE_SHORT = 88.0
 _CLOSE_WORD = 80.0
+# A title has at most so many times the words of a phrase that stands inside it.
+_SHARE = 3
 
 
 @dataclass(frozen=True)
@@ -193,8 +195,15 @@ class TitleIndex:
         """The most popular of `rows`, the first of equals."""
         return max(rows, key=lambda row: (self._popularity[row], -row))
 
-    def link(self, phrase: str) -> int | None:
+    def link(self, phrase: str, *, within: bool = True) -> int | None:
         """Item that a phrase most likely names: exact, then incomplete, then misspelled.
+
+        Parameters
+        ----------
+        phrase : str
+            Words of a message.
+        within : bool
+            Whether it may also be the middle or the end of a title.
 
         Returns
         -------
@@ -206,12 +215,12 @@ class TitleIndex:
         form = normalize(phrase)
         if len(form) < 4:
             return None
-        row = self._incomplete(form)
+        row = self._incomplete(form, within)
         if row is None:
             row = self._misspelled(form)
         if row is None and (corrected := self._corrected(form)) != form:
             rows = self._rows.get(corrected)
-            row = self.best(rows) if rows else self._incomplete(corrected)
+            row = self.best(rows) if rows else self._incomplete(corrected, within)
         return row
 
     def begun(self, phrase: str) -> int | None:
@@ -226,7 +235,7 @@ class TitleIndex:
         ]
         return self.best(rows) if rows else None
 
-    def _incomplete(self, form: str) -> int | None:
+    def _incomplete(self, form: str, within: bool) -> int | None:
         """The phrase begins a title, as "star wars" does, or stands within: the most popular."""
         numbered = self._numbered.get(_with_digits(form))
         if numbered:
@@ -239,7 +248,9 @@ class TitleIndex:
             if f" {wanted} " in f" {other} "
         }
         begun = {other for other in others if _without_article(other).startswith(wanted)}
-        if len(wanted) < 5 or (len(split) < 2 and not begun):
+        # Two words out of the middle of a long title name it as little as any other.
+        others = {other for other in others if len(other.split()) <= _SHARE * len(split)}
+        if len(wanted) < 5 or (not begun and (len(split) < 2 or not within or not others)):
             return None
         rows = {row for other in begun or others for row in self._rows[other]}
         return self.best(rows) if rows else None

@@ -133,6 +133,10 @@ class Understanding:
         signs = replace(signs, comparative=critique.is_comparative or (compared and bool(relative)))
         return self._settled(request, acts.act_of(signs), topic, shape, titles)
 
+    def person(self, name: str) -> str | None:
+        """Comparable form of whom a name means, whole, in part or misspelled; None for nobody."""
+        return self._people.link(name)
+
     def _signs(
         self, request: Request, shape: str, titles: Titles, topic: str, in_talk: bool
     ) -> acts.Signs:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 from llm_layer import wording
@@ -14,6 +15,7 @@ from llm_layer.facts import ItemFacts
 from llm_layer.genres import GenreWords
 from llm_layer.grounding import GroundingChecker
 from llm_layer.llm.base import LLM, LLMContextError, LLMMalformedError
+from llm_layer.manner import manner_of
 from llm_layer.pieces import Wording, clean
 from llm_layer.plan import Offer, Plan, PlanKind
 from llm_layer.reply import Attempt, Draft
@@ -75,7 +77,8 @@ class Writer:
         self.sizes = _SIZES
         prepare = getattr(llm, "prepare", None)
         if prepare is not None:
-            prepare([*wording.prefix("en", domain), *wording.prefix("en", domain)[-2:-1]])
+            shared = wording.prefix("en", domain, is_bound=bool(getattr(llm, "constrained", False)))
+            prepare([*shared, shared[-2]])
 
     def write(self, plan: Plan, known: Known, *, plain: bool = False) -> Draft:
         """Word a plan; the result is always checked, whoever wrote it.
@@ -144,7 +147,7 @@ class Writer:
         """One attempt; what is wrong with it is noted in `attempts`."""
         assert self._llm is not None
         most, has_examples = _SIZES[size]
-        task = self.task(plan, plan.offers[:most])
+        task = self.task(plan, known, plan.offers[:most])
         complaint = attempts[-1].fault if attempts else ""
         clock.start()
         asked = clock.elapsed
@@ -164,14 +167,20 @@ class Writer:
         clock.first_token = clock.first_token or asked + answer.first_milliseconds
         filled, fault = wording.fill(answer.text, task, self.values(plan, plan.offers[:most]))
         clock.stop("write")
+        attempt = Attempt(
+            answer.text,
+            fault,
+            prompt_tokens=answer.prompt_tokens,
+            completion_tokens=answer.completion_tokens,
+        )
         if fault:
-            attempts.append(Attempt(answer.text, fault))
+            attempts.append(attempt)
             return None
-        text = self.around(plan, filled, plan.offers[most:])
+        text = self.around(plan, filled, plan.offers[most:]) + self.sign(known)
         clock.start()
         items, grounding = self.words.check(plan, text, known)
         clock.stop("check")
-        attempts.append(Attempt(text, complaint_of(grounding)))
+        attempts.append(replace(attempt, text=text, fault=complaint_of(grounding)))
         if not grounding.ok:
             return None
         reason = self.too_small(plan, size)
@@ -185,10 +194,8 @@ class Writer:
 
     def settings(self, plan: Plan, task: Task, attempt: int) -> dict[str, Any]:
         """How the model is asked."""
-        assert self._llm is not None
-        use_grammar = self._llm.constrained and plan.language == "en"
         return {
-            "grammar": wording.grammar(task) if use_grammar else None,
+            "grammar": wording.grammar(task) if task.is_bound else None,
             "temperature": _TEMPERATURE,
             "seed": 1 + plan.turn * ATTEMPTS + attempt,
             "timeout": self._timeout,
@@ -208,7 +215,7 @@ class Writer:
         self, plan: Plan, known: Known, reason: str, attempts: tuple[Attempt, ...], clock: Clock
     ) -> Draft:
         clock.start()
-        text = self._templates.render(plan)
+        text = self._templates.render(plan, manner_of(known.style))
         clock.stop("write")
         clock.start()
         items, grounding = self.words.check(plan, text, known)
@@ -223,17 +230,30 @@ class Writer:
         clock.stop("check")
         return clock.draft(text, items, "template", reason, grounding, attempts)
 
-    def task(self, plan: Plan, offers: Sequence[Offer], *, is_rest: bool = False) -> Task:
+    def task(
+        self, plan: Plan, known: Known, offers: Sequence[Offer], *, is_rest: bool = False
+    ) -> Task:
         """What the model is asked to word: some of the offers of a plan, or around an answer."""
         wish = self._pieces.request(plan.constraints, (), plan.language)
         zh, domain = plan.language == "zh", self._domain
+        is_short = manner_of(known.style).is_short
         anything = domain.fill("{occasion_zh}{verb_zh}什么") if zh else "something"
         if not zh and domain.occasion:
             anything = f"{anything} {domain.occasion}"
         if plan.kind != "offer":
             frame = _FRAMES[plan.kind]
             years = bool(self._facts.years.any())
-            return Task(plan.language, plan.kind, (), False, domain, frame, has_years=years)
+            return Task(
+                plan.language,
+                plan.kind,
+                (),
+                False,
+                domain,
+                frame,
+                is_short,
+                years,
+                self._binds(plan),
+            )
         return Task(
             language=plan.language,
             wish=wish or anything,
@@ -246,8 +266,14 @@ class Writer:
             ),
             has_reason=bool(offers[0].reasons) and not is_rest,
             domain=domain,
+            is_short=is_short,
             has_years=bool(self._facts.years.any()),
+            is_bound=self._binds(plan),
         )
+
+    def _binds(self, plan: Plan) -> bool:
+        """Whether a grammar binds the model's words."""
+        return self.asked.constrained and plan.language == "en"
 
     def values(self, plan: Plan, offers: Sequence[Offer]) -> dict[str, str]:
         """What fills the marks: titles, the reason for the first of them, an answer."""
@@ -266,6 +292,10 @@ class Writer:
         if plan.kind != "offer":
             return words
         return " ".join([*self.notes(plan), words, *self.also(plan, rest)])
+
+    def sign(self, known: Known) -> str:
+        """The domain's emoji, for those who use emoji."""
+        return f" {self._domain.emoji}" if manner_of(known.style).has_emoji else ""
 
     def notes(self, plan: Plan) -> list[str]:
         """What is said before the model's words; an answer of ours has its own."""

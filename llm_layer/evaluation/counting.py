@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from typing import Any
 
 from llm_layer.llm.base import LLM, Completion, Message
@@ -38,8 +38,18 @@ class CountingLLM:
         self.used["completion"] += answer.completion_tokens
         return answer
 
+    def stream(
+        self, messages: Sequence[Message], **options: Any
+    ) -> Generator[str, None, Completion]:
+        """As that of a model that can; one that is closed early counts as a call alone."""
+        self.used["calls"] += 1
+        answer: Completion = yield from self._llm.stream(messages, **options)  # type: ignore[attr-defined]
+        self.used["prompt"] += answer.prompt_tokens
+        self.used["completion"] += answer.completion_tokens
+        return answer
+
     def __getattr__(self, name: str) -> Any:
-        # What a model can do beyond the protocol (streaming, token probabilities) goes uncounted.
+        # What the model can do beyond the protocol.
         if name.startswith("_"):
             raise AttributeError(name)
         return getattr(self._llm, name)

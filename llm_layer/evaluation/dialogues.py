@@ -12,10 +12,11 @@ from llm_layer.concierge import Concierge
 from llm_layer.evaluation.hiding import Seeker
 from llm_layer.evaluation.oracles import accepting, attributes, comparing
 from llm_layer.evaluation.phrasing import Phrasing
-from llm_layer.evaluation.simulator import CriticalUser, Mode, SimulatedUser, TellingUser
+from llm_layer.evaluation.simulator import CriticalUser, Mode, Said, SimulatedUser, TellingUser
 from llm_layer.evaluation.taste import Tastes
 from llm_layer.genres import GenreWords
 from llm_layer.reply import Reply
+from llm_layer.request import Question
 from llm_layer.text import Language
 
 
@@ -104,10 +105,11 @@ class Stage:
         while True:
             reply = talk.say(said.text)
             shown = tuple(self._concierge.facts.row(item) for item in reply.recommended)
-            turns.append(_turn(said.move, said.text, reply, shown))
+            question = None if shown else talk.state.question
+            turns.append(_turn(said, reply, shown, question))
             if said.accepted is not None or len(turns) == self._turns:
                 break
-            said = user.answer(shown, getattr(reply, "question", None))
+            said = user.answer(shown, question)
         hit = next(
             (at for at, turn in enumerate(turns, 1) if {*turn.shown} & {*seeker.targets}), None
         )
@@ -129,14 +131,13 @@ class Stage:
         return SimulatedUser(taste, accepts, facts, phrasing, rng)
 
 
-def _turn(move: str, said: str, reply: Reply, shown: tuple[int, ...]) -> Turn:
-    kind = "items" if shown else "question" if getattr(reply, "question", None) else "words"
+def _turn(said: Said, reply: Reply, shown: tuple[int, ...], question: Question | None) -> Turn:
     return Turn(
-        move=move,
-        said=said,
+        move=said.move,
+        said=said.text,
         answered=reply.text,
         shown=shown,
-        kind=kind,
+        kind="items" if shown else "question" if question else "words",
         grounded=reply.grounding.ok,
         writer=reply.writer,
         milliseconds=dict(reply.timings),

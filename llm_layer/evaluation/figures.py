@@ -13,7 +13,17 @@ from llm_layer.evaluation.dialogues import Dialogue, Turn
 from recsys.evaluation import Estimate, estimate, paired_difference
 
 # In the order of an answer; a stage that is not listed comes after them.
-STAGES = ("understand", "retrieve", "rerank", "plan", "first_token", "write", "check", "total")
+STAGES = (
+    "understand",
+    "retrieve",
+    "rerank",
+    "plan",
+    "first_token",
+    "first_words",
+    "write",
+    "check",
+    "total",
+)
 
 
 @dataclass(frozen=True)
@@ -201,13 +211,26 @@ def conduct(dialogues: Sequence[Dialogue], tokens: Mapping[str, int]) -> Conduct
 
 
 def latencies(replies: Sequence[Turn]) -> dict[str, tuple[float, float, float]]:
-    """50th, 95th and 99th percentile of each stage, over the replies that have it."""
-    found = {stage: None for turn in replies for stage in turn.milliseconds}
+    """50th, 95th and 99th percentile of each stage, over the replies that have it.
+
+    A first token that took no time never came.
+    """
+    found = {
+        stage: None
+        for turn in replies
+        for stage, spent in turn.milliseconds.items()
+        if spent or stage != "first_token"
+    }
     known = [stage for stage in STAGES if stage in found]
     others = [stage for stage in found if stage not in STAGES]
     made = {}
     for stage in (*known[:-1], *others, *known[-1:]):
-        values = [turn.milliseconds[stage] for turn in replies if stage in turn.milliseconds]
+        values = [
+            spent
+            for turn in replies
+            if (spent := turn.milliseconds.get(stage)) is not None
+            and (spent or stage != "first_token")
+        ]
         p50, p95, p99 = np.percentile(values, (50, 95, 99)).tolist()
         made[stage] = (p50, p95, p99)
     return made

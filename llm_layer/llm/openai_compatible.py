@@ -24,7 +24,7 @@ from llm_layer.llm.base import (
     require,
 )
 from llm_layer.llm.events import Events
-from llm_layer.llm.pieces import in_thread
+from llm_layer.llm.threaded import in_thread
 from llm_layer.llm.wire import (
     Given,
     PassingError,

@@ -11,6 +11,7 @@ from typing import Any
 from llm_layer.memory.consent import Consent
 from llm_layer.memory.database import Database
 from llm_layer.memory.evidence import user_key
+from llm_layer.memory.redaction import storable
 
 # Parts of a state that hold a visitor's words.
 _WORDS = ("said", "mood", "corrected")
@@ -87,7 +88,7 @@ class Conversations:
         """
         agreed = user is not None and self._consent(user).remember_messages
         kept = dict(state) if agreed else without_words(state)
-        text = json.dumps(kept, ensure_ascii=False)
+        text = storable(json.dumps(kept, ensure_ascii=False))
         now = clock.time()
         with self._database.writing() as connection:
             key = None if user is None else self._admit(user)
@@ -102,8 +103,8 @@ class Conversations:
                     "FROM turns WHERE conversation = ?",
                     [
                         id,
-                        turn.said if agreed else "",
-                        turn.reply if agreed else "",
+                        storable(turn.said) if agreed else "",
+                        storable(turn.reply) if agreed else "",
                         json.dumps(list(turn.items), ensure_ascii=False),
                         turn.time,
                         id,

@@ -9,6 +9,7 @@ from typing import Any
 
 from llm_layer.memory.database import Database
 from llm_layer.memory.evidence import Entry, user_key
+from llm_layer.memory.redaction import storable
 from llm_layer.memory.statements import Statement
 from recsys.errors import InvalidInputError
 
@@ -114,8 +115,8 @@ class Entries:
                     [
                         key,
                         statement.kind,
-                        statement.slot,
-                        json.dumps(statement.value, ensure_ascii=False),
+                        storable(statement.slot),
+                        storable(json.dumps(statement.value, ensure_ascii=False)),
                         statement.strength,
                         time,
                         statement.source,
@@ -134,7 +135,7 @@ class Entries:
         rows = self._database.rows(
             "SELECT number, strength, value FROM entries WHERE user = ? AND kind = ? AND slot = ? "
             "AND source = ? AND superseded_by IS NULL ORDER BY time DESC, number DESC LIMIT 1",
-            [key, statement.kind, statement.slot, statement.source],
+            [key, statement.kind, storable(statement.slot), statement.source],
         )
         return rows[0] if rows else None
 
@@ -146,13 +147,13 @@ class Entries:
                 "UPDATE entries SET superseded_by = ? WHERE user = ? AND kind = ? AND slot = ? "  # noqa: S608
                 f"AND source IN {sources} AND superseded_by IS NULL AND number <> ? "
                 "AND time <= (SELECT time FROM entries WHERE number = ?)",
-                [entry, key, statement.kind, statement.slot, entry, entry],
+                [entry, key, statement.kind, storable(statement.slot), entry, entry],
             )
             later = self._database.rows(
                 "SELECT number FROM entries WHERE user = ? AND kind = ? AND slot = ? "
                 "AND (source = 'stated' OR source = ?) AND superseded_by IS NULL AND number <> ? "
                 "AND time > (SELECT time FROM entries WHERE number = ?) ORDER BY time DESC LIMIT 1",
-                [key, statement.kind, statement.slot, statement.source, entry, entry],
+                [key, statement.kind, storable(statement.slot), statement.source, entry, entry],
             )
             if later:
                 connection.execute(

@@ -8,7 +8,7 @@ marks, or is a title of the catalogue, is no address: "21 Jump Street" is a film
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -19,6 +19,11 @@ Keep: TypeAlias = Callable[[str], bool]
 
 # Full-width signs, one for one, so that places stay the same.
 _NARROW = str.maketrans("０１２３４５６７８９＠－＋（）．", "0123456789@-+().")
+_DIGIT = re.compile("[0-9]")
+_AT = re.compile(r"\bat\b.* dot |[(\[]at[)\]]", re.IGNORECASE)
+# What every number of a person has; looked for first.
+_FEWEST_IBAN = 12
+_RUN, _LONG_RUN = (re.compile(rf"(?:[0-9][ ./()-]{{0,2}}){{{least}}}") for least in (6, 9))
 _GATE = re.compile(
     r"[0-9@]|\bat\b|\(at\)|\[at\]|[路街巷弄道村园苑厦][一二三四五六七八九十百]|号", re.IGNORECASE
 )
@@ -46,9 +51,9 @@ _PHONE = re.compile(
     rf"|(?<![0-9A-Za-z.,$€£¥])\(?0[1-9][0-9]{{0,3}}\)?(?:[ ./-]?[0-9]){{6,9}}{_TO}"  # with a trunk prefix
     rf"|{_FROM}[6-9][0-9]{{4}}[ -][0-9]{{5}}{_TO}"  # Indian mobile
     rf"|{_FROM}400[ -]?[0-9]{{3}}[ -]?[0-9]{{4}}{_TO}"
-    r"|(?:(?<=phone)|(?<=call)|(?<=text)|(?<=mobile)|(?<=cell)|(?<=whatsapp)|(?<=number)|(?<=tel))(?: me| is| at| on|:|\.){0,3} ?[0-9](?:[ .-]?[0-9]){5,11}"
+    r"|\b(?:phone|call|text|mobile|cell|whatsapp|number|tel)(?: me| is| at| on|:|\.){0,3} ?[0-9](?:[ .-]?[0-9]){5,11}"
     + _TO
-    + r"|(?:(?<=电话)|(?<=手机)|(?<=号码)|(?<=致电)|(?<=拨打))(?:是|为|号|号码|[:：]){0,3} ?[0-9](?:[ -]?[0-9]){5,11}"
+    + r"|(?:电话|手机|号码|致电|拨打)(?:是|为|号|号码|[:：]){0,3} ?[0-9](?:[ -]?[0-9]){5,11}"
     + _TO,
     _I,
 )
@@ -64,10 +69,15 @@ _STREET = re.compile(
     r"|\bP\.? ?O\.? Box [0-9]+|\b[A-ZÄÖÜ][a-zäöüß]+(?:straße|strasse|str\.|gasse|weg) [0-9]+[a-z]?\b(?:,? [0-9]{5} [A-ZÄÖÜ]\w+)?"
     rf"|{_FROM}[A-Z]{{1,2}}[0-9][A-Z0-9]? [0-9][A-Z]{{2}}{_TO}"
 )
+# What every postal address has; looked for first.
+_LETTERS = re.compile(r"[^\W\d_]+")
+_STREET_WORDS = frozenset(f"{_STRONG}|{_WEAK}|Box".lower().split("|"))
+_STREET_SIGN = re.compile(r"stra(?:ß|ss)e |str\. |gasse |weg |[A-Z][0-9][A-Z0-9]? [0-9][A-Z]{2}")
+_CHINESE_SIGN = re.compile("[号弄栋幢座]")
 # Without capitals it takes a word that says where somebody is.
 _STREET_TOLD = re.compile(
-    r"(?:(?<=live at )|(?<=live in )|(?<=living at )|(?<=lives at )|(?<=address is )|(?<=address: )|(?<=ship to )|(?<=ship it to )|(?<=deliver to )|(?<=send it to )|(?<=house is )|(?<=house at )|(?<=home is )|(?<=stay at )|(?<=staying at ))"
-    rf"[0-9]{{1,5}}[a-z]?,? (?:[\w'’.-]+ ){{1,4}}(?:{_STRONG}|{_WEAK}){_MORE}",
+    r"\b(?:liv(?:e|es|ing) (?:at|in)|address(?: is|:)|(?:ship|deliver|send|mail)(?: it| this| them)? to|(?:house|home) (?:is|at)|stay(?:ing)? at) "
+    rf"(?P<address>[0-9]{{1,5}}[a-z]?,? (?:[\w'’.-]+ ){{1,4}}(?:{_STRONG}|{_WEAK}){_MORE})",
     _I,
 )
 _TITLE_CUE = re.compile(
@@ -126,6 +136,17 @@ def redact(text: str, keep: Keep | None = None) -> str:
     return "".join([*parts, text[at:]]) if parts else text
 
 
+def storable(text: str) -> str:
+    r"""`text` as a file can hold it: halves of surrogate pairs become question marks.
+
+    Examples
+    --------
+    >>> storable("a\ud800b")
+    'a?b'
+    """
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
 def find_personal(text: str, keep: Keep | None = None) -> list[Found]:
     """What :func:`redact` replaces, in order, without overlaps."""
     if not _GATE.search(text) and text.isascii():
@@ -139,20 +160,24 @@ def find_personal(text: str, keep: Keep | None = None) -> list[Found]:
         if all(end <= other.start or start >= other.end for other in found):
             found.append(Found(kind, start, end))
 
-    for match in _EMAIL.finditer(plain):
-        add("e-mail", *match.span())
-    for match in _IBAN.finditer(plain):
-        end = _iban_end(match.group())
-        if end:
-            add("IBAN", match.start(), match.start() + end)
-    for match in _ID.finditer(plain):
-        add("ID number", *match.span())
-    for match in _CARD.finditer(plain):
-        if _is_card(match.group()):
-            add("card", *match.span())
-    for match in _PHONE.finditer(plain):
-        if not _all_years(match.group()):
-            add("phone", *_trimmed(match))
+    if "@" in plain or _AT.search(plain):
+        for match in _EMAIL.finditer(plain):
+            add("e-mail", *match.span())
+    if len(_DIGIT.findall(plain)) >= _FEWEST_IBAN:
+        for match in _IBAN.finditer(plain):
+            end = _iban_end(match.group())
+            if end:
+                add("IBAN", match.start(), match.start() + end)
+    if _LONG_RUN.search(plain):
+        for match in _ID.finditer(plain):
+            add("ID number", *match.span())
+        for match in _CARD.finditer(plain):
+            if _is_card(match.group()):
+                add("card", *match.span())
+    if _RUN.search(plain):
+        for match in _PHONE.finditer(plain):
+            if not _all_years(match.group()):
+                add("phone", *_trimmed(match))
     for first, last in _addresses(plain, text, keep):
         add("address", first, last)
     return sorted(found, key=lambda one: one.start)
@@ -161,13 +186,17 @@ def find_personal(text: str, keep: Keep | None = None) -> list[Found]:
 def _addresses(plain: str, text: str, keep: Keep | None) -> list[tuple[int, int]]:
     quoted = [match.span() for match in QUOTED.finditer(plain)]
     found: list[tuple[int, int]] = []
-    for match in [*_STREET_TOLD.finditer(plain), *_STREET.finditer(plain)]:
-        start, end = match.span()
+    streets: Iterable[re.Match[str]] = ()
+    told = _STREET_WORDS.intersection(_LETTERS.findall(plain.lower()))
+    if told or _STREET_SIGN.search(plain):
+        streets = [*_STREET_TOLD.finditer(plain), *_STREET.finditer(plain)]
+    for match in streets:
+        start, end = match.span("address" if match.re is _STREET_TOLD else 0)
         is_full = bool(match.groupdict().get("city")) or match.re is _STREET_TOLD
         if not is_full and _TITLE_CUE.search(plain[:start]):
             continue
         found.append((start, end))
-    for match in _CHINESE.finditer(plain):
+    for match in _CHINESE.finditer(plain) if _CHINESE_SIGN.search(plain) else ():
         cue = _CHINESE_CUE.match(match.group())
         found.append((match.start() + (cue.end() if cue else 0), match.end()))
     return [

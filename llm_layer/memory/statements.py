@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from llm_layer.facts import ItemFacts
@@ -25,6 +25,8 @@ _I = re.IGNORECASE
 _STRONG, _PLAIN, _WISH = 1.0, 0.7, 0.5
 # A message says no more of its writer than this; a longer one is read to here.
 _MOST = 12
+_LONGEST = 80
+_CLAUSES = re.compile(r"[.,;!?。，；！？\n]|\b(?:and|but)\b")
 
 _VERY = r"(?:(?:really|absolutely|just|also|usually|generally|always|totally|do|truly|especially|mostly|quite|still|rather|honestly|actually|simply|kind of|personally) ){0,2}"
 _BE = r"(?:am|['’]m)"
@@ -92,7 +94,7 @@ _ZH_TASTES: tuple[tuple[float, re.Pattern[str]], ...] = (
 )
 # Where the object of a taste ends.
 _AND_SO_ON = re.compile(
-    r"\s*(?:,? (?:but|because|since|so|when|while|if|though|although|unless|especially|particularly|except|and I|and my|and please|can you|could you|what|please|(?:show|give|find|recommend|suggest|tell|let|get|make|bring|list) (?:me|us)|recommend|suggest|something|anything|maybe|got any|any(?:thing)?(?= (?:good|ideas|like))|do you|how about|tonight|today|right now|at the moment|more than|as much as|a lot\b|very much|so much)\b.*"
+    r"\s*(?:,? (?:but|because|since|so|when|while|if|though|although|unless|especially|particularly|except|and I|and my|and please|can you|could you|what|please|[a-z-]+ (?:me|us)|recommend|suggest|something|anything|maybe|got any|any(?:thing)?(?= (?:good|ideas|like))|do you|how about|tonight|today|right now|at the moment|more than|as much as|a lot\b|very much|so much)\b.*"
     r"|[，,]?(?:但是?|不过|因为|所以|如果|尤其|特别是|除了|有没有|请|给我|想看|想要|推荐|来[一部点个]|今晚).*)$",
     _I | re.DOTALL,
 )
@@ -287,15 +289,22 @@ class Listener:
                 whole = _AND_SO_ON.sub("", match[group])
                 turn = _TURN.search(whole)
                 if turn and turn["rest"]:  # "I love noir and hate westerns"
-                    yield from self._tastes(f"{'我' if has_chinese(whole) else 'I '}{turn['rest']}")
+                    yield from self._turned(turn["rest"])
                 whole = whole[: turn.start()] if turn else whole
-                first, last = match.start(), match.start(group) + len(whole)
-                if any(first < end and begin < last for begin, end in taken):
+                first, begin = match.start(), match.start(group)
+                if any(first < end and start < begin + len(whole) for start, end in taken):
                     continue
-                taken.append((first, last))
-                clause = text[first:last].strip()
-                for part in _APART.split(whole):
-                    yield from self._told(part.strip(), strength, clause)
+                taken.append((first, begin + len(whole)))
+                for start, end in _parts(whole):
+                    # No more of the message than says so.
+                    clause = text[first : begin + end].strip()
+                    yield from self._told(whole[start:end].strip(), strength, clause)
+
+    def _turned(self, rest: str) -> Iterator[Statement]:
+        """Tastes of a part without a subject of its own."""
+        subject = "我" if has_chinese(rest) else "I "
+        for one in self._tastes(f"{subject}{rest}"):
+            yield replace(one, clause=one.clause.removeprefix(subject))
 
     def _told(self, part: str, strength: float, clause: str) -> Iterator[Statement]:
         """What a taste is for: genres, people, or up to three words of their own."""
@@ -331,10 +340,27 @@ class Listener:
     def _wishes(self, request: Request) -> Iterator[Statement]:
         """What this talk is to be without."""
         for genre in request.no_genres:
-            yield Statement("genre", genre, genre, -_WISH, request.text[:80], "wish")
+            clause = self._clause(request.text, genre)
+            yield Statement("genre", genre, genre, -_WISH, clause, "wish")
         for person in request.no_people:
             name = self._facts.person_names.get(person, person)
-            yield Statement("person", person, name, -_WISH, request.text[:80], "wish")
+            yield Statement("person", person, name, -_WISH, name, "wish")
+
+    def _clause(self, text: str, genre: str) -> str:
+        """The part of a message that names a genre, the genre itself where none does."""
+        for part in _CLAUSES.split(text):
+            if any(mention.genre == genre for mention in self._genre_words.find(part)):
+                return part.strip()[:_LONGEST]
+        return genre
+
+
+def _parts(whole: str) -> Iterator[tuple[int, int]]:
+    """Start and end of each part of a list: "horror, westerns and noir"."""
+    start = 0
+    for match in _APART.finditer(whole):
+        yield start, match.start()
+        start = match.end()
+    yield start, len(whole)
 
 
 def _facts(text: str) -> Iterator[Statement]:

@@ -25,7 +25,7 @@ from llm_layer.memory.evidence import (
     unpack_id,
     user_key,
 )
-from llm_layer.memory.redaction import Keep, redact
+from llm_layer.memory.redaction import Keep, redact, storable
 from recsys.errors import InvalidInputError
 from recsys.forgetting import Receipt, Removal
 
@@ -253,7 +253,8 @@ class Store:
             return None
         when = clock.time() if time is None else check_time(time)
         self._changes += 1
-        values = [self._admit(user), kind, redact(text, keep), pack_id(item), source, when]
+        said = storable(redact(text, keep))
+        values = [self._admit(user), kind, said, pack_id(item), storable(source), when]
         with self._database.writing() as connection:
             cursor = connection.execute(
                 "INSERT INTO evidence (user, kind, text, item, source, time) "

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import scipy.optimize
+import scipy.stats
 
 from llm_layer.reranking.fusion import (
     PRIOR,
@@ -168,52 +169,100 @@ def fit_fusion(
         There are too few examples, one is without held-out items or without the prior, or a
         parameter is out of range.
     """
-    _check(examples, k)
+    _check(examples, k, level)
     shuffled = np.random.default_rng(seed).permutation(len(examples))
     fit, check = ([examples[place] for place in half] for half in np.array_split(shuffled, 2))
+    wide = _expanded(level, len(check))
+
+    def judge(values: Floats) -> Estimate:
+        return estimate(values, samples=samples, level=wide, seed=seed)
+
     names = list(dict.fromkeys(name for example in examples for name in example.signals))
     names.remove(PRIOR)
     verdicts: dict[str, Verdict] = {}
-    first: dict[str, float] = {}
-
-    def judge(values: Floats) -> Estimate:
-        return estimate(values, samples=samples, level=level, seed=seed)
-
-    while True:
-        weights = _fitted(Table(fit, [PRIOR, *names]), k)
-        first = first or dict(zip(names, weights[1:].tolist(), strict=True))
-        table = Table(check, [PRIOR, *names])
-        fused = table.ndcg(weights, k)
-        prior = table.ndcg(np.eye(1, len(weights))[0], k)
-        looks = {}
-        for column, name in enumerate(names, 1):
-            without = weights * (np.arange(len(weights)) != column)
-            if weights[column] > 0:  # the others may make up for it
-                without = _ascended(Table(fit, [PRIOR, *names]), without, k, fixed=column)
-            looks[name] = judge(fused - table.ndcg(without, k))
-        worst = min(looks, key=lambda name: looks[name].low, default=None)
-        if worst is None or looks[worst].low > 0:
-            break
-        verdicts[worst] = _verdict(first[worst], looks[worst], kept=False)
+    look = first = _look(fit, check, names, k, judge)
+    while look.adds and look.worst.low <= 0:
+        worst = min(look.adds, key=lambda name: look.adds[name].low)
+        verdicts[worst] = _verdict(first.weights[worst], look.worst, kept=False)
         names.remove(worst)
-    gain = judge(fused - prior)
-    helps = bool(names) and gain.low > 0
+        look = _look(fit, check, names, k, judge)
+    helps = bool(names) and look.gain.low > 0
     for name in names:
-        verdicts[name] = _verdict(first[name], looks[name], kept=helps)
+        verdicts[name] = _verdict(first.weights[name], look.adds[name], kept=helps)
+    gain = look.gain if helps else Estimate(0.0, 0.0, 0.0)
     report = FitReport(
         fitted_on=len(fit),
         checked_on=len(check),
         metric=f"ndcg@{k}",
-        prior=float(prior.mean()),
-        fused=float(fused.mean() if helps else prior.mean()),
-        gain=gain.mean if helps else 0.0,
-        low=gain.low if helps else 0.0,
-        high=gain.high if helps else 0.0,
+        prior=look.prior,
+        fused=look.prior + gain.mean,
+        gain=gain.mean,
+        low=gain.low,
+        high=gain.high,
         level=level,
         verdicts=dict(sorted(verdicts.items())),
     )
-    found = dict(zip(names, weights[1:].tolist(), strict=True)) if helps else {}
-    return Fusion({PRIOR: 1.0, **{name: found.get(name, 0.0) for name in first}}, report)
+    found = look.weights if helps else {}
+    return Fusion({PRIOR: 1.0, **{name: found.get(name, 0.0) for name in first.weights}}, report)
+
+
+@dataclass(frozen=True)
+class _Look:
+    """Weights fitted on one half, and what the other half says of them.
+
+    Attributes
+    ----------
+    weights : dict of str to float
+        Of the signals beside the prior.
+    prior : float
+        Mean metric of the prior.
+    gain : Estimate
+        What all signals together add to it.
+    adds : dict of str to Estimate
+        What the fusion loses without each signal, the others made ready to do without it.
+    """
+
+    weights: dict[str, float]
+    prior: float
+    gain: Estimate
+    adds: dict[str, Estimate]
+
+    @property
+    def worst(self) -> Estimate:
+        """Of the signal that shows least that it adds anything."""
+        return min(self.adds.values(), key=lambda one: one.low)
+
+
+def _look(
+    fit: Sequence[Example],
+    check: Sequence[Example],
+    names: Sequence[str],
+    k: int,
+    judge: Callable[[Floats], Estimate],
+) -> _Look:
+    columns = [PRIOR, *names]
+    ours, theirs = Table(fit, columns), Table(check, columns)
+    weights = _fitted(ours, k)
+    fused = theirs.ndcg(weights, k)
+    prior = theirs.ndcg(np.eye(1, len(columns))[0], k)
+    adds = {}
+    for column, name in enumerate(names, 1):
+        without = np.where(np.arange(len(columns)) == column, 0.0, weights)
+        if weights[column] > 0:
+            without = _ascended(ours, without, k, fixed=column)
+        adds[name] = judge(fused - theirs.ndcg(without, k))
+    found = dict(zip(names, weights[1:].tolist(), strict=True))
+    return _Look(found, float(prior.mean()), judge(fused - prior), adds)
+
+
+def _expanded(level: float, n: int) -> float:
+    """Level at which a percentile interval of `n` values covers as one of Student's t does.
+
+    Resampling knows nothing beyond the sample, and is too sure of itself where that is small
+    (Hesterberg 2015, "What Teachers Should Know About the Bootstrap", expanded percentile).
+    """
+    student = scipy.stats.t.ppf((1 + level) / 2, n - 1) * np.sqrt(n / (n - 1))
+    return float(2 * scipy.stats.norm.cdf(student) - 1)
 
 
 def _fitted(table: Table, k: int) -> Floats:
@@ -267,14 +316,16 @@ def _verdict(weight: float, look: Estimate, *, kept: bool) -> Verdict:
     return Verdict(weight, look.mean, look.low, look.high, kept)
 
 
-def _check(examples: Sequence[Example], k: int) -> None:
+def _check(examples: Sequence[Example], k: int, level: float) -> None:
     if len(examples) < 2 * _FEWEST:
         raise InvalidInputError(
             f"{len(examples)} examples, expected at least {2 * _FEWEST}: half of them fit the "
             "weights, the other half checks them"
         )
-    if k < 1:
-        raise InvalidInputError(f"k is {k}, expected at least 1")
+    if k < 1 or not 0 < level < 1:
+        raise InvalidInputError(
+            f"k is {k} and level {level}, expected at least 1, and between 0 and 1"
+        )
     for place, example in enumerate(examples):
         if example.held_out < 1 or PRIOR not in example.signals or not len(example.relevant):
             raise InvalidInputError(

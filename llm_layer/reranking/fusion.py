@@ -216,10 +216,9 @@ class FusionReranker:
         begun = time.perf_counter()
         rows = checked(candidates)
         parts, notes = gather(self._asked, candidates, wish, profile)
-        total = np.zeros(rows.size)
-        for name in self.signals:
-            if name in parts:
-                total += self.fusion.weights[name] * standardized(parts[name])
+        names = [name for name in self.signals if name in parts]
+        weights = np.array([self.fusion.weights[name] for name in names])
+        total = weights @ standardized(np.array([parts[name] for name in names]))
         parts[PRIOR] = spread(parts[PRIOR])
         order = np.argsort(-total, kind="stable")
         usage = sum((note.usage for note in notes), Usage())
@@ -227,7 +226,7 @@ class FusionReranker:
         return Ranked(
             rows[order],
             spread(total)[order],
-            {name: parts[name][order] for name in self.signals if name in parts},
+            {name: parts[name][order] for name in names},
             "; ".join(dict.fromkeys(note.reason for note in notes if note.reason)),
             tuple(dict.fromkeys(repair for note in notes for repair in note.repairs)),
             Usage(took, usage.calls, usage.cached, *_tokens(usage), usage.cost),
@@ -280,16 +279,24 @@ def gather(
 
 
 def standardized(values: npt.ArrayLike) -> Floats:
-    """Mean 0 and deviation 1 over what was judged; 0, the mean, for the rest."""
+    """Mean 0 and deviation 1 over what was judged; 0, the mean, for the rest.
+
+    Parameters
+    ----------
+    values : array_like
+        float, shape (..., n): signals, NaN where an item was not judged.
+    """
     given = np.asarray(values, np.float64)
     judged = np.isfinite(given)
-    found = np.zeros(given.shape)
-    if judged.any():
-        some = given[judged]
-        deviation = some.std()
-        if deviation > 1e-12 * max(1.0, float(np.abs(some).max())):
-            found[judged] = (some - some.mean()) / deviation
-    return found
+    count = np.maximum(judged.sum(axis=-1, keepdims=True), 1)
+    known = np.where(judged, given, 0.0)
+    centred = np.where(judged, known - known.sum(axis=-1, keepdims=True) / count, 0.0)
+    deviation = np.sqrt((centred**2).sum(axis=-1, keepdims=True) / count)
+    # All the same, up to rounding, says nothing.
+    least = 1e-12 * np.maximum(np.abs(known).max(axis=-1, keepdims=True), 1.0)
+    return np.asarray(
+        np.where(deviation > least, centred / np.maximum(deviation, least), 0.0), np.float64
+    )
 
 
 def _tokens(usage: Usage) -> tuple[int, int]:

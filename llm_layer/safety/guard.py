@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from llm_layer.facts import ItemFacts
 from llm_layer.safety.ages import stated_age
 from llm_layer.safety.policies import AgeLimit, Hide, Policy, Referral, Verdict
+from llm_layer.text import words
 from llm_layer.understand import Request
 from recsys.errors import InvalidInputError
 from recsys.recommender import Recommender
@@ -100,8 +101,9 @@ class Guard:
             if limit is None:  # as though the catalogue did not have it
                 titles = tuple(self._facts.title(row) for row in hidden)
                 request = replace(request, no_title=(*request.no_title, *titles))
+        forms = [word.form for word in words(request.text)] if self._referrals else []
         for referral in self._referrals:
-            if referral.asked(request.text):
+            if referral.phrases.among(forms):
                 # Who asks for nothing beside it is offered nothing.
                 asks = request.has_wish or request.about or request.places
                 stop = referral.then == "stop" or not asks

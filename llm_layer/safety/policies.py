@@ -14,6 +14,10 @@ from typing import Literal, TypeAlias
 from llm_layer.text import Language, normalize, words
 from recsys.errors import InvalidInputError
 
+_Part: TypeAlias = tuple[tuple[str, ...], bool]
+# So many words at most may stand where a phrase has "...".
+_GAP = 5
+
 
 class Phrases:
     """Finds any of some phrases in a text, word by word, capitals and accents apart.
@@ -21,7 +25,13 @@ class Phrases:
     Parameters
     ----------
     phrases : sequence of str
-        Words one after the other; ``*`` at the end stands for any ending of the last one.
+        Words one after the other; ``*`` at the end of a word stands for any ending, ``...`` for up
+        to five words (Chinese characters) between.
+
+    Raises
+    ------
+    InvalidInputError
+        A phrase, or a part of it beside ``...``, has no letter and no digit.
 
     Examples
     --------
@@ -29,35 +39,55 @@ class Phrases:
     'diagnos*'
     >>> Phrases(["什么病"]).find("我得了什么病？")
     '什么病'
+    >>> Phrases(["do my ... exam"]).find("Do my boring history exam")
+    'do my ... exam'
     """
 
     def __init__(self, phrases: Sequence[str]) -> None:
-        self._by_first: dict[str, list[tuple[str, tuple[str, ...], bool]]] = {}
-        self._open: list[tuple[str, tuple[str, ...], bool]] = []
+        self._by_first: dict[str, list[tuple[str, tuple[_Part, ...]]]] = {}
+        self._open: list[tuple[str, tuple[_Part, ...]]] = []
+        self._openings: tuple[str, ...] = ()
         for phrase in phrases:
-            forms = tuple(normalize(phrase).split())
-            if not forms:
+            parts = tuple(
+                (tuple(normalize(part).split()), part.rstrip().endswith("*"))
+                for part in phrase.split("...")
+            )
+            if not all(forms for forms, _ in parts):
                 raise InvalidInputError(f"the phrase {phrase!r} has no letter and no digit")
-            entry = (phrase, forms, phrase.rstrip().endswith("*"))
-            if entry[2] and len(forms) == 1:
-                self._open.append(entry)
+            forms, is_open = parts[0]
+            if is_open and len(forms) == 1:
+                self._open.append((phrase, parts))
+                self._openings += forms
             else:
-                self._by_first.setdefault(forms[0], []).append(entry)
+                self._by_first.setdefault(forms[0], []).append((phrase, parts))
 
     def find(self, text: str) -> str:
         """The first phrase that stands in `text`, as it was given; empty where none does."""
-        listed = [word.form for word in words(text)]
-        for at, form in enumerate(listed):
-            for phrase, forms, is_open in self._by_first.get(form, ()):
-                part = listed[at : at + len(forms)]
-                if len(part) == len(forms) and part[:-1] == list(forms[:-1]):
-                    last = part[-1]
-                    if last == forms[-1] or (is_open and last.startswith(forms[-1])):
-                        return phrase
-            for phrase, forms, _ in self._open:
-                if form.startswith(forms[0]):
+        return self.among([word.form for word in words(text)])
+
+    def among(self, forms: Sequence[str]) -> str:
+        """As :meth:`find`, over the comparable forms of words."""
+        for at, form in enumerate(forms):
+            candidates = self._by_first.get(form, [])
+            if form.startswith(self._openings):
+                candidates = [*candidates, *self._open]
+            for phrase, parts in candidates:
+                if _stands(forms, at, parts):
                     return phrase
         return ""
+
+
+def _stands(listed: Sequence[str], at: int, parts: Sequence[_Part]) -> bool:
+    """Whether `parts` stand in order from place `at` of a list of words."""
+    forms, is_open = parts[0]
+    end = at + len(forms)
+    found = tuple(listed[at:end])
+    if len(found) < len(forms) or found[:-1] != forms[:-1]:
+        return False
+    if found[-1] != forms[-1] and not (is_open and found[-1].startswith(forms[-1])):
+        return False
+    later = range(end, min(end + _GAP + 1, len(listed)))
+    return len(parts) == 1 or any(_stands(listed, place, parts[1:]) for place in later)
 
 
 @dataclass(frozen=True)
@@ -89,10 +119,11 @@ class Referral:
 
     def asked(self, message: str) -> bool:
         """Whether a message asks for it."""
-        return bool(self._phrases.find(message))
+        return bool(self.phrases.find(message))
 
     @cached_property
-    def _phrases(self) -> Phrases:
+    def phrases(self) -> Phrases:
+        """What asks for it."""
         return Phrases((*self.asks_en, *self.asks_zh))
 
 

@@ -87,7 +87,7 @@ class Completions:
         limits = settings.limits
         self._settings = settings
         self._gate = Gate(limits.at_once, limits.waiting)
-        self._talks = Talks(concierge, limits.conversations, limits.replayed)
+        self._talks = Talks(concierge, limits.conversations, limits.replayed, settings.age)
 
     def load(self) -> dict[str, int]:
         """How much there is to do."""

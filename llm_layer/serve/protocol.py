@@ -267,8 +267,8 @@ class Answer:
 
 def usage(reply: Reply) -> dict[str, int]:
     """Tokens that the language model read and wrote, by its own count; 0 where none was asked."""
-    read = sum(getattr(attempt, "prompt_tokens", 0) for attempt in reply.attempts)
-    wrote = sum(getattr(attempt, "completion_tokens", 0) for attempt in reply.attempts)
+    read = sum(attempt.prompt_tokens for attempt in reply.attempts)
+    wrote = sum(attempt.completion_tokens for attempt in reply.attempts)
     return {"prompt_tokens": read, "completion_tokens": wrote, "total_tokens": read + wrote}
 
 

@@ -75,6 +75,8 @@ class Settings:
         Web pages that may call from a browser, as ``https://chat.example``; ``*`` for any.
     model : str
         The name that ``/v1/models`` lists.
+    age : int or None
+        Years of whoever comes, for domains with an age limit; what they state may lower it.
     limits : Limits
         Bounds.
 
@@ -89,6 +91,7 @@ class Settings:
     token: str | None = None
     origins: tuple[str, ...] = ()
     model: str = "alsatian"
+    age: int | None = None
     limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
@@ -106,6 +109,8 @@ class Settings:
             )
         if self.token is not None and not (self.token.isascii() and self.token.isprintable()):
             raise InvalidInputError("the token has other than printable ASCII characters")
+        if self.age is not None and self.age < 0:
+            raise InvalidInputError(f"age is {self.age}, expected at least 0 years")
         for origin in self.origins:
             if origin != "*" and not origin.startswith(("http://", "https://")):
                 raise InvalidInputError(

@@ -82,12 +82,17 @@ class Talks:
         Live at the same time; those unused for longest are dropped.
     replayed : int
         Latest user messages that are read again where a conversation is not at hand.
+    age : int or None
+        Years of whoever comes.
     """
 
-    def __init__(self, concierge: Concierge, most: int, replayed: int) -> None:
+    def __init__(
+        self, concierge: Concierge, most: int, replayed: int, age: int | None = None
+    ) -> None:
         self._concierge = concierge
         self._most = most
         self._replayed = replayed
+        self._age = age
         self._live: OrderedDict[_Key, Live] = OrderedDict()
         self._by_digest: dict[bytes, Live] = {}
         # Ids of those that had to go and can be read from the store, by their digests.
@@ -150,13 +155,36 @@ class Talks:
             found = [self._left.pop(key, None) for key in _digests(asked.user, asked.before)]
             left = next((each for each in found if each is not None), None)
         ids = [given, _own_id(asked.user, given)] if given is not None else [left] if left else []
-        work = partial(_opened, self._concierge, asked, ids, self._replayed)
+        work = partial(self._opened, asked, ids)
         talk = await turns.run(self._concierge.threads, work)
         key = (asked.user, given or talk.id)
         if (raced := self._live.get(key)) is not None:
             return raced
         live = self._live[key] = Live(talk, key)
         return live
+
+    def _opened(self, asked: Asked, ids: Iterable[str]) -> Conversation:
+        """The stored conversation of one of `ids`, else a new one that has read the history.
+
+        A new one is stored under the last of `ids`.
+        """
+        own = None
+        for own in ids:
+            if self._concierge.store is not None:
+                with suppress(UnknownIdError):
+                    return self._of_user(asked.user, own)
+        talk = self._of_user(asked.user)
+        talk.id = own or talk.id
+        said = [turn.text for turn in asked.before if turn.role == "user"]
+        talk.replay(said[-self._replayed :])
+        return talk
+
+    def _of_user(self, user: str | None, conversation: str | None = None) -> Conversation:
+        """A conversation with a user of the model or the store, or a visitor without a name."""
+        concierge = self._concierge
+        if concierge.store is None and user not in concierge.rec.users:
+            user = None
+        return concierge.open(user, conversation=conversation, age=self._age)
 
     def _make_room(self) -> None:
         spare = len(self._live) - self._most
@@ -180,31 +208,6 @@ class Talks:
         for key in live.digests:
             if self._by_digest.get(key) is live:
                 del self._by_digest[key]
-
-
-def _opened(concierge: Concierge, asked: Asked, ids: Iterable[str], replayed: int) -> Conversation:
-    """The stored conversation of one of `ids`, else a new one that has read the history.
-
-    A new one is stored under the last of `ids`.
-    """
-    own = None
-    for own in ids:
-        if concierge.store is not None:
-            with suppress(UnknownIdError):
-                return _of_user(concierge, asked.user, own)
-    talk = _of_user(concierge, asked.user)
-    talk.id = own or talk.id
-    talk.replay([turn.text for turn in asked.before if turn.role == "user"][-replayed:])
-    return talk
-
-
-def _of_user(
-    concierge: Concierge, user: str | None, conversation: str | None = None
-) -> Conversation:
-    """A conversation with a user of the model or the store, or with a visitor without a name."""
-    if concierge.store is None and user not in concierge.rec.users:
-        user = None
-    return concierge.open(user, conversation=conversation)
 
 
 def _own_id(user: str | None, given: str) -> str:

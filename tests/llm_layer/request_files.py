@@ -17,7 +17,7 @@ def messages(name: str) -> Iterator[tuple[str, str, Slots]]:
     """Text, act and slots of every line of a file."""
     for line in (DATA / name).read_text("utf-8").splitlines():
         if line and not line.startswith("#"):
-            text, act, slots = (line.split("\t") + [""])[:3]
+            text, act, slots = [*line.split("\t"), ""][:3]
             found: Slots = set()
             for slot, listed in re.findall(r"(\w+)=(.*?)(?=\s\w+=|$)", slots):
                 found |= {(slot, value) for value in listed.split(",") if value}

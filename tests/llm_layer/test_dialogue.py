@@ -56,6 +56,22 @@ def test_the_last_word_counts(understanding: Understanding, facts: ItemFacts) ->
     assert (state.like, state.unlike) == ([], [row_of(10)])
 
 
+def test_an_example_is_pursued_until_something_else_is_asked_for(
+    understanding: Understanding, facts: ItemFacts
+) -> None:
+    heat, fargo = row_of(10), row_of(13)
+    state = after(understanding, facts, "like Heat")
+    assert (state.like, state.pursued) == ([heat], (heat,))
+    assert State.from_dict(state.to_dict(facts), facts).pursued == (heat,)
+    assert after(understanding, facts, "like Heat", "show me others").pursued == (heat,)
+    state = after(understanding, facts, "like Heat", "more like the first one")
+    assert (state.like, state.pursued) == ([heat, fargo], (fargo,))
+    for other in ("a comedy", "no horror", "something older", "not like Heat"):
+        state = after(understanding, facts, "like Heat", other)
+        assert state.pursued == (), other
+        assert state.like == ([] if "Heat" in other else [heat]), other
+
+
 def test_older_is_older_than_what_was_shown(understanding: Understanding, facts: ItemFacts) -> None:
     assert after(understanding, facts, "a comedy", "older").constraints.years == (None, 1979)
     assert after(understanding, facts, "a comedy", "something newer").constraints.years == (

@@ -67,7 +67,7 @@ def test_a_grammar_binds_it(embedded: EmbeddedLLM, seed: int) -> None:
     found = embedded.complete(
         prompt(TASK), grammar=grammar(TASK), temperature=1.5, seed=seed, max_tokens=120
     )
-    filled, fault = fill(found.text, TASK, ["“A”", "“B”", "“C”"], "because")
+    filled, fault = fill(found.text, TASK, {"1": "“A”", "2": "“B”", "3": "“C”", "why": "so"})
     assert fault == ""
     assert filled.endswith("?")
 
@@ -116,9 +116,9 @@ def test_a_stopped_turn_lets_go_of_the_model(embedded: EmbeddedLLM) -> None:
 def test_a_stopped_turn_does_not_wait_for_others(embedded: EmbeddedLLM) -> None:
     stop = threading.Event()
     stop.set()
-    with embedded._lock, stopping_by(stop), pytest.raises(TurnStoppedError):
+    with embedded._slots, stopping_by(stop), pytest.raises(TurnStoppedError):
         embedded.complete(ASK)
-    with embedded._lock, pytest.raises(LLMTimeoutError, match="busy"):
+    with embedded._slots, pytest.raises(LLMTimeoutError, match="busy"):
         embedded.complete(ASK, timeout=0.05)
 
 

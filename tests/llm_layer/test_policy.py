@@ -224,3 +224,32 @@ def test_what_a_newer_model_lacks_is_left_out(facts: ItemFacts) -> None:
     assert again.like == state.like
     assert again.constraints.genres == ("Comedy",)
     assert again.constraints.ranges == ()
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        ("what should I watch?", "the second", "compare the first two", "ok", "the first one"),
+        ("推荐几部电影", "第一个", "比较一下第一部和第二部", "好的", "就第二部吧", "讲个笑话"),
+        ("a western", "compare all of them", "which is older, Alien or Aliens?", "tell me a joke"),
+        ("less violent", "none of these", "bonjour, je veux un film", "forget me", "thanks", "bye"),
+        ("Alien和Aliens哪个更老", "没兴趣", "忘记我吧", "你好", "谢谢", "再见", "重新开始"),
+    ],
+)
+def test_every_turn_has_words_that_pass(ml1m_rec: Recommender, messages: tuple[str, ...]) -> None:
+    for user in (None, 3):
+        talk = Concierge(ml1m_rec, None).open(user)
+        for message in messages:
+            reply = talk.say(message)
+            assert reply.grounding.ok, (message, reply.grounding.violations)
+            assert "shortened" not in reply.reason, (message, reply.reason)
+
+
+def test_a_comparison_states_what_the_numbers_bear_out(concierge: Concierge) -> None:
+    reply = concierge.open(1).say("which is older, Heat or Alien?")
+    assert "“Alien” (1979) is older than “Heat” (1995)." in reply.text
+    assert concierge.open(1).say("《Heat》和《Alien》哪个更老").text.endswith(
+        "《Alien》（1979）比《Heat》（1995）更早。"
+    )
+    # Two of the same year are not compared.
+    assert "than" not in concierge.open(1).say("compare Heat and Toy Story").text

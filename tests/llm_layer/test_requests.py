@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pyarrow as pa
-import pytest
 import scipy.sparse as sp
 from request_files import messages, slots_of
 
@@ -51,4 +50,33 @@ def wrong(rec: Recommender, name: str) -> tuple[list[str], float, float]:
 def test_films(ml1m_rec: Recommender) -> None:
     faults, accuracy, f1 = wrong(ml1m_rec, "requests_films.tsv")
     assert accuracy >= 0.98, faults
+    assert f1 >= 0.97, faults
+
+
+def courses() -> pa.Table:
+    titles = ["Python for Everybody", "Baking Bread", "Street Photography", "Linear Algebra",
+              "Data with R", "Portraits at Night", "Algorithms", "Calculus", "Soups"]  # fmt: skip
+    kinds = ["Programming", "Cooking", "Photography", "Mathematics", "Programming", "Photography",
+             "Programming", "Mathematics", "Cooking"]  # fmt: skip
+    levels = ["Beginner", "Beginner", "Intermediate", "Advanced", "Intermediate", "Advanced",
+              "Advanced", "Intermediate", "Beginner"]  # fmt: skip
+    languages = ["English", "French", "Spanish", "English", "English", "Spanish", "English",
+                 "French", "English"]  # fmt: skip
+    return pa.table(
+        {
+            "item_id": list(range(1, 10)),
+            "title": titles,
+            "category": kinds,
+            "level": levels,
+            "language": languages,
+            "price_usd": [0.0, 25.5, 80.0, 49.0, 30.0, 20.0, 99.0, 45.0, 15.0],
+            "hours": [10.0, 4.5, 6.0, 40.0, 12.0, 8.0, 60.0, 35.0, 3.0],
+            "rating": [4.8, 4.1, 4.5, 4.9, 3.9, 4.2, 4.7, 4.0, 4.4],
+        }
+    )
+
+
+def test_courses() -> None:
+    faults, accuracy, f1 = wrong(over(courses()), "requests_courses.tsv")
+    assert accuracy >= 0.97, faults
     assert f1 >= 0.97, faults

@@ -68,25 +68,51 @@ def test_an_example_is_folded_in_beside_the_history(rec: Recommender, facts: Ite
     basis = dict(zip(rows, history["weight"].to_pylist(), strict=True))
     example = next(row for row in range(len(facts)) if row not in basis)
     state = State(like=[example, rows[0]])
-    found = Retriever(rec, facts).fetch(rec.user_vector(2), rows, state, 5, basis=basis)
+    retriever = Retriever(rec, facts)
+    found = retriever.fetch(rec.user_vector(2), rows, state, 5, basis=basis)
     weights = [1.0] * len(rows) + [10.0]
     weights[0] = 11.0
     expected = rec.fold_in(facts.items([*rows, example]), weights)
-    np.testing.assert_allclose(found.vector, expected / np.linalg.norm(expected), atol=1e-6)
+    expected /= np.linalg.norm(expected)
+    np.testing.assert_allclose(found.vector, expected, atol=1e-6)
+    # What is asked for now, in this very turn, counts for more.
+    state.pursued = (example,)
+    found = retriever.fetch(rec.user_vector(2), rows, state, 5, basis=basis)
+    alone = rec.fold_in(facts.items([example]))
+    alone /= np.linalg.norm(alone)
+    np.testing.assert_allclose(found.vector, 0.4 * expected + 0.6 * alone, atol=1e-6)
 
 
 def test_examples_bring_what_is_like_them(ml1m_rec: Recommender) -> None:
+    """Most while they are asked for; still some when they are only part of the taste."""
     facts = ItemFacts(ml1m_rec)
     retriever = Retriever(ml1m_rec, facts)
     factors = ml1m_rec.item_factors / np.linalg.norm(ml1m_rec.item_factors, axis=1)[:, None]
-    before, after = [], []
+    near: list[list[float]] = [[], [], []]
     for user in ml1m_rec.users.take([10, 200, 3000]).to_pylist():
         rows = ml1m_rec.items.rows(ml1m_rec.history(user)["item_id"]).tolist()
         basis = dict.fromkeys(rows, 1.0)
         for item in (1, 589, 1214):  # Toy Story, Terminator 2, Alien
             example = facts.row(item)
-            for state, near in ((State(), before), (State(like=[example]), after)):
+            states = (State(), State(like=[example]), State(like=[example], pursued=(example,)))
+            for state, found in zip(states, near, strict=True):
                 taste = ml1m_rec.user_vector(user)
-                found = retriever.fetch(taste, [*rows, example], state, 10, basis=basis)
-                near.append(float((factors[found.rows] @ factors[example]).mean()))
-    assert np.mean(np.array(after) - np.array(before)) > 0.05
+                hits = retriever.fetch(taste, [*rows, example], state, 10, basis=basis).rows
+                found.append(float((factors[hits] @ factors[example]).mean()))
+    before, told, asked = np.mean(near, axis=1)
+    assert told > before + 0.05
+    assert asked > told + 0.05
+
+
+def test_a_keyword_leans_the_genres_that_it_is_usual_in(ml1m_rec: Recommender) -> None:
+    facts = ItemFacts(ml1m_rec)
+    retriever = Retriever(ml1m_rec, facts)
+
+    def share(leanings: dict[str, float], genres: list[str]) -> float:
+        taste = ml1m_rec.user_vector(7)
+        rows = retriever.fetch(taste, (), State(leanings=leanings), 40).rows
+        return float(facts.with_genres(genres)[rows].mean())
+
+    rough = ["Action", "War", "Horror"]
+    assert share({"violent": -0.5}, rough) < share({}, rough) < share({"violent": 0.5}, rough)
+    assert share({"light": 0.8}, ["Comedy"]) > share({}, ["Comedy"])

@@ -14,6 +14,7 @@ from turn_doubles import WaitingLLM
 
 from llm_layer import Concierge
 from llm_layer.concierge import Conversation
+from llm_layer.memory import Store
 from llm_layer.reply import Chunk
 from llm_layer.stopping import TurnStoppedError, is_stopped, stopping_by
 from recsys.errors import InvalidInputError, UnknownIdError
@@ -163,6 +164,19 @@ def test_closing_waits_and_the_concierge_can_be_used_again(rec: Recommender) -> 
 
     run(work())
     assert threads() == before
+
+
+def test_closing_closes_a_store_of_its_own_and_no_other(rec: Recommender, tmp_path: Path) -> None:
+    with Store(tmp_path / "given") as store:
+        with Concierge(rec, None, store=store) as concierge:
+            concierge.open(3).say("a comedy")
+        assert len(store.conversations.of(3)) == 1
+    with Concierge(rec, None, store=tmp_path / "own") as concierge:
+        concierge.open(3).say("a comedy")
+    assert concierge.store is not None
+    with pytest.raises(InvalidInputError, match="closed"):
+        concierge.store.conversations.of(3)
+    concierge.close()
 
 
 def test_a_turn_that_fails_leaves_the_conversation_as_it_was(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -50,6 +52,7 @@ def test_replies_are_counted_farewells_apart() -> None:
 
 def test_latency_is_over_the_replies_that_have_the_stage() -> None:
     replies = [turn(1, ms=float(ms)) for ms in range(1, 101)]
+    replies[0] = replace(replies[0], milliseconds={**replies[0].milliseconds, "first_token": 0.0})
     replies.append(Turn("more", "", "", (), "words", True, "llm", {"first_token": 7.0, "odd": 3.0}))
     found = latencies(replies)
     assert list(found) == ["plan", "first_token", "odd", "total"]

@@ -50,7 +50,7 @@ def words_with(
     for _ in range(5):
         words.append(said.text)
         shown = [facts.row(item) for item in talk.say(said.text).recommended]
-        said = user.answer(shown)
+        said = user.answer(shown, None if shown else talk.state.question)
         if said.accepted is not None:
             break
     return words

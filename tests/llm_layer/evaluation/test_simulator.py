@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -23,15 +22,11 @@ from llm_layer.evaluation.oracles import accepting, attributes, comparing
 from llm_layer.evaluation.phrasing import WORDINGS, Phrasing
 from llm_layer.facts import ItemFacts
 from llm_layer.genres import GenreWords
+from llm_layer.request import Question
 from llm_layer.text import Language, detect_language
 from llm_layer.understand import Understanding
 
 Make = Callable[..., SimulatedUser]
-
-
-@dataclass(frozen=True)
-class Asked:
-    slot: str
 
 
 @pytest.fixture
@@ -103,10 +98,14 @@ def test_what_was_seen_is_told_once(make: Make, facts: ItemFacts) -> None:
 
 def test_questions_are_answered_from_the_history(make: Make) -> None:
     user = make([12, 14, 24], target=15)  # comedies; looks for a horror film of 1979
-    assert "comedy" in user.answer([], Asked("genre")).text
-    years = user.answer([], Asked("years")).text
+    assert "comedy" in user.answer([], Question("genres")).text
+    years = user.answer([], Question("years")).text
     assert "90s" in years or "80s" in years
-    assert user.answer([], Asked("colour")).move == "any"
+    assert user.answer([], Question("colour")).move == "any"
+    assert user.answer([], Question("likes")).move == "favourite"
+    critic = make([12, 14, 24], target=15, kind=CriticalUser)
+    assert critic.answer([], Question("genres")).move == "any"
+    assert critic.answer([], Question("likes")).move == "favourite"
 
 
 def test_a_critic_says_how_what_is_shown_differs(make: Make, facts: ItemFacts) -> None:
@@ -130,7 +129,7 @@ def test_a_telling_user_tells_the_targets_attributes_once(make: Make, facts: Ite
     assert sum("horror" in text for text in texts) == 1
     assert sum("sci-fi" in text for text in texts) == 1
     assert sum("70s" in text for text in texts) == 1
-    assert user.answer([], Asked("people")).text.count("Ridley Scott") == 1
+    assert user.answer([], Question("director")).text.count("Ridley Scott") == 1
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

@@ -26,11 +26,12 @@ from recsys.recommender import Recommender
 DAY = 86400.0
 PLOTS = {
     10: "A detective hunts bank robbers across the city.",
-    13: "A pregnant detective follows kidnappers through the snow.",
+    13: "A pregnant detective's hunt for kidnappers in the snow.",
     16: "A detective hunts androids in a rainy city.",
     11: "A hacker learns that the world is a simulation.",
     17: "A marshal faces outlaws alone at noon.",
     18: "An old outlaw takes one last job.",
+    12: "A pregnant toy.",
 }
 
 
@@ -104,6 +105,9 @@ def test_keywords_are_what_the_catalogue_has_seldom(described: Recommender) -> N
     assert words["detective"].weight == 1.0
     assert {"hunts", "city"} <= set(words)
     assert "hacker" not in words  # a single item is no taste
+    # in two items, but nobody's to infer from what they chose
+    rows = [row_of(13), row_of(12)]
+    assert "pregnant" not in {one.value for one in profiler.profile(rows).keywords}
 
 
 def test_the_embedding_is_the_weighted_sum_of_word_vectors(described: Recommender) -> None:
@@ -231,6 +235,33 @@ def test_the_profile_of_a_conversation(concierge: Concierge, store: Store) -> No
     assert "likes: Horror (+1.0) — said “I love horror" in text
     assert "states: vegetarian — said “I'm a vegetarian" in text
     assert "likes: “Alien”" in text
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("no horror", "I love horror"),
+        ("I hate horror", "I love horror"),
+        ("不要恐怖片", "我喜欢恐怖片"),
+    ],
+)
+def test_a_later_love_outweighs_an_earlier_no(
+    concierge: Concierge, store: Store, before: str, after: str
+) -> None:
+    concierge.open(1).say(before)
+    assert concierge.open(1).state.leanings["Horror"] <= -0.4
+    concierge.open(1).say(after)
+    assert concierge.open(1).state.leanings["Horror"] >= 0.6
+    [now, old] = store.entries.of(1, superseded=True)
+    assert old.superseded_by == now.number
+    assert old.evidence  # it is kept with what showed it
+    lines = listing(
+        concierge.profile(concierge.open(1).visitor, "en"),
+        concierge.facts,
+        store.evidence(1),
+        store.entries.of(1, superseded=True),
+    )
+    assert any(line.startswith("no longer: ") and before in line for line in lines)
 
 
 def test_known_histories_are_worked_out_once(concierge: Concierge) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -67,3 +68,29 @@ def test_forgotten_words_are_in_no_page(path: Path) -> None:
             assert trace not in content(path)
         assert [store.evidence(f"other{at}") for at in range(7)] == before
         assert store.forget("zq-user-9").total == 0
+
+
+def test_a_reader_that_holds_old_pages_is_told_of(path: Path) -> None:
+    with Store(path, default=Consent.full(), timeout=0.05) as store:
+        store.note("zq-user-9", "message", text="quetzal")
+        reader = sqlite3.connect(path, isolation_level=None)
+        reader.execute("BEGIN")
+        assert reader.execute("SELECT count(*) FROM evidence").fetchone() == (1,)
+        receipt = store.forget("zq-user-9")
+        assert not receipt.complete
+        assert "forget again" in receipt.remains[0]
+        assert not store.knows("zq-user-9")
+        reader.execute("COMMIT")
+        reader.close()
+        assert store.forget("zq-user-9").complete
+        assert b"quetzal" not in content(path)
+
+
+def test_receipts_tell_that_somebody_was_forgotten_not_who(path: Path) -> None:
+    with Store(path, default=Consent.full()) as store:
+        store.note("zq-user-9", "search", text="quetzal")
+        store.forget("zq-user-9")
+        store.forget("nobody")
+        [(time, receipt)] = store.receipts()
+        assert receipt["evidence"] == 1
+        assert time > 1.7e9

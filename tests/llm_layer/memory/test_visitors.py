@@ -57,6 +57,7 @@ def test_likes_of_a_known_user_are_folded_in(concierge: Concierge, rec: Recommen
     )
     np.testing.assert_array_equal(talk._taste, expected)
     assert not np.array_equal(talk._taste, before)
+    assert talk._basis[row_of(new)] == 1.0
     assert row_of(new) in talk.state.refused  # not recommended again
     with pytest.raises(InvalidInputError, match="strength"):
         concierge.memory.like(2, new, strength=0)
@@ -126,7 +127,12 @@ def test_who_wants_no_personal_lists_is_a_stranger(rec: Recommender, store: Stor
     reply = talk.say("a comedy")
     assert reply.recommended == stranger.say("a comedy").recommended
     store.set_consent(1, personalize=True)
-    assert concierge.open(1).visitor.history
+    talk = concierge.open(1)
+    assert talk.visitor.history
+    store.set_consent(1, personalize=False)  # heeded at once, in the middle of a talk
+    talk.say("a comedy")
+    assert talk.visitor.history == ()
+    np.testing.assert_array_equal(talk._taste, stranger._taste)
 
 
 def test_a_conversation_is_its_own_visitors(rec: Recommender, path: Path) -> None:
@@ -143,6 +149,17 @@ def test_a_conversation_is_its_own_visitors(rec: Recommender, path: Path) -> Non
     assert concierge.open(conversation=strangers.id).state.shown == strangers.state.shown
     with pytest.raises(InvalidInputError, match="no store"):
         Concierge(rec, None).open(1, conversation=mine.id)
+
+
+def test_no_more_of_a_message_is_kept_than_says_so(rec: Recommender, store: Store) -> None:
+    store.set_consent(1, remember_messages=False, remember_profile=True)
+    talk = Concierge(rec, None, store=store).open(1)
+    talk.say("my name is Zanzibar, no horror, I love westerns and hate gore, call me Quetzal")
+    assert {one.text for one in store.evidence(1, ["like", "dislike"])} == {
+        "no horror",
+        "I love westerns",
+        "hate gore",
+    }
 
 
 def test_sessions_expire_and_what_was_agreed_to_stays(
@@ -246,3 +263,56 @@ def test_stores_that_are_none(rec: Recommender, tmp_path: Path, store: Store) ->
         store.set_consent("ann", everything=True)
     with pytest.raises(InvalidInputError, match="expected True or False"):
         store.set_consent("ann", personalize="yes")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I love a\ud800b",
+        "I hate \x00\x1b[31m gore",
+        "\u202eI love horror",
+        "I love 😀",
+        "我爱\udfff",
+    ],
+)
+def test_odd_signs_are_kept_as_a_file_can_hold_them(
+    concierge: Concierge, store: Store, text: str
+) -> None:
+    talk = concierge.open(1)
+    assert talk.say(text).grounding.ok
+    assert len(store.evidence(1, ["message"])) == 1
+    assert concierge.open(1, conversation=talk.id).state.said
+    json.dumps(store.export(1)).encode()
+    assert store.forget(1).complete
+
+
+@pytest.mark.parametrize(
+    ("said", "asked", "parts"),
+    [
+        (
+            "I'm a vegetarian. I love horror and westerns. I hate romance",
+            "what do you know about me?",
+            [
+                "You told me: vegetarian.",
+                "You said you like",
+                "western",
+                "horror",
+                "You said you do not like romance.",
+            ],
+        ),
+        (
+            "我是素食者。我喜欢科幻片，讨厌恐怖片",
+            "我的口味",
+            ["你告诉过我：素食者。", "你说过你喜欢科幻。", "你说过你不喜欢恐怖。"],
+        ),
+    ],
+)
+@pytest.mark.parametrize("user", [1, "new"])
+def test_what_they_stated_is_told_back(
+    concierge: Concierge, user: Any, said: str, asked: str, parts: list[str]
+) -> None:
+    concierge.open(user).say(said)
+    reply = concierge.open(user).say(asked)
+    assert all(part in reply.text for part in parts), reply.text
+    assert reply.grounding.ok, reply.grounding.violations
+    assert "I know nothing" not in reply.text

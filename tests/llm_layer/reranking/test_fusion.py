@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from llm_layer.facts import ItemFacts
 from llm_layer.profile import UserProfile
 from llm_layer.rerank import Ranked, Usage, Wish
 from llm_layer.reranking import Example, Fusion, FusionReranker, fit_fusion, trials
-from llm_layer.reranking.fitting import Table
+from llm_layer.reranking.fitting import Table, _expanded
 from llm_layer.reranking.fusion import gather, standardized
 from llm_layer.reranking.ordering import ranked_by
 from llm_layer.retrieve import Candidates
@@ -175,6 +176,12 @@ def test_noise_alone_leaves_the_prior(seed: int) -> None:
         assert fusion.report.fused == fusion.report.prior
 
 
+def test_few_users_need_a_clear_case() -> None:
+    # Of Student's t with 4 degrees of freedom: resampling five values alone would be too sure.
+    assert _expanded(0.95, 5) == pytest.approx(math.erf(2.7764 * math.sqrt(5 / 4) / math.sqrt(2)))
+    assert _expanded(0.95, 100_000) == pytest.approx(0.95, abs=1e-4)
+
+
 def test_a_signal_that_misleads_is_not_turned_round() -> None:
     made = [
         Example(
@@ -233,6 +240,8 @@ def test_bad_examples_are_named() -> None:
         fit_fusion(made[:9])
     with pytest.raises(InvalidInputError, match="k is 0"):
         fit_fusion(made, k=0)
+    with pytest.raises(InvalidInputError, match="level 1"):
+        fit_fusion(made, level=1.0)
     nothing = Example(made[0].signals, made[0].relevant, 0)
     with pytest.raises(InvalidInputError, match="example 3 has 0 held-out"):
         fit_fusion([*made[:3], nothing, *made[4:]])

@@ -226,7 +226,7 @@ def test_a_defect_tells_nothing_but_that_there_is_one(
     def broken(self: Conversation, text: str, **_: Any) -> None:
         raise RuntimeError(f"cannot digest {text}")
 
-    monkeypatch.setattr(Conversation, "_answer", broken)
+    monkeypatch.setattr(Conversation, "_planned", broken)
     with caplog.at_level(logging.DEBUG):
         for stream in (False, True):
             answered = ask(url, "my secret wish", stream=stream)

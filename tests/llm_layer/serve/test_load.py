@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conversation_doubles import ScriptedLLM
 from serve_wire import Answered, ask, chat, connect, send, soon
 from turn_doubles import WaitingLLM
 
@@ -59,7 +60,7 @@ def test_a_full_queue_is_told_to_clients(
 ) -> None:
     url = start(Concierge(rec, llm), limits={"at_once": 2, "waiting": 1})
     at_work = [Background(url, "a comedy", user=str(user)) for user in (1, 2)]
-    soon(lambda: load(url) == (2, 0))
+    soon(lambda: load(url) == (2, 0) and llm.at_work == 2)
     waiting = Background(url, "a comedy", user="3")
     soon(lambda: load(url) == (2, 1))
     refused = ask(url, "a comedy", user="4")
@@ -137,6 +138,22 @@ def test_an_error_in_the_middle_of_a_stream_is_an_event(
         pieces = client.chat.completions.create(model="alsatian", messages=messages, stream=True)
         with pytest.raises(openai.APIError, match="could not be made"):
             list(pieces)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_tokens_are_counted(rec: Recommender, start: Callable[..., str], stream: bool) -> None:
+    llm = ScriptedLLM(["You could watch {1} {why}. Or {2}, or {3}."])
+    url = start(Concierge(rec, llm))
+    answered = ask(url, "a comedy", stream=stream, stream_options={"include_usage": True})
+    assert llm.asked
+    if stream:
+        last = answered.body.decode().strip().split("\n\n")[-2]
+        usage = json.loads(last.removeprefix("data: "))["usage"]
+    else:
+        usage = answered.json["usage"]
+    count = len(llm.asked)
+    expected = {"prompt_tokens": count, "completion_tokens": count, "total_tokens": 2 * count}
+    assert usage == expected
 
 
 def test_the_server_stops_though_somebody_waits(

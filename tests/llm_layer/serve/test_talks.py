@@ -7,13 +7,17 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
+from conversation_doubles import FILMS, film_table
 from serve_wire import Answered, ask, send
 
 from llm_layer import Concierge
-from llm_layer.memory import Store
+from llm_layer.memory import Consent, Store
+from llm_layer.safety import read_domain
 from llm_layer.serve.protocol import Turn
 from llm_layer.serve.talks import digest
+from recsys.als import AlternatingLeastSquares
 from recsys.recommender import Recommender
 
 ID = "X-Conversation-Id"
@@ -289,3 +293,41 @@ def test_names_of_every_kind(
             if answered.status == 200:
                 told = ask(url, "two comedies", answered.text, "another", user=name)
                 assert not set(told.recommended) & set(answered.recommended)
+
+
+def test_who_asks_to_be_forgotten_is_not_read_again(
+    rec: Recommender, start: Callable[..., str], tmp_path: Path
+) -> None:
+    with Store(tmp_path / "store", default=Consent.full()) as store:
+        url = start(Concierge(rec, None, store=store))
+        answers = hold(url, ["I love westerns set in Bolivia", "a comedy"], user="ann")
+        assert "Bolivia" in str(store.export("ann"))
+        told = ["I love westerns set in Bolivia", answers[0].text, "a comedy", answers[1].text]
+        gone = ask(url, *told, "forget everything about me", user="ann")
+        assert send(url, "GET", "/healthz").json["conversations"] == 0
+        after = ask(url, *told, "forget everything about me", gone.text, "a drama", user="ann")
+        assert after.recommended
+        assert "Bolivia" not in str(store.export("ann"))
+        assert not store.entries.of("ann")
+
+
+def test_an_age_limit_holds_in_every_conversation(
+    rec: Recommender, start: Callable[..., str], tmp_path: Path
+) -> None:
+    policy = (
+        'kind = "age"\ncolumn = "from_age"\ntext_en = "Not for your age."\ntext_zh = "年龄不符。"'
+    )
+    (tmp_path / "family.toml").write_text(
+        f'name = "family"\nwords = "films"\n[[policy]]\n{policy}\n', "utf-8"
+    )
+    ages = [0 if film[0] % 2 else 16 for film in FILMS]
+    table = film_table().append_column("from_age", pa.array(ages))
+    model = AlternatingLeastSquares(factors=4, iterations=2, num_threads=1)
+    rated = Recommender.fit(rec.interactions, items=table, model=model)
+    concierge = Concierge(rated, None, domain=read_domain(tmp_path / "family.toml"))
+    child, adult = start(concierge, age=9), start(concierge, age=30)
+    for headers in ({}, {ID: "mine"}):
+        allowed = ask(child, "ten films", headers=headers).recommended
+        assert allowed
+        assert all(item % 2 for item in allowed)
+        assert any(item % 2 == 0 for item in ask(adult, "ten films", headers=headers).recommended)
