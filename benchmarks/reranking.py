@@ -10,8 +10,9 @@ trained on the rest and gives 100 candidates that the user has not seen. Weights
 third of the users, a signal stays where the interval of what it adds lies above 0 on another third,
 and everything that is printed is measured on the last third, which nothing was fitted on. The
 language model (SmolLM2-135M, embedded) orders and judges the first ten candidates of a few users of
-the first split. It is a hundredth of the size that such work is usually given: what it is worth is
-measured, not assumed.
+the first split; its table is over all of those users, its weights are fitted on one half of them
+and checked on the other. It is a hundredth of the size that such work is usually given: what it is
+worth is measured, not assumed.
 
 Intervals are of 95 %, from resampling users; differences are paired. The exit status is 1 where the
 fusion is below the collaborative order on any split.

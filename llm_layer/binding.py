@@ -39,10 +39,11 @@ _DENIED = re.compile(
     re.IGNORECASE,
 )
 _COMPARED = re.compile(
-    r"\b(?:only|sole|most|least|less|best|better|than|more(?! like)|as \w+(?: \w+)? as)\b"
+    r"\b(?:only|sole|same|most|least|less|best|better|than|more(?! like)|as \w+(?: \w+)? as)\b"
     r"|更(?!早的|新的)|最|只有|唯一|比(?!如|较)|一样|同样",
     re.IGNORECASE,
 )
+_SUPERLATIVE = re.compile(r"(?:best|(?<!at )(?:most|least))\b|最", re.IGNORECASE)
 _ORDINAL = re.compile(r"(?:\b(?:first|second|third|last)\s+|第[一二三]部?)$", re.IGNORECASE)
 
 Doubt: TypeAlias = Literal["", "denied", "compared", "unclear"]
@@ -85,12 +86,19 @@ def bind(reading: Reading, start: int, end: int) -> Bound:
 
 
 def comparisons(reading: Reading) -> list[str]:
-    """Comparatives and superlatives in statements that name an item: nothing can support them."""
+    """Comparatives and superlatives in statements about items: nothing can support them.
+
+    A comparative is about an item where the sentence names one; a superlative wherever it stands
+    ("It is the best film ever made.").
+    """
     return [
         match.group()
         for match in _COMPARED.finditer(reading.left)
-        if reading.within(*reading.sentence(match.start()))
-        and not reading.is_question(match.start())
+        if not reading.is_question(match.start())
+        and (
+            reading.within(*reading.sentence(match.start()))
+            or _SUPERLATIVE.match(reading.left, match.start())
+        )
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 from llm_layer.binding import Bound
 from llm_layer.claims import Known, Reading
@@ -35,6 +36,17 @@ _OF_THESE = re.compile(
 _BEFORE_ZH = re.compile(
     r"(?:其中|当中|名单里|[这那][些几]?[部本门件篇个]?[里中]?|[两三四五][部本门件篇个][里中])$"
 )
+# Words between two items that say what one is to the other: "is part of", "follows".
+_RELATED = re.compile(r"\s+(?:[^\W\d_]+\s+){1,8}|[\u3400-\u9fff]{1,8}")
+_LISTED = re.compile(
+    r"\b(?:and|or|then|while|but|because|also|try|take)\b|[和与或及也都还再]|因为|其次"
+)
+# When and where something is to be had, and how it did.
+_STANDING = (
+    r"\b(?:comes?|came|coming|is|are|was|were|be|been|goes|going|gets?|plays?|now|just) (?:just "
+    r"|now |still |right )?(?:out|on(?! the list| my list)|over|up|down|back|near|close by"
+    r"|here now)\b"
+)
 _COUNTED = {
     "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
     "ten": 10, "both": 2, "两": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9,
@@ -54,6 +66,12 @@ class Comparing:
                 for word in listed:
                     self._words.setdefault(word, []).append((direction, column))
         self._pattern = alternatives(list(self._words))
+        kinds = "|".join(map(re.escape, {domain.noun, domain.nouns, *domain.kinds}))
+        self._standing = re.compile(
+            rf"{_STANDING}|\b(?:the|his|her|their|its|a) (?:first|second|third|fourth|last|next)"
+            rf" (?:{kinds})\b",
+            re.IGNORECASE,
+        )
         nouns = "|".join(map(re.escape, {domain.noun, domain.nouns, *domain.kinds}))
         self._count = re.compile(
             r"\b(?P<other>other )?"
@@ -180,6 +198,21 @@ class Comparing:
     def _rows(reading: Reading, span: tuple[int, int]) -> tuple[int, ...]:
         """Items inside a span; none where it blanks something else than titles."""
         return tuple(place[2] for place in reading.within(*span))
+
+    def relations(self, reading: Reading) -> None:
+        """Nothing but a list or a comparison may connect two items, and none is out or on."""
+        places = sorted(reading.places)
+        for one, other in pairwise(places):
+            between = reading.left[one[1] : other[0]]
+            if _RELATED.fullmatch(between) and not _LISTED.search(between):
+                said = reading.text[one[0] : other[1]]
+                items = self._facts.items([one[2], other[2]])
+                reading.claim("comparison", said, False, "catalogue", items=items)
+        for match in self._standing.finditer(reading.left):
+            if reading.is_question(match.start()):
+                continue
+            if reading.within(*reading.sentence(match.start())):
+                reading.claim("comparison", match.group(), False, "catalogue")
 
     def counts(self, reading: Reading) -> None:
         """Account for "three films", "both", "两部": so many items are listed or named there."""

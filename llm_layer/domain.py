@@ -135,7 +135,7 @@ FILMS = Domain(
     kinds=("film", "movie", "story", "night", "evening"),
     emoji="🎬",
     suffix_zh="片",
-    extra="watching movies directed director stars starring cast acted actors actor plays",
+    extra="watching movies directed director stars starring cast acted actors actor",
     extra_zh="影片 片子 导演 执导 主演 演员 上映 晚上 看完 观看 一看 片长 片名 播放",
 )
 BOOKS = Domain(

@@ -111,6 +111,7 @@ class GroundingChecker:
         surface.links(reading, self._facts, self._columns)
         self._visitor.check(reading, known)
         self._comparing.comparatives(reading, known)
+        self._comparing.relations(reading)
         self._figures.numbers(reading, known)
         self._comparing.counts(reading)
         requested = self._requested(known.said)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from llm_layer import phrases
 from llm_layer.facts import ItemFacts
 from llm_layer.genres import GenreWords
-from llm_layer.lexicon import load_words
+from llm_layer.lexicon import load, load_words
 from llm_layer.phrases import TitleRole
 from llm_layer.text import Word, has_chinese, quoted_parts, words
 
@@ -49,6 +49,12 @@ _LEADS = frozenset(
 )
 _BEFORE_COMPARED = frozenset(("is", "was", "the", "movie", "film", "which", "better", "between"))
 _YEAR = re.compile(r"^(?:19|20)\d\d$")
+# Chinese titles that are words of every day, and what stands next to one that is meant.
+_EVERYDAY = frozenset(("外星人", "好家伙", "第六感", "终结者", "独立日", "角斗士", "出租车司机"))
+_ZH_BEFORE = re.compile(r"(?:像|类似|喜欢|爱|看过|看完|讨厌|跟|和|与|比|导演|主演|演|关于)了?$")
+_ZH_BEHIND = re.compile(
+    r"(?:的(?:导演|主演|演员)|是(?:谁|哪)|讲|那样|这样|这部|那部|和|跟|还是|哪)"
+)
 _SINGLE_QUOTES = re.compile(r"(?<![\w])['‘]([^'’‘]{2,60})['’](?!\w)")
 _HAN_NUMBER = re.compile(r"^[\d\s.:%-]+$")
 
@@ -131,6 +137,11 @@ class TitleReader:
         self._facts = facts
         self._genre_words = genre_words
         self._is_known = is_known
+        known = load("names_zh.json")["titles"]
+        rows = {name: facts.titles.rows(title) for name, title in known.items()}
+        self._named_zh = {name: facts.titles.best(found) for name, found in rows.items() if found}
+        ordered = sorted(self._named_zh, key=len, reverse=True)
+        self._chinese = re.compile("|".join(ordered)) if ordered else None
 
     def read(self, page: Page) -> Titles:
         """Items named, with what is said of each, and quoted titles that do not exist."""
@@ -138,6 +149,7 @@ class TitleReader:
         self._quoted(page, found)
         if has_chinese(page.text):
             self._latin(page, found)
+            self._chinese_titles(page, found)
         for pattern, freely, own in _PATTERNS:
             self._behind(page, found, pattern, freely, own)
         for mention in self._facts.titles.find_words(page.words()):
@@ -176,6 +188,7 @@ class TitleReader:
     def _quoted(self, page: Page, found: Titles) -> None:
         for inner, start, end in quoted_parts(page.text):
             row = self._facts.titles.link(inner)
+            row = self._named_zh.get(inner.strip()) if row is None else row
             if row is None:
                 if self._is_known(inner):
                     continue
@@ -204,6 +217,18 @@ class TitleReader:
             for row, start, end in self._listed(page, begin, begin + len(part), True):
                 found.add(phrases.role(page.text, start, end), row)
                 page.take(start, end, ITEM)
+
+    def _chinese_titles(self, page: Page, found: Titles) -> None:
+        """Chinese titles of well-known items that the catalogue has under another name."""
+        if self._chinese is None:
+            return
+        for match in list(self._chinese.finditer(page.text)):
+            before, after = page.text[: match.start()], page.text[match.end() :]
+            is_word = len(match.group()) < 3 or match.group() in _EVERYDAY
+            if is_word and not (_ZH_BEFORE.search(before) or _ZH_BEHIND.match(after)):
+                continue
+            found.add(phrases.role(page.text, *match.span()), self._named_zh[match.group()])
+            page.take(*match.span(), ITEM)
 
     def _behind(
         self, page: Page, found: Titles, pattern: re.Pattern[str], freely: bool, own: TitleRole

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from rapidfuzz import fuzz, process
 
-from llm_layer.lexicon import load_words
+from llm_layer.lexicon import load, load_words
 from llm_layer.text import Word, normalize, words
 
 _I = re.IGNORECASE
@@ -79,6 +79,12 @@ class PersonIndex:
             split = name.split()
             for part in {split[-1], " ".join(split[-2:])} if len(split) > 1 else ():
                 self._by_part[part].append(name)
+        known = load("names_zh.json")["people"]
+        self._names_zh = {name: normalize(form) for name, form in known.items()}
+        self._names_zh = {name: form for name, form in self._names_zh.items() if form in rows}
+        ordered = sorted(self._names_zh, key=len, reverse=True)
+        dotted = "|".join("[·•.・ -]?".join(name) for name in ordered)
+        self._chinese = re.compile(dotted) if dotted else None
         last = [part for part in self._by_part if " " not in part and len(part) >= _SHORTEST]
         self._last = _Buckets(last)
         self._whole = _Buckets([name for name in rows if " " in name])
@@ -107,6 +113,12 @@ class PersonIndex:
             if name:
                 found.append(PersonMention(name, listed[at].start, listed[at + length - 1].end))
             at += max(1, length)
+        if self._chinese is not None and not text.isascii():
+            found += [
+                PersonMention(self._names_zh[_plain_name(match.group())], *match.span())
+                for match in self._chinese.finditer(text)
+            ]
+            found.sort(key=lambda mention: mention.start)
         return found
 
     def link(self, name: str) -> str | None:
@@ -186,6 +198,14 @@ class _Buckets:
             if found is not None and (best is None or found[1] > best[0]):
                 best = found[1], found[0]
         return best[1] if best is not None else None
+
+
+def _plain_name(name: str) -> str:
+    """A Chinese name without the dots between its parts."""
+    return _DOTS.sub("", name)
+
+
+_DOTS = re.compile(r"[·•.・ -]")
 
 
 @cache

@@ -28,6 +28,8 @@ _LONGEST = 100
 _CLOSE = 84.0
 _CLOSE_SHORT = 88.0
 _CLOSE_WORD = 80.0
+# A title has at most so many times the words of a phrase that stands inside it.
+_SHARE = 3
 
 
 @dataclass(frozen=True)
@@ -246,7 +248,9 @@ class TitleIndex:
             if f" {wanted} " in f" {other} "
         }
         begun = {other for other in others if _without_article(other).startswith(wanted)}
-        if len(wanted) < 5 or (not begun and (len(split) < 2 or not within)):
+        # Two words out of the middle of a long title name it as little as any other.
+        others = {other for other in others if len(other.split()) <= _SHARE * len(split)}
+        if len(wanted) < 5 or (not begun and (len(split) < 2 or not within or not others)):
             return None
         rows = {row for other in begun or others for row in self._rows[other]}
         return self.best(rows) if rows else None

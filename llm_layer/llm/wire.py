@@ -10,6 +10,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from llm_layer.llm.base import Ability, LLMError, LLMRefusedError
 from llm_layer.stopping import check_stopped
+from llm_layer.text import seen
 from recsys.errors import InvalidInputError
 
 # How long a caller that waits for an answer sleeps before it looks whether it is still wanted.
@@ -122,4 +123,4 @@ def count(usage: Any, name: str) -> int:
 
 def one_line(text: str) -> str:
     """A message of somebody else in one line, not too long."""
-    return " ".join(text.split())[:200]
+    return seen(text)[:200]

@@ -204,6 +204,27 @@ def test_a_claim_is_bound_to_the_item_it_is_said_of(checker: GroundingChecker, t
 @pytest.mark.parametrize(
     "text",
     [
+        "“Heat” (1995) is part of “Fargo” (1996).",
+        "“Heat” (1995) follows “Fargo” (1996).",
+        "“Heat” (1995) comes before “Fargo” (1996).",
+        "“Heat” (1995) and “Fargo” (1996) are the same film.",
+        "“Heat” (1995) was made by the director of “Fargo” (1996).",
+        "“Heat” (1995) comes out today.",
+        "“Heat” (1995) is on now.",
+        "“Heat” (1995) plays tonight.",
+        "“Heat” (1995) is the first film directed by Michael Mann.",
+        "“Heat” (1995) is a real story.",
+        "《Heat》是《Fargo》的类似。",
+    ],
+)
+def test_nothing_else_is_said_of_two_items_or_of_when(checker: GroundingChecker, text: str) -> None:
+    language = "zh" if "《" in text else "en"
+    assert not checker.check(text, named(10, 13), Known(), language).ok
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
         "“Heat” (1995) is a thriller, and “Fargo” (1996) is a comedy.",
         "“Heat” (1995) and “Fargo” (1996) are crime films.",
         "For crime, try “Heat” (1995) and “Fargo” (1996).",
