@@ -12,7 +12,7 @@ from llm_layer.text import Language
 Tone: TypeAlias = Literal["plain", "formal", "casual"]
 
 # So many messages before a style is more than chance.
-_KNOWN = 2.0
+_KNOWN = 3.0
 _CLEAR = 0.25
 _OUTSIDE_TITLES = re.compile(r"《[^》]*》|“[^”]*”|你")
 
