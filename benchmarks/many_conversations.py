@@ -22,8 +22,6 @@ pages do it, and the memory is the server's.
 from __future__ import annotations
 
 import argparse
-import http.client
-import json
 import os
 import random
 import subprocess
@@ -37,14 +35,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
-from urllib.parse import urlsplit
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 
 from benchmarks.context import context, print_context
-from benchmarks.rounds import resident
+from benchmarks.memory import Memory, plot
+from benchmarks.talking import Direct, Heard, Http, Line
 from benchmarks.turn import recommender as made_recommender
 from llm_layer import Concierge, EmbeddedLLM
 from recsys.als import AlternatingLeastSquares
@@ -60,104 +58,6 @@ FOLLOW_UPS = (
 )  # fmt: skip
 # Bins of times, each wider than the last by this factor: memory does not grow with the turns.
 _RATIO, _SHORTEST, _BINS = 1.01, 0.01, 1700
-_WARM_UP = 0.2
-_ALLOWED_GROWTH, _ALLOWED_BYTES = 0.01, 8 << 20
-
-
-@dataclass(frozen=True)
-class Heard:
-    """A reply as whoever asked for it sees it: items as (id, role), milliseconds."""
-
-    text: str
-    items: tuple[tuple[Any, str], ...]
-    writer: str
-    first: float
-    whole: float
-
-    @property
-    def recommended(self) -> tuple[Any, ...]:
-        return tuple(item for item, role in self.items if role == "recommended")
-
-
-class Line(Protocol):
-    """One conversation."""
-
-    def say(self, text: str) -> Heard: ...
-
-    def read(self, messages: list[str]) -> None:
-        """Take in messages without a language model's words for the replies."""
-        ...
-
-
-class Direct:
-    """A conversation in this process."""
-
-    def __init__(self, concierge: Concierge, user: Any) -> None:
-        self._talk = concierge.open(user)
-
-    def say(self, text: str) -> Heard:
-        begun = time.perf_counter()
-        first = 0.0
-        reply = None
-        for chunk in self._talk.stream(text):
-            first = first or (time.perf_counter() - begun) * 1e3
-            reply = chunk.reply or reply
-        assert reply is not None
-        items = tuple((item.id, item.role) for item in reply.items)
-        return Heard(reply.text, items, reply.writer, first, (time.perf_counter() - begun) * 1e3)
-
-    def read(self, messages: list[str]) -> None:
-        self._talk.replay(messages)
-
-
-class Http:
-    """A conversation through the server: the whole history with each message, as pages do it."""
-
-    def __init__(self, url: str, user: Any) -> None:
-        place = urlsplit(url)
-        self._path = f"{place.path}/chat/completions"
-        self._connection = http.client.HTTPConnection(place.netloc, timeout=120)
-        self._user = str(user)
-        self._history: list[dict[str, str]] = []
-        self._id: str | None = None
-
-    def say(self, text: str) -> Heard:
-        self._history.append({"role": "user", "content": text})
-        asked = {"model": "alsatian", "messages": self._history, "user": self._user, "stream": True}
-        begun = time.perf_counter()
-        headers = {"Content-Type": "application/json"}
-        self._connection.request("POST", self._path, json.dumps(asked), headers)
-        response = self._connection.getresponse()
-        if response.status != 200:
-            raise RuntimeError(f"{response.status}: {response.read()!r}")
-        said, first, extra = "", 0.0, None
-        for event in _events(response):
-            delta = event["choices"][0]["delta"] if event.get("choices") else {}
-            if delta.get("content"):
-                first = first or (time.perf_counter() - begun) * 1e3
-                said += delta["content"]
-            extra = event.get("alsatian", extra)
-        if extra is None:
-            raise RuntimeError("the stream ended before the reply did")
-        self._history.append({"role": "assistant", "content": said})
-        conversation = response.headers["X-Conversation-Id"]
-        if self._id not in (None, conversation):
-            raise RuntimeError("the server lost the conversation")
-        self._id = conversation
-        items = tuple((item["id"], item["role"]) for item in extra["items"])
-        return Heard(said, items, extra["writer"], first, (time.perf_counter() - begun) * 1e3)
-
-    def read(self, messages: list[str]) -> None:
-        # A history that the server does not know is read again, without words.
-        self._history += [{"role": "user", "content": text} for text in messages]
-        self.say("hello")
-
-
-def _events(response: http.client.HTTPResponse) -> Iterator[Any]:
-    for line in response:
-        data = line.strip().removeprefix(b"data: ")
-        if data and data != b"[DONE]":
-            yield json.loads(data)
 
 
 @dataclass
@@ -338,63 +238,6 @@ def _plain_titles(rec: Recommender) -> list[tuple[str, Any]]:
         for title, item in zip(titles, ids, strict=True)
         if counts[title] == 1 and " " in title and title.replace(" ", "").isalpha()
     ]
-
-
-class Memory(threading.Thread):
-    """Samples the resident memory of a process: seconds and bytes."""
-
-    def __init__(self, process: int | str, seconds: float) -> None:
-        super().__init__(daemon=True)
-        self._process = process
-        self._pause = max(0.1, seconds / 600)
-        self._over = threading.Event()
-        self.samples: list[tuple[float, int]] = []
-
-    def run(self) -> None:
-        begun = time.monotonic()
-        while not self._over.wait(self._pause):
-            self.samples.append((time.monotonic() - begun, resident("VmRSS", self._process)))
-
-    def stop(self) -> dict[str, Any]:
-        """End; what the samples say."""
-        self._over.set()
-        self.join()
-        return growth(np.array(self.samples, np.float64).reshape(-1, 2))
-
-
-def growth(samples: Any) -> dict[str, Any]:
-    """Slope and growth of memory, shape (n, 2): seconds, bytes."""
-    settled = samples[int(_WARM_UP * len(samples)) :]
-    if len(settled) < 8:
-        return {"samples": len(samples), "is_flat": None}
-    quarter = len(settled) // 4
-    before = float(np.median(settled[:quarter, 1]))
-    after = float(np.median(settled[-quarter:, 1]))
-    slope = float(np.polyfit(settled[:, 0], settled[:, 1], 1)[0])
-    return {
-        "samples": len(samples),
-        "begin_mib": before / 2**20,
-        "end_mib": after / 2**20,
-        "highest_mib": float(samples[:, 1].max()) / 2**20,
-        "slope_mib_an_hour": slope * 3600 / 2**20,
-        "is_flat": after - before <= max(_ALLOWED_GROWTH * before, _ALLOWED_BYTES),
-    }
-
-
-def plot(samples: list[tuple[float, int]], place: Path, title: str) -> None:
-    """Memory over time as a PNG."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 3.5), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    seconds, found = np.array(samples).T
-    axes.plot(seconds / 60, found / 2**20)
-    axes.axvspan(0, _WARM_UP * seconds[-1] / 60, alpha=0.1)
-    axes.set(xlabel="minutes", ylabel="resident memory, MiB", title=title)
-    axes.set_ylim(0, float(found.max()) / 2**20 * 1.1)
-    figure.savefig(place, dpi=120)
 
 
 @contextmanager
