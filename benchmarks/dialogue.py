@@ -1,6 +1,6 @@
 """Simulated users of MovieLens 1M look for a hidden film in conversation.
 
-    python -m benchmarks.dialogue                    # MovieLens 1M, 500 users, two minutes
+    python -m benchmarks.dialogue                    # MovieLens 1M, 500 users, minutes
     python -m benchmarks.dialogue --tiny             # a made-up catalogue, seconds
     python -m benchmarks.dialogue --out report       # with the report, its plots, all dialogues
 
