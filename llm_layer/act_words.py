@@ -74,7 +74,7 @@ SELF = re.compile(
 )
 # Words that make a message one about the catalogue after all.
 IN_SCOPE = re.compile(
-    r"\b(?:films?|movies?|books?|novels?|courses?|articles?|documentar(?:y|ies)|comed(?:y|ies)|thrillers?|shows?)\b|\brec+om+[ae]nd|\bsuggest|\bwatch\b|推荐|电影|片|想看|的书|课程|文章|商品",
+    r"\b(?:items?|products?|films?|movies?|books?|novels?|courses?|articles?|documentar(?:y|ies)|comed(?:y|ies)|thrillers?|shows?)\b|\brec+om+[ae]nd|\bsuggest|\bwatch\b|推荐|电影|片|想看|的书|课程|文章|商品",
     _I,
 )
 COMPARE = worded(

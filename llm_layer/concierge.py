@@ -18,6 +18,7 @@ from typing import Any, Literal
 import numpy as np
 
 from llm_layer import turns
+from llm_layer.activity import Decay
 from llm_layer.cards import Card, make_card
 from llm_layer.claims import Known
 from llm_layer.dialogue import MOST, State
@@ -82,6 +83,8 @@ class Concierge:
         Who reads messages: rules alone; the language model, with the rules where it gives nothing
         usable; or the language model only if it is trusted with that, which the packaged one is
         not.
+    decay : Decay, optional
+        After how many days what is known of users counts half.
 
     Raises
     ------
@@ -101,6 +104,7 @@ class Concierge:
         store: Store | str | os.PathLike[str] | None = None,
         domain: Domain | None = None,
         understander: Literal["rules", "llm", "auto"] = "rules",
+        decay: Decay | None = None,
     ) -> None:
         if not timeout > 0:
             raise InvalidInputError(f"timeout is {timeout!r} s, expected more than 0")
@@ -116,7 +120,7 @@ class Concierge:
         self._retriever = Retriever(rec, self.facts)
         self._reranker = reranker or BlendReranker(rec, self.facts)
         self._planner = Planner(rec, self.facts)
-        self._profiler = Profiler(self.facts)
+        self._profiler = Profiler(self.facts, decay)
         self.domain = domain or FILMS
         self._writer = Writer(self.facts, self._genre_words, self.llm, timeout, self.domain)
         self.guard = Guard(rec, self.facts, self.domain.policies)

@@ -61,9 +61,18 @@ _HAN_NUMBER = re.compile(r"^[\d\s.:%-]+$")
 
 @dataclass
 class Page:
-    """A message whose understood parts are blanked out one after the other."""
+    """A message whose understood parts are blanked out one after the other.
+
+    Attributes
+    ----------
+    text : str
+        What is left of it, in simplified Chinese signs.
+    typed : str
+        As it was typed, every sign in the same place.
+    """
 
     text: str
+    typed: str = ""
     _words: tuple[str, list[Word]] | None = field(default=None, repr=False)
 
     def words(self) -> list[Word]:
@@ -188,6 +197,8 @@ class TitleReader:
     def _quoted(self, page: Page, found: Titles) -> None:
         for inner, start, end in quoted_parts(page.text):
             row = self._facts.titles.link(inner)
+            if row is None and page.typed:  # a catalogue in traditional signs
+                row = self._facts.titles.link(page.typed[start + 1 : end - 1])
             row = self._named_zh.get(inner.strip()) if row is None else row
             if row is None:
                 if self._is_known(inner):

@@ -114,9 +114,13 @@ class Sentences:
             while sentence := wording.first_sentence(rest):
                 rest = rest[len(sentence) :]
                 held += sentence
+                if fault := wording.rambling(raw[: len(raw) - len(rest)]):
+                    return fault, raw
                 filled, marks, fault = wording.fill_part(held, task, values, used)
                 if fault:
                     return fault, raw
+                if filled in self._text:
+                    return "it says the same again", raw
                 text = self._joined(filled)
                 fault = self._fault(text)
                 if not fault:

@@ -183,6 +183,10 @@ def first_sentence(text: str) -> str:
 
 
 _QUOTES = '"“”《》«»「」'
+# Of the model's own words; the titles come on top.
+_LONGEST_ANSWER = 700
+_PARTS = re.compile(r"[.!?。！？]+")
+_SPACED = re.compile(r"\s*(\{\w+\})\s*")
 _QUOTING = "it puts something in quotation marks; titles may only come from the marks"
 _ENDS = (".", "?", "!", "。", "？", "！")
 
@@ -216,7 +220,9 @@ def fill(text: str, task: Task, values: Mapping[str, str]) -> tuple[str, str]:
         return "", f"there is no {{{unknown[0]}}}"
     if not text.rstrip().endswith((*_ENDS, "{said}")):
         return "", "the last sentence is not finished"
-    text = " ".join(text.split())
+    if fault := rambling(text):
+        return "", fault
+    text = _tidy(text, task)
     if "\n" in values.get("said", ""):
         text = text.replace(" {said}", "\n{said}").replace("{said} ", "{said}\n")
     return _MARK.sub(lambda match: values[match[1]], text), ""
@@ -251,5 +257,25 @@ def fill_part(
             return "", set(), f"there is no {{{mark}}}"
         if mark in used or found.count(mark) > 1:
             return "", set(), f"{{{mark}}} stands there twice instead of once"
-    filled = _MARK.sub(lambda match: values[match[1]], " ".join(text.split()))
+    filled = _MARK.sub(lambda match: values[match[1]], _tidy(text, task))
     return filled, set(found), ""
+
+
+def rambling(text: str) -> str:
+    """What is wrong with the length of an answer, or with its saying the same again.
+
+    Examples
+    --------
+    >>> rambling("Sure! Try {1}. Sure!")
+    'it says the same sentence twice'
+    """
+    if len(text) > _LONGEST_ANSWER:
+        return f"it has {len(text)} characters, more than {_LONGEST_ANSWER}"
+    said = [part.strip() for part in _PARTS.split(text) if part.strip()]
+    return "it says the same sentence twice" if len(set(said)) < len(said) else ""
+
+
+def _tidy(text: str, task: Task) -> str:
+    """One line; in Chinese no space stands beside a mark."""
+    text = " ".join(text.split())
+    return _SPACED.sub(r"\1", text) if task.language == "zh" else text

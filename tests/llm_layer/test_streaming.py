@@ -17,7 +17,7 @@ from llm_layer.llm.base import (
     Message,
 )
 from llm_layer.reply import Reply
-from llm_layer.wording import first_sentence
+from llm_layer.wording import first_sentence, rambling
 from recsys.recommender import Recommender
 
 
@@ -133,6 +133,7 @@ def test_a_template_completes_what_the_model_cannot(rec: Recommender) -> None:
         "Try {1}, {why}, {1}.",
         "Try {4}.",
         "Try {1}, {why",
+        "word " * 200,
         "",
         [LLMRefusedError("nobody is there")],
         [LLMMalformedError("junk")],
@@ -146,6 +147,15 @@ def test_words_that_cannot_be_used_bring_the_template(rec: Recommender, answer: 
     assert reply.reason
     assert len(pieces) > 3  # line by line
     assert reply.recommended
+
+
+def test_rambling_is_cut_short(rec: Recommender) -> None:
+    _, reply = streamed(Concierge(rec, DrippingLLM(["Sure! " * 40])).open(1), "a comedy")
+    assert reply.text.count("Sure!") == 1
+    assert reply.recommended
+    assert rambling("Sure! Sure!")
+    assert rambling("a" * 701)
+    assert not rambling("Try {1}. Or {2}.")
 
 
 def test_a_break_in_the_middle_is_mended(rec: Recommender) -> None:
