@@ -1,6 +1,6 @@
 """Simulated users of MovieLens 1M look for a hidden film in conversation.
 
-    python -m benchmarks.dialogue                    # MovieLens 1M, 500 users, two minutes
+    python -m benchmarks.dialogue                    # MovieLens 1M, 500 users, minutes
     python -m benchmarks.dialogue --tiny             # a made-up catalogue, seconds
     python -m benchmarks.dialogue --out report       # with the report, its plots, all dialogues
 
@@ -80,7 +80,8 @@ def main(arguments: list[str] | None = None) -> int:
     seconds = time.perf_counter() - begun
     print(report.summary())
     verdicts = judge(report)
-    print(f"\n{seconds:.0f} s", *(f"{'yes' if ok else 'NO'}: {it}" for it, ok in verdicts.items()))
+    lines = [f"{'yes' if held else 'NO'}: {claim}" for claim, held in verdicts.items()]
+    print(f"\n{seconds:.0f} s", *lines, sep="\n")
     if options.out:
         for path in report.write(options.out):
             print(f"written: {path}")

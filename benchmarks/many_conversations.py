@@ -10,9 +10,11 @@ gives as a reason stands in this user's history or was named by them, and "what 
 me" is answered with such items. With templates, whose words depend on nothing else, some of the
 conversations are held again alone afterwards: every text has to be the same.
 
-Resident memory is sampled while they talk; the first fifth of the time, in which caches fill, does
-not count. Flat means that the median of the last quarter is above that of the quarter after the
-first fifth by no more than 1% or 8 MiB, whichever is more. The slope is that of a straight line.
+Resident memory is sampled while they talk, after a thousand conversations were read without words
+to fill caches and the server's live conversations. The first fifth of the time does not count. Flat
+means that the median of the last quarter is above that of the quarter after the first fifth by no
+more than 1% or 8 MiB, whichever is more. The slope is that of a straight line.
+
 With ``--http`` the conversations go through ``alsatian serve``, a process of its own, the way chat
 pages do it, and the memory is the server's.
 """
@@ -20,8 +22,6 @@ pages do it, and the memory is the server's.
 from __future__ import annotations
 
 import argparse
-import http.client
-import json
 import os
 import random
 import subprocess
@@ -31,17 +31,18 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
-from urllib.parse import urlsplit
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 
 from benchmarks.context import context, print_context
-from benchmarks.rounds import resident
+from benchmarks.memory import Memory, plot
+from benchmarks.talking import Direct, Heard, Http, Line
 from benchmarks.turn import recommender as made_recommender
 from llm_layer import Concierge, EmbeddedLLM
 from recsys.als import AlternatingLeastSquares
@@ -57,92 +58,6 @@ FOLLOW_UPS = (
 )  # fmt: skip
 # Bins of times, each wider than the last by this factor: memory does not grow with the turns.
 _RATIO, _SHORTEST, _BINS = 1.01, 0.01, 1700
-_WARM_UP = 0.2
-_ALLOWED_GROWTH, _ALLOWED_BYTES = 0.01, 8 << 20
-
-
-@dataclass(frozen=True)
-class Heard:
-    """A reply as whoever asked for it sees it: items as (id, role), milliseconds."""
-
-    text: str
-    items: tuple[tuple[Any, str], ...]
-    writer: str
-    first: float
-    whole: float
-
-    @property
-    def recommended(self) -> tuple[Any, ...]:
-        return tuple(item for item, role in self.items if role == "recommended")
-
-
-class Line(Protocol):
-    """One conversation."""
-
-    def say(self, text: str) -> Heard: ...
-
-
-class Direct:
-    """A conversation in this process."""
-
-    def __init__(self, concierge: Concierge, user: Any) -> None:
-        self._talk = concierge.open(user)
-
-    def say(self, text: str) -> Heard:
-        begun = time.perf_counter()
-        first = 0.0
-        reply = None
-        for chunk in self._talk.stream(text):
-            first = first or (time.perf_counter() - begun) * 1e3
-            reply = chunk.reply or reply
-        assert reply is not None
-        items = tuple((item.id, item.role) for item in reply.items)
-        return Heard(reply.text, items, reply.writer, first, (time.perf_counter() - begun) * 1e3)
-
-
-class Http:
-    """A conversation through the server: the whole history with each message, as pages do it."""
-
-    def __init__(self, url: str, user: Any) -> None:
-        place = urlsplit(url)
-        self._path = f"{place.path}/chat/completions"
-        self._connection = http.client.HTTPConnection(place.netloc, timeout=120)
-        self._user = str(user)
-        self._history: list[dict[str, str]] = []
-        self._id: str | None = None
-
-    def say(self, text: str) -> Heard:
-        self._history.append({"role": "user", "content": text})
-        asked = {"model": "alsatian", "messages": self._history, "user": self._user, "stream": True}
-        begun = time.perf_counter()
-        headers = {"Content-Type": "application/json"}
-        self._connection.request("POST", self._path, json.dumps(asked), headers)
-        response = self._connection.getresponse()
-        if response.status != 200:
-            raise RuntimeError(f"{response.status}: {response.read()!r}")
-        said, first, extra = "", 0.0, None
-        for event in _events(response):
-            delta = event["choices"][0]["delta"] if event.get("choices") else {}
-            if delta.get("content"):
-                first = first or (time.perf_counter() - begun) * 1e3
-                said += delta["content"]
-            extra = event.get("alsatian", extra)
-        if extra is None:
-            raise RuntimeError("the stream ended before the reply did")
-        self._history.append({"role": "assistant", "content": said})
-        conversation = response.headers["X-Conversation-Id"]
-        if self._id not in (None, conversation):
-            raise RuntimeError("the server lost the conversation")
-        self._id = conversation
-        items = tuple((item["id"], item["role"]) for item in extra["items"])
-        return Heard(said, items, extra["writer"], first, (time.perf_counter() - begun) * 1e3)
-
-
-def _events(response: http.client.HTTPResponse) -> Iterator[Any]:
-    for line in response:
-        data = line.strip().removeprefix(b"data: ")
-        if data and data != b"[DONE]":
-            yield json.loads(data)
 
 
 @dataclass
@@ -269,6 +184,18 @@ class Stage:
             if len(self.kept) < 5 * self._at_once:
                 self.kept.append((user, told))
 
+    def warm_up(self, conversations: int) -> None:
+        """Fill caches, and a server's live conversations, before anything is measured."""
+
+        def work(worker: int) -> None:
+            dice = random.Random(f"{self._seed} warm {worker}")
+            for _ in range(conversations // self._at_once):
+                user, _, _, messages = self.script(worker, dice)
+                self._line(user).read(messages)
+
+        with ThreadPoolExecutor(self._at_once) as pool:
+            list(pool.map(work, range(self._at_once)))
+
     def work(self, worker: int, deadline: float) -> None:
         """Hold conversations until the time is over."""
         dice = random.Random(f"{self._seed} {worker}")
@@ -313,63 +240,6 @@ def _plain_titles(rec: Recommender) -> list[tuple[str, Any]]:
     ]
 
 
-class Memory(threading.Thread):
-    """Samples the resident memory of a process: seconds and bytes."""
-
-    def __init__(self, process: int | str, seconds: float) -> None:
-        super().__init__(daemon=True)
-        self._process = process
-        self._pause = max(0.1, seconds / 600)
-        self._over = threading.Event()
-        self.samples: list[tuple[float, int]] = []
-
-    def run(self) -> None:
-        begun = time.monotonic()
-        while not self._over.wait(self._pause):
-            self.samples.append((time.monotonic() - begun, resident("VmRSS", self._process)))
-
-    def stop(self) -> dict[str, Any]:
-        """End; what the samples say."""
-        self._over.set()
-        self.join()
-        return growth(np.array(self.samples, np.float64).reshape(-1, 2))
-
-
-def growth(samples: Any) -> dict[str, Any]:
-    """Slope and growth of memory, shape (n, 2): seconds, bytes."""
-    settled = samples[int(_WARM_UP * len(samples)) :]
-    if len(settled) < 8:
-        return {"samples": len(samples), "is_flat": None}
-    quarter = len(settled) // 4
-    before = float(np.median(settled[:quarter, 1]))
-    after = float(np.median(settled[-quarter:, 1]))
-    slope = float(np.polyfit(settled[:, 0], settled[:, 1], 1)[0])
-    return {
-        "samples": len(samples),
-        "begin_mib": before / 2**20,
-        "end_mib": after / 2**20,
-        "highest_mib": float(samples[:, 1].max()) / 2**20,
-        "slope_mib_an_hour": slope * 3600 / 2**20,
-        "is_flat": after - before <= max(_ALLOWED_GROWTH * before, _ALLOWED_BYTES),
-    }
-
-
-def plot(samples: list[tuple[float, int]], place: Path, title: str) -> None:
-    """Memory over time as a PNG."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 3.5), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    seconds, found = np.array(samples).T
-    axes.plot(seconds / 60, found / 2**20)
-    axes.axvspan(0, _WARM_UP * seconds[-1] / 60, alpha=0.1)
-    axes.set(xlabel="minutes", ylabel="resident memory, MiB", title=title)
-    axes.set_ylim(0, float(found.max()) / 2**20 * 1.1)
-    figure.savefig(place, dpi=120)
-
-
 @contextmanager
 def served(rec: Recommender, llm: str, at_once: int) -> Iterator[tuple[str, int]]:
     """URL and process of ``alsatian serve`` for a model."""
@@ -408,6 +278,7 @@ def measure(rec: Recommender, options: argparse.Namespace) -> tuple[dict[str, An
     def talk(line: Callable[[Any], Line], process: int | str) -> tuple[dict[str, Any], Memory]:
         stage = Stage(rec, line, options.at_once, options.seed)
         line(None).say("something funny")  # what is made at the first turn
+        stage.warm_up(options.warm_up)
         memory = Memory(process, seconds)
         memory.start()
         begun = time.monotonic()
@@ -487,17 +358,19 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--llm", default="embedded", help="embedded, none, or a .gguf file")
     parser.add_argument("--http", action="store_true", help="through alsatian serve")
+    parser.add_argument("--warm-up", type=int, default=1000, help="conversations read before")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--tiny", action="store_true", help="a few seconds, templates only")
     parser.add_argument("--plot", type=Path, help="write memory over time there, as PNG")
     parser.add_argument("--json", type=Path, help="write the figures there")
     options = parser.parse_args(arguments)
     if options.tiny:
-        options.minutes, options.llm = 2 / 60, "none"
+        options.minutes, options.llm, options.warm_up = 2 / 60, "none", 2 * options.at_once
     facts: dict[str, Any] = {
         **context(("numpy", "xllamacpp", "starlette", "uvicorn"), threads=0, seed=options.seed),
         "at_once": options.at_once,
         "llm": options.llm,
+        "warm_up": options.warm_up,
         "way": "alsatian serve" if options.http else "one Concierge",
     }
     print_context(facts)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from llm_layer.mentions import ITEM, PLACE
+from llm_layer.page import ITEM, PLACE
 
 Pair = tuple["re.Pattern[str]", "re.Pattern[str] | None"]
 _I = re.IGNORECASE
@@ -74,7 +74,7 @@ SELF = re.compile(
 )
 # Words that make a message one about the catalogue after all.
 IN_SCOPE = re.compile(
-    r"\b(?:films?|movies?|books?|novels?|courses?|articles?|documentar(?:y|ies)|comed(?:y|ies)|thrillers?|shows?)\b|\brec+om+[ae]nd|\bsuggest|\bwatch\b|推荐|电影|片|想看|的书|课程|文章|商品",
+    r"\b(?:items?|products?|films?|movies?|books?|novels?|courses?|articles?|documentar(?:y|ies)|comed(?:y|ies)|thrillers?|shows?)\b|\brec+om+[ae]nd|\bsuggest|\bwatch\b|推荐|电影|片|想看|的书|课程|文章|商品",
     _I,
 )
 COMPARE = worded(
@@ -106,7 +106,7 @@ REJECT = worded(
 )
 FEWER = worded(
     r"\b(?:shorter list|short list|fewer|lists? (?:is|['’]s|was|seems|are) (?:way |much |far |a bit |a little )?(?:too|so|very) long|less of (?:them|these|those)|too many|too long a list|(?:your|the) (?:best|top) (?:one|two|three|[1-5])\b|less (?:options|choices|suggestions|results|recommendations)|narrow (?:it|them|this|the list) down|cut (?:it|the list|them) down|not so many|(?:just|only) (?:the )?(?:one|two|a couple|a few|your (?:top|best)|the (?:top|best))\b(?! (?:from|with|of)\b)|(?:one|two) (?:is|are|will be|would be) enough|only (?:show|give|tell) me (?:your |the |one|a )|your (?:single |very )?best (?:pick|one|suggestion)|(?:no more than|at most|not more than) (?:one|two|three|four|five|[1-9])(?: please)?\W*$|trim (?:it|the list|them)|reduce the (?:list|number))\b",
-    r"(?:推荐|列|给|说|来)?(?:少一点|少一些|少(?:推荐|列|给|来)(?:几|一)?[部个点些]|少几[部个本门]|少点)(?=$|[，。！吧的])|太多(?:了)?(?=$|[，。！])|(?:只|就)(?:要|给我?|推荐|来|留|看)?(?:一|两|1|2|三|3)[部个本门篇件款](?:就(?:够|行|好)|$|吧|[，。])|(?:一|两)[部个](?:就够|就行|就好|够了)|精简|缩短(?:一下)?(?:名单|列表)|(?:不用|别|不要)(?:给我|再)?(?:推荐|列|来)?(?:这么|那么|太)多|别(?:列|推荐)(?:这么|那么)多|太长的?(?:名单|列表)|(?:名单|列表|清单)(?:太|有点)?(?:长|短|多)",
+    r"(?:推荐|列|给|说|来)?(?:少一点|少一些|少(?:推荐|列|给|来)(?:几|一)?[部个点些]|少几[部个本门]|少点)(?=$|[，。！吧的])|太多(?:了)?(?=$|[，。！])|(?:只|就)(?:要|给我?|推荐|来|留|看)?(?:一|两|1|2|三|3)[部个本门篇件款](?:就(?:够|行|好)|$|吧|[，。])|(?:一|两)[部个](?:就够|就行|就好|够了)|精简|缩短(?:一下)?(?:名单|列表)|(?:不要?|别)超过(?:[一二两三四五]|\d)[部本门篇款]|(?:不用|别|不要)(?:给我|再)?(?:推荐|列|来)?(?:这么|那么|太)多|别(?:列|推荐)(?:这么|那么)多|太长的?(?:名单|列表)|(?:名单|列表|清单)(?:太|有点)?(?:长|短|多)",
 )
 MORE = worded(
     r"\b(?:another|else|others?|next|again|keep going|go on|continue|(?:some|any|few|show|give|see|me|want|bit|even|got|have|need|are there|have you(?: got)?|can i have|^) ?(?:me |us )?more\b(?! than)|^\W*more\b(?! than| like)|more (?:please|options|choices|suggestions|recommendations|recs|ideas|results|of (?:the same|these|those|them|this|that)|picks|titles|films|movies|books|courses|articles|items|ones|comedies|thrillers|dramas|westerns)|different (?:ones?|films?|movies?|options?|suggestions?|list|books?|courses?|set)|something different|keep (?:them|it|[\'’]?em) coming|what[\'’]?s next|anything else|refresh|reload|load more|(?:any|some)thing different|more(?: please| then| of them)?\W*$|other (?:ones|options|suggestions|films|movies|ideas|picks|recommendations|than (?:these|those|that))|new (?:ones|list|suggestions|options|batch|set))\b",

@@ -16,7 +16,8 @@ from rich.text import Text
 
 from llm_layer import turns
 from llm_layer.cards import Card
-from llm_layer.concierge import Concierge, Conversation
+from llm_layer.concierge import Concierge
+from llm_layer.conversation import Conversation
 from llm_layer.lines import printable, verdict
 from llm_layer.memory.listing import listing
 from llm_layer.reply import Reply

@@ -18,7 +18,7 @@ from llm_layer.memory.cli import register as memory_commands
 from recsys.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from llm_layer.concierge import Conversation
+    from llm_layer.conversation import Conversation
     from llm_layer.llm.base import LLM
     from llm_layer.reply import Reply
 

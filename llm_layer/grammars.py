@@ -48,7 +48,7 @@ _LEADS = (
     "Gladly.", "Happily.", "Of course.", "Sure.", "Good question.", "With pleasure.",
     "Yes, gladly.", "Let us see.", "Here it is.", "Well, here it is.", "Of course, happily.",
 )  # fmt: skip
-_CHOICES = ("right", "best", "right to you", "best to you", "good to you")
+_CHOICES = ("right", "right to you", "good", "good to you")
 
 
 def grammar(task: Task) -> str:
@@ -89,8 +89,13 @@ def grammar(task: Task) -> str:
 def _asked(task: Task) -> tuple[str, ...]:
     """What a question at the end may offer."""
     by_year = _ASKED_BY_YEAR if task.has_years else ()
-    by_tone = _ASKED_BY_TONE if "story" in task.domain.kinds else ()
+    by_tone = _ASKED_BY_TONE if _tells_stories(task.domain) else ()
     return (*by_year, *by_tone, *_ASKED)
+
+
+def _tells_stories(domain: Domain) -> bool:
+    """Whether there may be "a bit of" a genre: of romance, but not of kitchen or of heart."""
+    return "story" in domain.kinds
 
 
 def _frame(task: Task) -> str:
@@ -123,7 +128,7 @@ def _third_rule(fresh: Sequence[str], domain: Domain) -> str:
     nouns = [kind for kind in domain.kinds if kind not in ("story", "night", "evening")]
     film += f"({_any([*nouns, 'pick', 'choice'])})"
     things = [genre for genre in fresh if not genre.endswith("'s")]
-    if not things:
+    if not things or not _tells_stories(domain):
         return f"third ::= {film}"
     places = ("evening", "night", "list", "mix") if domain.occasion else ("list", "mix")
     return (
@@ -150,7 +155,7 @@ def _wish_rules(name: str, genres: Sequence[str], domain: Domain) -> list[str]:
         f'({" | ".join(articled)}) " " ({nouns})',
         f'"a " ({adjectives}) " " ({_any(genres)}) " " ({nouns})',
     ]
-    if things:
+    if things and _tells_stories(domain):
         choices.append(f'("some " | "a little " | "a bit of ") ({kinds})')
         if domain.occasion:
             choices.append(f'("a night of " | "an evening of ") ({kinds})')

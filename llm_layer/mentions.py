@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from llm_layer import phrases
 from llm_layer.facts import ItemFacts
 from llm_layer.genres import GenreWords
 from llm_layer.lexicon import load, load_words
+from llm_layer.page import ITEM, PERSON, PLACE, Page, Titles
 from llm_layer.phrases import TitleRole
 from llm_layer.text import Word, has_chinese, quoted_parts, words
 
-# Marks that stand in a page for what was understood there.
-ITEM, PLACE, PERSON = "\ue000", "\ue001", "\ue002"
 _LATIN = re.compile(r"[A-Za-z0-9À-ɏ](?:[\w'’&:.!-]*[\wÀ-ɏ!])?(?:\s+[\w'’&:.!-]+)*", re.ASCII)
 _NO_LATIN_TITLE = frozenset(
     [
@@ -55,50 +53,11 @@ _ZH_BEFORE = re.compile(r"(?:像|类似|喜欢|爱|看过|看完|讨厌|跟|和|
 _ZH_BEHIND = re.compile(
     r"(?:的(?:导演|主演|演员)|是(?:谁|哪)|讲|那样|这样|这部|那部|和|跟|还是|哪)"
 )
+_BETWEEN = re.compile(r"\s*(?:,\s*(?:and\b|or\b)?|\band\b|\bor\b)\s*", re.IGNORECASE)
+# A word of fewer letters behind "I like" is rather a word than a title.
+_SHORT = 5
 _SINGLE_QUOTES = re.compile(r"(?<![\w])['‘]([^'’‘]{2,60})['’](?!\w)")
 _HAN_NUMBER = re.compile(r"^[\d\s.:%-]+$")
-
-
-@dataclass
-class Page:
-    """A message whose understood parts are blanked out one after the other."""
-
-    text: str
-    _words: tuple[str, list[Word]] | None = field(default=None, repr=False)
-
-    def words(self) -> list[Word]:
-        """Words of what is left, worked out once for each state of the page."""
-        if self._words is None or self._words[0] != self.text:
-            self._words = self.text, words(self.text)
-        return self._words[1]
-
-    def take(self, start: int, end: int, mark: str = " ") -> None:
-        """Blank a span, with a mark at its head."""
-        blank = (mark + " " * (end - start - 1)) if end > start else ""
-        self.text = self.text[:start] + blank + self.text[end:]
-
-
-@dataclass
-class Titles:
-    """Item rows by what is said of them, and phrases given as titles that no title comes near."""
-
-    like: list[int] = field(default_factory=list)
-    unlike: list[int] = field(default_factory=list)
-    seen: list[int] = field(default_factory=list)
-    about: list[int] = field(default_factory=list)
-    than: list[int] = field(default_factory=list)
-    missing: list[str] = field(default_factory=list)
-
-    def add(self, role: TitleRole, row: int) -> None:
-        """Note an item once for each thing that is said of it."""
-        if role and row not in getattr(self, role):
-            getattr(self, role).append(row)
-
-    @property
-    def named(self) -> tuple[int, ...]:
-        """Every item that is named, each once."""
-        listed = (*self.about, *self.like, *self.unlike, *self.seen, *self.than)
-        return tuple(dict.fromkeys(listed))
 
 
 # Patterns of phrases, whether a misspelled title is looked for behind them, and a role of its own.
@@ -150,6 +109,7 @@ class TitleReader:
         if has_chinese(page.text):
             self._latin(page, found)
             self._chinese_titles(page, found)
+        self._liked(page, found)
         for pattern, freely, own in _PATTERNS:
             self._behind(page, found, pattern, freely, own)
         for mention in self._facts.titles.find_words(page.words()):
@@ -188,6 +148,8 @@ class TitleReader:
     def _quoted(self, page: Page, found: Titles) -> None:
         for inner, start, end in quoted_parts(page.text):
             row = self._facts.titles.link(inner)
+            if row is None and page.typed:  # a catalogue in traditional signs
+                row = self._facts.titles.link(page.typed[start + 1 : end - 1])
             row = self._named_zh.get(inner.strip()) if row is None else row
             if row is None:
                 if self._is_known(inner):
@@ -229,6 +191,25 @@ class TitleReader:
                 continue
             found.add(phrases.role(page.text, *match.span()), self._named_zh[match.group()])
             page.take(*match.span(), ITEM)
+
+    def _liked(self, page: Page, found: Titles) -> None:
+        """Single words behind "I like" that are titles and no words of every day, all of them."""
+        usual = load_words("common_names.txt") | load_words("plain_words_en.txt")
+        text = page.text
+        for match in list(phrases.LIKED.finditer(text)):
+            begin, stop = match.span("title")
+            joints = [joint.span() for joint in _BETWEEN.finditer(text, begin, stop)]
+            heads = [begin, *(end for _, end in joints)]
+            spans = list(zip(heads, [*(start for start, _ in joints), stop], strict=True))
+            rows = [self._exact(text[slice(*span)].strip(), freely=True) for span in spans]
+            plain = any(len(said) < _SHORT or said in usual for said in
+                        (text[slice(*span)].strip().lower() for span in spans))  # fmt: skip
+            if plain or None in rows:
+                continue
+            for row, span in zip(rows, spans, strict=True):
+                if row is not None:
+                    found.add(phrases.role(text, *span, begin), row)
+                    page.take(*span, ITEM)
 
     def _behind(
         self, page: Page, found: Titles, pattern: re.Pattern[str], freely: bool, own: TitleRole

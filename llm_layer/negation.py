@@ -38,6 +38,7 @@ _NO_NEGATION = re.compile(
     r"\bnot (?:only|just|bad)\b|\bwhy not\b|\bno (?:matter|problem)\b|有没有|\bwhy don['’]?t\b"
     r"|\b(?:do|does|did|would)(?:n['’]?t| not) (?:mind|know)\b"
     r"|\b(?:can(?:['’]?t|not)|could(?:n['’]?t| not)|never)(?: ever)? get enough\b"
+    r"|\b(?:can(?:['’]?t|not)|could(?:n['’]?t| not))\s*$"
     r"|\b(?:good|funny|long|short|scary|smart|light|dark|old|new|easy) enough\b"
     r"|特别|要不要|想不想|是不是|能不能|" + _NOT_SEEN,
     _I,

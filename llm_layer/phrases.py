@@ -27,6 +27,11 @@ PLAIN_EXAMPLE = re.compile(
     rf"\b(?:like|love|enjoy|adore|hate|dislike|prefer|want|watch|pick|choose|take|go (?:with|for)|try|get|buy|see|into)\s+{_FILM}{_REST}",
     _I,
 )
+# Here each part has to be one: "I like Braveheart and Gladiator".
+LIKED = re.compile(
+    r"\bi(?:['’]?ve)? (?:really |also |just |absolutely |do |always )?(?:like[ds]?|love[ds]?|enjoy(?:ed)?|adore[ds]?|hate[ds]?|dislike[ds]?)\s+(?P<title>[^.;!?。；！？\n]+?)(?:\s+(?:a lot|very much|so much|too|though))?\s*(?=[.;!?]|$)",
+    _I,
+)
 # A title with its year: "Fargo (1996" - the closing bracket belongs to no word.
 DATED = re.compile(r"(?P<title>.*\S)\s*\((?P<year>\d{4})\)?$")
 # What is asked about: "who directed X", "tell me about X", "do you have X".

@@ -18,7 +18,7 @@ from llm_layer.dialogue import State
 from llm_layer.facts import ItemFacts
 from llm_layer.genres import GenreWords
 from llm_layer.request import Question, Request
-from llm_layer.text import normalize
+from llm_layer.text import normalize, simplified
 
 # An answer may be misspelled so far.
 _CLOSE = 78.0
@@ -114,11 +114,14 @@ class Policy:
 
     def _option(self, request: Request, question: Question) -> str:
         """Which option a message chooses, by its place or its name; empty for none."""
-        places = (*request.places, *((request.count,) if request.act == "accept" else ()))
+        places = list(request.places)
+        if request.act == "accept" and request.count is not None:
+            places.append(request.count)
         for place in places:
-            if place is not None and -1 <= place <= len(question.options) and place != 0:
-                return question.options[place - 1 if place > 0 else place]
-        said = normalize(request.text)
+            if -1 <= place <= len(question.options) and place != 0:
+                chosen: str = question.options[place - 1 if place > 0 else place]
+                return chosen
+        said = normalize(simplified(request.text))
         if not said or request.has_wish:
             return ""
         names = {normalize(option): option for option in question.options}

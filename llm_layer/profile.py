@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from llm_layer.activity import DAY, STATED, Activity, Decay
 from llm_layer.facts import ItemFacts
 from llm_layer.keywords import Keywords
 from llm_layer.memory.evidence import Entry
 from llm_layer.memory.style import Style
 from llm_layer.text import Language
-from recsys.errors import InvalidInputError
 from recsys.events import parts_of_second
 
 if TYPE_CHECKING:
@@ -33,41 +33,13 @@ if TYPE_CHECKING:
 _TWICE = 2
 _EVIDENCE = 5
 _MOST = 10
-_DAY = 86400.0
 # Traits of so many histories are kept at hand: a conversation asks for its own at every turn.
 _PASTS_KEPT = 256
-# What one view, one search and one statement count against one item of the history.
-_VIEW, _SEARCH, _STATED = 0.5, 0.5, 2.0
+# What one view counts against one item of the history.
+_VIEW = 0.5
 
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Decay:
-    """After how many days evidence counts half; each > 0.
-
-    Attributes
-    ----------
-    history : float
-        Interactions, against the visitor's newest one.
-    stated : float
-        What they state of themselves.
-    wish : float
-        What they ask for in a talk.
-    activity : float
-        Searches and views.
-    """
-
-    history: float = 730.0
-    stated: float = 365.0
-    wish: float = 14.0
-    activity: float = 60.0
-
-    def __post_init__(self) -> None:
-        for name, days in vars(self).items():
-            if not days > 0:
-                raise InvalidInputError(f"decay {name} is {days!r} days, expected more than 0")
 
 
 @dataclass(frozen=True)
@@ -204,7 +176,7 @@ class Profiler:
             return (1.0,) * int(history.num_rows)
         times = history.column("timestamp").to_numpy()
         seconds = (times.max() - times) / parts_of_second(times)
-        kept = np.exp2(-seconds / (_DAY * self.decay.history))
+        kept = np.exp2(-seconds / (DAY * self.decay.history))
         listed: list[float] = np.maximum(kept, 1e-6).tolist()
         return tuple(listed)
 
@@ -244,7 +216,7 @@ class Profiler:
         given = np.array(known) if counts else np.ones(len(rows))
         past = self._past(tuple(history), known)
         when = clock.time() if now is None else now
-        activity = _Activity.of(kept, self._facts, self.decay, when)
+        activity = Activity.of(kept, self._facts, self.decay, when)
         words, embedding = self._keywords(rows, given, activity) if keywords else ((), None)
         return UserProfile(
             history=tuple(history),
@@ -338,7 +310,7 @@ class Profiler:
     # ---- from everything -------------------------------------------------------------------------
 
     def _topics(
-        self, rows: Rows, given: Floats, activity: _Activity, past: tuple[Trait, ...]
+        self, rows: Rows, given: Floats, activity: Activity, past: tuple[Trait, ...]
     ) -> tuple[Trait, ...]:
         """Genres by all evidence; those that they like or dislike by their own word come first."""
         facts = self._facts
@@ -349,9 +321,7 @@ class Profiler:
         sources: dict[str, list[int]] = {}
         for at, genre in enumerate(facts.genre_names):
             for strength, numbers in activity.genres.get(genre, ()):
-                weight[at] += (
-                    strength * (given.sum() or 1.0) if strength < 0 else _STATED * strength
-                )
+                weight[at] += strength * (given.sum() or 1.0) if strength < 0 else STATED * strength
                 sources.setdefault(genre, []).extend(numbers)
             for row, (_, number) in activity.viewed.items():
                 if genre in facts.genres(row):
@@ -375,7 +345,7 @@ class Profiler:
         return tuple(found)
 
     def _keywords(
-        self, rows: Rows, given: Floats, activity: _Activity | None
+        self, rows: Rows, given: Floats, activity: Activity | None
     ) -> tuple[tuple[Trait, ...], npt.NDArray[np.float32] | None]:
         """Words that their items' texts, and their own words, have more than the catalogue's."""
         bag = self.bag
@@ -446,86 +416,3 @@ def _falling(
         _Found(kind, values[at], float(weight[at]), rows[flags[at].nonzero()[0][:_EVIDENCE]])
         for at in order
     ]
-
-
-@dataclass(frozen=True)
-class _Activity:
-    """What the store has of somebody, weighed by age."""
-
-    # Rows looked at: weight, and number of the evidence.
-    viewed: dict[int, tuple[float, int]]
-    # Their words: text, weight, number of the evidence.
-    texts: list[tuple[str, float, int]]
-    # Genre: strengths and evidence.
-    genres: dict[str, list[tuple[float, tuple[int, ...]]]]
-    leanings: dict[str, float]
-    seen: tuple[int, ...]
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether it says nothing of topics."""
-        return not (self.viewed or self.genres)
-
-    @classmethod
-    def of(cls, kept: Kept | None, facts: ItemFacts, decay: Decay, now: float) -> _Activity | None:
-        if kept is None:
-            return None
-        viewed: dict[int, tuple[float, int]] = {}
-        texts: list[tuple[str, float, int]] = []
-        seen: list[int] = []
-        for one in kept.evidence:
-            weight = _halved(now - one.time, decay.activity)
-            rows = facts.found([one.item]) if one.item is not None else []
-            if one.kind == "view":
-                viewed |= {row: (weight, one.number) for row in rows if row not in viewed}
-            elif one.kind == "seen":
-                seen += rows
-            if one.kind == "search" and one.text:
-                texts.append((one.text, _SEARCH * weight, one.number))
-        genres: dict[str, list[tuple[float, tuple[int, ...]]]] = {}
-        for entry in kept.entries:
-            strength = entry.strength * _halved(now - entry.time, _half_life(entry, decay))
-            if entry.kind == "genre":
-                genres.setdefault(entry.value, []).append((strength, entry.evidence))
-            elif entry.kind == "keyword":
-                texts.append((str(entry.value), _STATED * strength, entry.evidence[0]))
-        return cls(
-            viewed, texts, genres, leanings(kept.entries, decay, now), tuple(dict.fromkeys(seen))
-        )
-
-
-def leanings(entries: Iterable[Entry], decay: Decay, now: float) -> dict[str, float]:
-    """How much somebody likes (up to 1) or dislikes (down to −1) genres and words.
-
-    A wish of a talk stands before what they stated of themselves, and gives way to it as it fades:
-    w + (1 − abs(w)) s.
-
-    Parameters
-    ----------
-    entries : iterable of Entry
-        Those that hold.
-    decay : Decay
-        Half-lives.
-    now : float
-        Seconds since 1970.
-    """
-    stated: dict[str, float] = {}
-    wished: dict[str, float] = {}
-    for entry in entries:
-        if entry.kind in ("genre", "keyword"):
-            side = wished if entry.source == "wish" else stated
-            weight = _halved(now - entry.time, _half_life(entry, decay))
-            side[str(entry.value)] = entry.strength * weight
-    found = {}
-    for name in {**stated, **wished}:
-        wish = wished.get(name, 0.0)
-        found[name] = wish + (1 - abs(wish)) * stated.get(name, 0.0)
-    return found
-
-
-def _half_life(entry: Entry, decay: Decay) -> float:
-    return decay.wish if entry.source == "wish" else decay.stated
-
-
-def _halved(seconds: float, days: float) -> float:
-    return float(0.5 ** (max(0.0, seconds) / (_DAY * days)))

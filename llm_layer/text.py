@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Literal, TypeAlias
+
+from llm_layer.lexicon import load_words
 
 Language: TypeAlias = Literal["en", "zh"]
 
@@ -207,6 +209,24 @@ def quoted_parts(text: str) -> list[tuple[str, int, int]]:
         (next(part for part in match.groups() if part is not None), match.start(), match.end())
         for match in QUOTED.finditer(text)
     ]
+
+
+def simplified(text: str) -> str:
+    """The text with simplified Chinese signs and plain Latin ones, each in its old place.
+
+    Examples
+    --------
+    >>> simplified("推薦９０年代的電影")
+    '推荐90年代的电影'
+    """
+    return text if text.isascii() else text.translate(_simple_signs())
+
+
+@cache
+def _simple_signs() -> dict[int, str]:
+    wide = {code: chr(code - 0xFEE0) for code in (*range(0xFF10, 0xFF1A), *range(0xFF21, 0xFF5B))}
+    wide = {code: sign for code, sign in wide.items() if sign.isalnum()}
+    return wide | {ord(pair[0]): pair[1] for pair in load_words("traditional.txt")}
 
 
 def readable(text: str) -> str:

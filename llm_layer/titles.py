@@ -241,6 +241,8 @@ class TitleIndex:
         if numbered:
             return self.best(numbered)
         wanted = _without_article(form)
+        if within and (subtitled := self._by_subtitle.get(wanted)):
+            return self.best(subtitled)
         split = wanted.split()
         others = {
             other
@@ -294,6 +296,17 @@ class TitleIndex:
         return listed
 
     @cached_property
+    def _by_subtitle(self) -> dict[str, tuple[int, ...]]:
+        """Items by what stands behind a colon or a dash, where that is two words or more."""
+        rows: dict[str, list[int]] = defaultdict(list)
+        for row, title in enumerate(self.forms):
+            for part in _SUBTITLE.split(title.shown)[1:]:
+                form = _without_article(normalize(part))
+                if " " in form:
+                    rows[form].append(row)
+        return {form: tuple(listed) for form, listed in rows.items()}
+
+    @cached_property
     def _by_word(self) -> dict[str, list[str]]:
         listed: dict[str, list[str]] = defaultdict(list)
         for form in self._rows:
@@ -321,6 +334,7 @@ class TitleIndex:
         return {form: tuple(sorted(listed)) for form, listed in rows.items()}
 
 
+_SUBTITLE = re.compile(r":\s+|\s+[-–—]\s+")
 _NUMERAL = re.compile(r"\b(?:ii|iii|iv|v|vi|vii|viii|\d|two|three|four)\b")
 _DIGITS = {
     "ii": "2", "iii": "3", "iv": "4", "v": "5", "vi": "6", "vii": "7", "viii": "8",

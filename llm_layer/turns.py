@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from llm_layer.stopping import TurnStoppedError, stopping_by
 
 if TYPE_CHECKING:
-    from llm_layer.concierge import Conversation
+    from llm_layer.conversation import Conversation
     from llm_layer.reply import Chunk
 
 _T = TypeVar("_T")
@@ -63,7 +63,7 @@ def _start(
 
 
 async def astream(pool: Executor, talk: Conversation, text: str) -> AsyncGenerator[Chunk, None]:
-    """Chunks of a reply as they come; see :meth:`llm_layer.concierge.Conversation.astream`."""
+    """Chunks of a reply as they come; see :meth:`llm_layer.conversation.Conversation.astream`."""
     loop = asyncio.get_running_loop()
     arrived: asyncio.Queue[Any] = asyncio.Queue()
     stop = threading.Event()

@@ -18,13 +18,14 @@ from llm_layer.foreign import is_foreign
 from llm_layer.genres import GenreWords
 from llm_layer.lexicon import load, load_words
 from llm_layer.measures import Measures
-from llm_layer.mentions import PERSON, PLACE, Page, TitleReader, Titles
+from llm_layer.mentions import TitleReader
 from llm_layer.negation import negated
 from llm_layer.numbers import NUMBER, read_number
+from llm_layer.page import PERSON, PLACE, Page, Titles
 from llm_layer.people import PersonIndex
 from llm_layer.places import read_count, read_places
 from llm_layer.request import Act, Range, Request, Years
-from llm_layer.text import Language, detect_language, has_chinese, readable, words
+from llm_layer.text import Language, detect_language, has_chinese, readable, simplified, words
 from llm_layer.values import ValueWords
 from llm_layer.years import YEAR_WORD, is_compared, read_no_years, read_years
 
@@ -76,9 +77,11 @@ class Understanding:
         """
         text = readable(text)
         language = detect_language(text, default_language)
-        if acts.is_outside(text, has_genres=bool(self._genre_words.find(text))):
+        plain = simplified(text)
+        if acts.is_outside(plain, has_genres=bool(self._genre_words.find(plain))):
             return Request(text=text, language=language, act="out_of_scope")
-        page = Page(text)
+        typed = text.lower() if text.isupper() else text
+        page = Page(simplified(typed), typed)
         titles = self._titles.read(page)
         if is_foreign(page.text):
             return Request(text=text, language="en", is_foreign=True)
@@ -115,9 +118,9 @@ class Understanding:
             people=people,
             count=count,
             mood=mood,
-            extends=phrases.ALSO.search(text) is not None,
+            extends=phrases.ALSO.search(plain) is not None,
             no_title=tuple(titles.missing),
-            unstated=self._unstated(text, critique),
+            unstated=self._unstated(plain, critique),
             no_years=no_years,
             no_people=no_people,
             ranges=tuple(critique.ranges),

@@ -115,10 +115,10 @@ class LLMUnderstanding:
             )
         if by_rules.is_foreign and self._llm.languages is not None:
             return by_rules
-        titles = {
-            name: _each(filled.get(name), str, self._facts.titles.link)
+        like, unlike, seen, about = (
+            _each(filled.get(name), str, self._facts.titles.link)
             for name in ("like", "unlike", "seen", "about")
-        }
+        )
         genres = _each(filled.get("genres"), str, self._genre)
         no_genres = _each(filled.get("no_genres"), str, self._genre)
         return replace(
@@ -143,7 +143,10 @@ class LLMUnderstanding:
             no_attributes=self._values(filled.get("no_values")),
             topic=by_rules.topic or "all" if act in ("ask", "compare") else "",
             mood=by_rules.mood if act in ("recommend", "constrain", "more_like") else "",
-            **titles,
+            like=like,
+            unlike=unlike,
+            seen=seen,
+            about=about,
         )
 
     def _genre(self, name: str) -> str | None:

@@ -132,6 +132,8 @@ class Writer:
             return "no language model was given"
         if plan.kind != "offer" and plan.kind not in _FRAMES:
             return "a short answer in fixed words needs no language model"
+        if plan.kind != "offer" and plan.policy:
+            return "the words of a policy stand by themselves"
         languages = self._llm.languages
         if languages is not None and plan.language not in languages:
             return f"{self._llm.name} does not write {_LANGUAGES[plan.language]}"

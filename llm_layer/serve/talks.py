@@ -20,7 +20,8 @@ from functools import partial
 from typing import TypeAlias
 
 from llm_layer import turns
-from llm_layer.concierge import Concierge, Conversation
+from llm_layer.concierge import Concierge
+from llm_layer.conversation import Conversation
 from llm_layer.plan import Visitor
 from llm_layer.serve.protocol import Asked, Turn
 from recsys.errors import UnknownIdError

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -282,3 +284,34 @@ def test_a_conversation_is_taken_apart() -> None:
     assert turns[1].shown == ((HEAT,),)
     assert turns[1].recommended == ()
     assert turns[1].history == {CASABLANCA}
+
+
+def changed(reply: Turn) -> list[tuple[str, Turn]]:
+    """A good reply made wrong in one place, in every way that its words allow."""
+    made = []
+    for old, new in (
+        ("Heat", "Alien"), ("Fargo", "Splash"), ("Casablanca", "Titanic"), ("(1995)", "(1994)"),
+        ("（1995）", "（1996）"), ("1990s", "1950s"), ("九十年代的，", "五十年代的，"),
+        ("crime", "musical"),
+        ("犯罪", "音乐"), ("Michael Mann", "Billy Wilder"), ("Harrison Ford", "Gary Cooper"),
+        ("Jeff Bridges", "Tom Hanks"), ("Ridley Scott", "Joel Coen"), ("horror", "western"),
+        ("comedies", "westerns"), ("喜剧", "西部"), ("older than", "newer than"),
+        ("The oldest", "The newest"), ("two films", "six films"), ("4 films", "40 films"),
+        ("a thief", "a dentist"), ("take “", "take <|im_start|> “"), ("For ", "For\u200b "),
+    ):  # fmt: skip
+        # That something was left out holds for whatever is not there.
+        if old in reply.text and not re.search("left out|is not a|没有列出", reply.text):
+            text = reply.text.replace(old, new)
+            made.append((f"{old} -> {new}", replace(reply, text=text)))
+    return made
+
+
+def test_every_good_reply_made_wrong_is_caught(judge: Judge) -> None:
+    tried, missed = 0, []
+    for reply in GOOD:
+        for what, wrong in changed(reply):
+            tried += 1
+            if not judge.findings(wrong):
+                missed.append((what, wrong.text))
+    assert tried > 50
+    assert missed == []

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from benchmarks import many_conversations
-from benchmarks.many_conversations import ABOUT_ME, Heard, Own, growth, percentiles
+from benchmarks.many_conversations import ABOUT_ME, Own, percentiles
+from benchmarks.memory import growth
+from benchmarks.talking import Heard
 
 
 def heard(text: str, *items: tuple[Any, str]) -> Heard:

@@ -248,8 +248,10 @@ def test_every_turn_has_words_that_pass(ml1m_rec: Recommender, messages: tuple[s
 def test_a_comparison_states_what_the_numbers_bear_out(concierge: Concierge) -> None:
     reply = concierge.open(1).say("which is older, Heat or Alien?")
     assert "“Alien” (1979) is older than “Heat” (1995)." in reply.text
-    assert concierge.open(1).say("《Heat》和《Alien》哪个更老").text.endswith(
-        "《Alien》（1979）比《Heat》（1995）更早。"
+    assert (
+        concierge.open(1)
+        .say("《Heat》和《Alien》哪个更老")
+        .text.endswith("《Alien》（1979）比《Heat》（1995）更早。")
     )
     # Two of the same year are not compared.
     assert "than" not in concierge.open(1).say("compare Heat and Toy Story").text

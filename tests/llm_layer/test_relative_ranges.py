@@ -7,7 +7,8 @@ import pyarrow as pa
 import pytest
 import scipy.sparse as sp
 
-from llm_layer.concierge import Concierge, Conversation
+from llm_layer.concierge import Concierge
+from llm_layer.conversation import Conversation
 from llm_layer.dialogue import State
 from llm_layer.domain import COURSES
 from llm_layer.request import Range, Request

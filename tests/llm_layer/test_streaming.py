@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from llm_layer.concierge import Concierge, Conversation
+from llm_layer.concierge import Concierge
+from llm_layer.conversation import Conversation
 from llm_layer.llm.base import (
     Completion,
     LLMContextError,

@@ -13,7 +13,7 @@ import pytest
 from turn_doubles import WaitingLLM
 
 from llm_layer import Concierge
-from llm_layer.concierge import Conversation
+from llm_layer.conversation import Conversation
 from llm_layer.memory import Store
 from llm_layer.reply import Chunk
 from llm_layer.stopping import TurnStoppedError, is_stopped, stopping_by

@@ -50,9 +50,9 @@ def traces(folder: Path, *needles: str) -> list[str]:
     return found
 
 
-def told(concierge: Concierge, user: Any) -> list[Any]:
-    rec = concierge.rec
-    reply = concierge.open(user).say("a comedy")
+def told(rec: Recommender, user: Any) -> list[Any]:
+    """What a user is told by somebody without a memory, which would learn from being asked."""
+    reply = Concierge(rec, None).open(user).say("a comedy")
     return [
         rec.recommend([user], 10).to_pydict(),
         rec.user_vector(user).tobytes(),
@@ -69,7 +69,7 @@ def test_no_file_holds_their_id_or_words(
     llm = ScriptedLLM(["So {1}, {why}."])
     concierge = Concierge(Recommender.load(folder / "model"), llm, store=store)
     others = [user for user in concierge.rec.users.ids.to_pylist() if user != GONE]
-    before = [told(concierge, user) for user in others]
+    before = [told(concierge.rec, user) for user in others]
     talk = concierge.open(GONE)
     talk.say(f"I love {WORDS[0]} and I hate {WORDS[1]}, mail me at zq@zq.org")
     talk.say(f"something with {WORDS[2]}, no horror; I'm a vegetarian")
@@ -101,7 +101,7 @@ def test_no_file_holds_their_id_or_words(
     printed = "".join(capfd.readouterr()) + caplog.text
     assert not any(word in printed for word in (GONE, *WORDS))
     # nobody else notices
-    assert [told(concierge, user) for user in others] == before
+    assert [told(concierge.rec, user) for user in others] == before
     again = Concierge(Recommender.load(folder / "model"), None)
     assert all(
         again.rec.recommend([user], 10).to_pydict() == expected[0]

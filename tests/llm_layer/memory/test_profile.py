@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time as clock
 from typing import Any
 
 import numpy as np
@@ -10,13 +11,14 @@ import scipy.sparse as sp
 from conversation_doubles import FILMS, row_of
 
 from llm_layer import Concierge
+from llm_layer.activity import Decay, leanings
 from llm_layer.facts import ItemFacts
 from llm_layer.keywords import Keywords
-from llm_layer.memory import Entry, Store
+from llm_layer.memory import Entry, Evidence, Store
 from llm_layer.memory.listing import listing
 from llm_layer.memory.memory import Kept
 from llm_layer.memory.statements import Statement
-from llm_layer.profile import Decay, Profiler, leanings
+from llm_layer.profile import Profiler
 from recsys.als import AlternatingLeastSquares
 from recsys.content import Content, ContentEncoder
 from recsys.errors import InvalidInputError
@@ -166,6 +168,13 @@ def test_topics_join_all_evidence(facts: ItemFacts) -> None:
     assert topics[0] == "Horror"
     assert profile.genres[0].value == "Western"  # the history is what it is
     assert profile.topics[0].sources == (1,)
+    searched = Evidence(7, "search", "a slow western", None, "api", 0.0)
+    viewed = Evidence(8, "view", "", 15, "api", 0.0)  # horror and sci-fi
+    kept = Kept(evidence=(searched, viewed))
+    topics = {one.value: one for one in profiler.profile([], kept=kept, now=0.0).topics}
+    assert set(topics) == {"Western", "Horror", "Sci-Fi"}
+    assert topics["Western"].sources == (7,)
+    assert topics["Horror"].sources == (8,)
 
 
 def test_the_later_word_holds_and_the_older_is_kept(store: Store) -> None:
@@ -270,3 +279,15 @@ def test_known_histories_are_worked_out_once(concierge: Concierge) -> None:
     assert concierge.profile(visitor, "zh").genres is first.genres
     concierge.forget("nobody")
     assert concierge.profile(visitor, "en").genres == first.genres
+
+
+def test_half_lives_are_set_where_the_concierge_is_made(rec: Recommender, store: Store) -> None:
+    statement = Statement("genre", "Horror", "Horror", 1.0, "")
+    now = clock.time()
+    evidence = store.note(1, "like", text="I love horror", time=now - 20 * DAY)
+    assert evidence is not None
+    store.entries.add(1, statement, [evidence], now - 20 * DAY)
+    for days, expected in ((20.0, 0.5), (10.0, 0.25)):
+        concierge = Concierge(rec, None, store=store, decay=Decay(stated=days))
+        leaning = concierge.profile(concierge.open(1).visitor, "en").leanings["Horror"]
+        assert leaning == pytest.approx(expected, abs=0.01)

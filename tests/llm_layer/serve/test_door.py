@@ -13,7 +13,7 @@ import pytest
 from serve_wire import CHAT, JSON, ask, chat, connect, send, soon
 
 from llm_layer import Concierge
-from llm_layer.concierge import Conversation
+from llm_layer.conversation import Conversation
 from llm_layer.serve import Limits, Settings
 from llm_layer.serve.run import Server
 from recsys.errors import InvalidInputError, MissingExtraError

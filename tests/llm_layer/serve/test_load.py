@@ -18,7 +18,7 @@ from serve_wire import Answered, ask, chat, connect, send, soon
 from turn_doubles import WaitingLLM
 
 from llm_layer import Concierge
-from llm_layer.concierge import Conversation
+from llm_layer.conversation import Conversation
 from llm_layer.reply import Chunk
 from recsys.errors import AlsatianError
 from recsys.recommender import Recommender

@@ -208,7 +208,7 @@ def test_long_histories_are_read_in_part(rec: Recommender, serving: Any) -> None
         return answer(self, text, **more)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("llm_layer.concierge.Conversation._answer", counting)
+        patch.setattr("llm_layer.conversation.Conversation._answer", counting)
         with serving(concierge, limits=Limits(replayed=3)) as url:
             said = [text for at in range(9) for text in (f"a comedy {at}", "“Alien”")]
             assert ask(url, *said, "x" * 3000, "ok", "thanks").status == 200
@@ -243,7 +243,7 @@ def test_what_had_to_go_is_read_from_the_store(
     url = start(Concierge(rec, None, store=tmp_path / "store"), limits={"conversations": 1})
     first = ask(url, "two comedies")
     ask(url, "two westerns", user="4")
-    monkeypatch.setattr("llm_layer.concierge.Conversation.replay", lambda *_: 1 / 0)
+    monkeypatch.setattr("llm_layer.conversation.Conversation.replay", lambda *_: 1 / 0)
     second = ask(url, "two comedies", first.text, "another")
     assert second.status == 200
     assert second.headers[ID] == first.headers[ID]
