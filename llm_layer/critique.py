@@ -60,6 +60,7 @@ _FILM_NOUN = re.compile(
     _I,
 )
 _ZH_DOWN = r"太|别太|别(?:再)?(?:这么|那么)|不要(?:这么|那么)|没这么|不要太|不要那么|没那么|不那么|不太|别那么|少(?:一)?[点些](?:儿)?|少来点|过于|不怎么"
+_ZH_PART = "成分|元素|镜头|内容|场面|程度|戏份?|感|味道?|气氛|氛围|情节|比重"
 _ZH_UP = r"更加?|换[点些个部](?:更)?|再|多(?:一)?[点些](?:儿)?|多来点|不够|越|稍微|比较"
 
 
@@ -92,7 +93,9 @@ class Leanings:
         word = "|".join(sorted(map(re.escape, self._chinese), key=len, reverse=True))
         self._zh = re.compile(
             rf"(?:(?P<down>{_ZH_DOWN})|(?P<up>{_ZH_UP}))(?:的)?(?P<word>{word})(?P<degree>一?[点些]|得多|多了|很多)?"
-            rf"|(?P<plain>{word})(?:的)?(?:成分|元素|镜头|内容|场面|程度)?(?:(?P<bit>一[点些]|[点些](?=$|[的儿吧，。！,.!]))|(?P<fewer>太多|少(?:一)?[点些])|(?P<many>多(?:一)?[点些]))"
+            rf"|(?P<plain>{word})(?:片)?(?:的)?(?:{_ZH_PART})?(?:再|更|可以|能|要|稍微)*"
+            r"(?:(?P<bit>一[点些]|[点些](?=$|[的儿吧，。！,.!]))|(?P<fewer>太多|(?:少|弱|淡|轻)(?:一)?[点些])"
+            r"|(?P<many>(?:多|强|浓|重)(?:一)?[点些]))"
         )
 
     def read(self, text: str, found: Critique, take: Take) -> None:
