@@ -246,6 +246,10 @@ class OpenAICompatible:
 
         try:
             self._read(client, request | {"stream": True}, seconds, deadline, take)
+            if time.perf_counter() > deadline and not (events.is_done or gone()):
+                raise PassingError(
+                    LLMTimeoutError, f"{self.name} did not answer within {seconds:.3g} s"
+                )
             if events.rest and not given.pieces:  # all at once
                 text, choice, events.usage = self._words(json.loads(events.rest))
                 events.finish_reason = str(choice.get("finish_reason") or "stop")
@@ -265,10 +269,6 @@ class OpenAICompatible:
             ) from error
         if gone():
             raise TurnStoppedError
-        if time.perf_counter() > deadline:
-            raise PassingError(
-                LLMTimeoutError, f"{self.name} did not answer within {seconds:.3g} s"
-            )
         if events.error or not "".join(given.pieces).strip():
             what = f" ({one_line(events.error)})" if events.error else ""
             raise PassingError(LLMMalformedError, f"{self.name} answered without any text{what}")
