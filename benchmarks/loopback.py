@@ -69,6 +69,7 @@ class Loopback:
             self.key,
             timeout=timeout,
             languages=frozenset({"en"}) if self.name.startswith("SmolLM2") else None,
+            grammar=True,
         )
 
     def close(self) -> None:

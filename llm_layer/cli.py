@@ -30,6 +30,9 @@ _Llm = Annotated[
 ]
 _LlmModel = Annotated[str, typer.Option(help="Model name at the URL.")]
 _ApiKeyEnv = Annotated[str, typer.Option(help="Environment variable that holds the URL's key.")]
+_LlmGrammar = Annotated[
+    bool, typer.Option(help="The URL takes GBNF grammars, as llama.cpp's server does.")
+]
 _Timeout = Annotated[float, typer.Option(help="Seconds for one answer of the model.")]
 _Store = Annotated[
     Path | None, typer.Option(help="File that remembers; nothing is kept without it.")
@@ -54,6 +57,7 @@ def chat(
     likes: Annotated[str, typer.Option(help="For a visitor: liked item ids, by commas.")] = "",
     llm: _Llm = "embedded",
     llm_model: _LlmModel = "",
+    llm_grammar: _LlmGrammar = False,
     api_key_env: _ApiKeyEnv = "OPENAI_API_KEY",
     language: Annotated[
         str, typer.Option(help="auto (as the message), en or zh where a message has no letters.")
@@ -83,7 +87,9 @@ def chat(
             f"--language is {language!r}, expected one of {', '.join(_LANGUAGES)}"
         )
     recommender = Recommender.load(model)
-    writer = language_model(llm, llm_model, os.environ.get(api_key_env), timeout)
+    writer = language_model(
+        llm, llm_model, os.environ.get(api_key_env), timeout, grammar=llm_grammar
+    )
     liked = [part.strip() for part in likes.split(",") if part.strip()]
 
     left = [conversation]  # gone on with once; what begins after it is new
@@ -134,6 +140,7 @@ def serve(
     at_once: Annotated[int, typer.Option(help="Replies written at the same time.")] = 8,
     llm: _Llm = "embedded",
     llm_model: _LlmModel = "",
+    llm_grammar: _LlmGrammar = False,
     api_key_env: _ApiKeyEnv = "OPENAI_API_KEY",
     timeout: _Timeout = 20.0,
     store: _Store = None,
@@ -162,7 +169,9 @@ def serve(
         limits=Limits(at_once=at_once, seconds=max(60.0, 2 * timeout + 20.0)),
     )
     words = read_domain(domain)
-    writer = language_model(llm, llm_model, os.environ.get(api_key_env), timeout)
+    writer = language_model(
+        llm, llm_model, os.environ.get(api_key_env), timeout, grammar=llm_grammar
+    )
     concierge = Concierge(
         Recommender.load(model), writer, timeout=timeout, store=store, domain=words
     )
@@ -184,7 +193,9 @@ def _token(variable: str) -> str | None:
     return token
 
 
-def language_model(llm: str, model: str, api_key: str | None, timeout: float) -> LLM | None:
+def language_model(
+    llm: str, model: str, api_key: str | None, timeout: float, *, grammar: bool = False
+) -> LLM | None:
     """Language model that an ``--llm`` option names, ready to answer.
 
     Parameters
@@ -197,6 +208,8 @@ def language_model(llm: str, model: str, api_key: str | None, timeout: float) ->
         For the URL.
     timeout : float
         Seconds for one answer.
+    grammar : bool
+        Whether the URL takes grammars.
 
     Raises
     ------
@@ -214,7 +227,7 @@ def language_model(llm: str, model: str, api_key: str | None, timeout: float) ->
             raise InvalidInputError(
                 f"--llm-model is missing; name the model that {llm.split('@')[-1]} serves"
             )
-        endpoint = OpenAICompatible(llm, model, api_key, timeout=timeout)
+        endpoint = OpenAICompatible(llm, model, api_key, timeout=timeout, grammar=grammar)
         endpoint.check()
         return endpoint
     if llm == "embedded" or llm.endswith(".gguf"):

@@ -160,6 +160,20 @@ def test_a_schema_and_probabilities_are_asked_for(serve: Callable[..., Endpoint]
     assert not {"response_format", "logprobs"} & set(endpoint.requests[1])
 
 
+@pytest.mark.parametrize("takes_it", [True, False])
+def test_a_grammar_goes_to_a_host_that_takes_one(
+    serve: Callable[..., Endpoint], takes_it: bool
+) -> None:
+    endpoint = serve((200, answer("yes")))
+    llm = OpenAICompatible(endpoint.url, "m", grammar=takes_it)
+    assert llm.constrained is takes_it
+    llm.complete(ASK, grammar='root ::= "yes"')
+    llm.complete(ASK)
+    list(llm.stream(ASK, grammar='root ::= "yes"'))
+    sent = [request.get("grammar") for request in endpoint.requests]
+    assert sent == ['root ::= "yes"' if takes_it else None, None, sent[0]]
+
+
 def test_a_host_that_knows_no_schema_is_asked_without_it(serve: Callable[..., Endpoint]) -> None:
     endpoint = serve((400, b"unknown field"), (200, answer("Yes.")))
     llm = OpenAICompatible(endpoint.url, "m")
