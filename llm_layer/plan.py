@@ -190,7 +190,8 @@ class Planner:
             kind: PlanKind = request.act
             return self.small_talk(kind, request, state)
         if request.act == "forget":
-            return self.small_talk("forgotten", request, state)
+            told = self.small_talk("forgotten", request, state)
+            return replace(told, is_visitor=visitor.user is None or not visitor.history)
         if request.act == "profile":
             return self.profile(profile, request, state, visitor)
         if request.act in ("why", "ask"):

@@ -11,7 +11,7 @@ from llm_layer.pieces import VERBS, Wording, clean, joined
 from llm_layer.plan import Offer, Plan
 from llm_layer.telling import told_back
 from llm_layer.text import Language
-from llm_layer.turn_templates import TURNS, TurnTemplates
+from llm_layer.turn_templates import STAYS, TURNS, TurnTemplates
 
 # Replies that end with the emoji of the domain, for those who use emoji.
 _WITH_EMOJI = ("offer", "greet", "thanks", "bye", "accepted")
@@ -108,6 +108,8 @@ class Templates:
         if plan.kind == "referral":
             return " ".join(notes)
         text = self._fixed(plan, manner)
+        if plan.kind == "forgotten" and not plan.is_visitor:
+            text += STAYS[plan.language]
         return " ".join([*notes, text]) if plan.kind == "nothing" or plan.policy else text
 
     def _fixed(self, plan: Plan, manner: Manner) -> str:

@@ -13,15 +13,17 @@ from llm_layer.text import Language, has_chinese
 TURNS = {
     "en": {
         "out_of_scope": "I can only help with {nouns}. What would you like{when}?",
-        "forgotten": "All right, everything here is forgotten.",
+        "forgotten": "All right, everything told here is forgotten.",
         "foreign": "I speak English and Chinese. What would you like{when}?",
     },
     "zh": {
         "out_of_scope": "我只能推荐{noun_zh}，别的帮不上忙。{occasion_zh}想{verb_zh}什么？",
-        "forgotten": "好的，这里的都已忘掉。",
+        "forgotten": "好的，这里说的都已忘掉。",
         "foreign": "我会说中文和英文。{occasion_zh}想{verb_zh}什么？",
     },
 }
+# Behind it where the model has a history of them: a talk cannot take that away.
+STAYS = {"en": " The history is still there.", "zh": "记录还在。"}
 _WHICH = {"en": "Which one?", "zh": "哪一{measure_zh}？"}
 _LIKED = {"en": "Which {noun} did you last enjoy?", "zh": "最近{past_zh}哪一{measure_zh}？"}
 _KINDS = {

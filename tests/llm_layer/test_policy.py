@@ -153,8 +153,8 @@ def test_what_was_turned_down_steers_away(concierge: Concierge) -> None:
         ("je cherche un film drôle", "I speak English and Chinese. What would you like tonight?"),
         ("コメディ映画をお願いします", "I speak English and Chinese. What would you like tonight?"),
         ("ich suche einen lustigen Film", "I speak English and Chinese."),
-        ("forget me", "All right, everything here is forgotten."),
-        ("忘记我吧", "好的，这里的都已忘掉。"),
+        ("forget me", "All right, everything told here is forgotten. The history is still there."),
+        ("忘记我吧", "好的，这里说的都已忘掉。记录还在。"),
     ],
 )
 def test_turns_about_nothing_in_the_catalogue(
