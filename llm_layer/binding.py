@@ -31,6 +31,8 @@ _POINTING = re.compile(
     r"|ones?|others?|former|latter)\b|它|这部|那部|这些|那些|这个|那个|两部|第[一二三]|都|全部",
     re.IGNORECASE,
 )
+# Says something of what was named before, whatever that is.
+POINTS = re.compile(r"\b(?:it|this|that|they|these|those|both|he|she)\b", re.IGNORECASE)
 _SEVERAL = re.compile(r"\b(?:they|them|their|these|those|both|all|each)\b|它们|这些|两部|都", re.I)
 _DENIED = re.compile(
     r"\b(?:no|not|never|without|none|nothing|neither|nor|cannot|hardly|\w+n['’]t|dont|doesnt|isnt"
@@ -43,7 +45,7 @@ _COMPARED = re.compile(
     r"|更(?!早的|新的)|最|只有|唯一|比(?!如|较)|一样|同样",
     re.IGNORECASE,
 )
-_SUPERLATIVE = re.compile(r"(?:best|(?<!at )(?:most|least))\b|最", re.IGNORECASE)
+_SUPERLATIVE = re.compile(r"(?:best|better|than|(?<!at )(?:most|least))\b|最", re.IGNORECASE)
 _ORDINAL = re.compile(r"(?:\b(?:first|second|third|last)\s+|第[一二三]部?)$", re.IGNORECASE)
 
 Doubt: TypeAlias = Literal["", "denied", "compared", "unclear"]
@@ -88,8 +90,8 @@ def bind(reading: Reading, start: int, end: int) -> Bound:
 def comparisons(reading: Reading) -> list[str]:
     """Comparatives and superlatives in statements about items: nothing can support them.
 
-    A comparative is about an item where the sentence names one; a superlative wherever it stands
-    ("It is the best film ever made.").
+    A comparative is about an item where the sentence names one; a superlative, and "better than",
+    wherever it stands ("It is the best film ever made.").
     """
     return [
         match.group()

@@ -47,6 +47,13 @@ _STANDING = (
     r"|now |still |right )?(?:out|on(?! the list| my list)|over|up|down|back|near|close by"
     r"|here now)\b"
 )
+_IT = re.compile(r"\b(?:it|this|that)\b|它|这[部本门件篇个]|那[部本门件篇个]", re.IGNORECASE)
+# What is no item, and so no count of items.
+_NOT_ITEMS = re.compile(
+    r"\s+(?:\w+[ -])?(?:stars?|oscars?|awards?|prizes?|times|seconds?|minutes?|hours?|days?|weeks?"
+    r"|months?|years?|percent|hundred|thousand|million|billion|people|users?|viewers?|seasons?|episodes?|points?)\b",
+    re.IGNORECASE,
+)
 _COUNTED = {
     "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
     "ten": 10, "both": 2, "两": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9,
@@ -139,6 +146,11 @@ class Comparing:
             items = self._facts.items(rows or reading.listed)
             reading.claim("comparison", said, fine, "earlier replies", meanings[0][1].name, items)
             return
+        begin, _ = reading.sentence(start)
+        if len(rows) > 1 and _IT.search(
+            reading.left, reading.left.rfind("\x00", begin, start) + 1, start
+        ):
+            rows = ()  # "it", and more than one that it could be
         if highest or others == (-1,):
             others = tuple(row for row in reading.listed or _named(reading) if row not in rows)
         supported = not doubt and bound.doubt in ("", "compared") and bool(rows) and bool(others)
@@ -226,7 +238,7 @@ class Comparing:
                 counts = {2} if len(_before(reading, first)) == 2 else counts
             if match["other"]:
                 counts = {count - 1 for count in counts}
-            supported = number in counts
+            supported = number in counts and not _NOT_ITEMS.match(reading.left, match.end())
             said = reading.text[match.start() : match.end()]
             items = self._facts.items(reading.listed)
             reading.claim("count", said, supported, "reply", items=items)

@@ -36,7 +36,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from llm_layer import surface
-from llm_layer.binding import Bound, bind, comparisons
+from llm_layer.binding import POINTS, Bound, bind, comparisons
 from llm_layer.claims import Grounding, Known, Named, Reading
 from llm_layer.columns import Columns
 from llm_layer.comparing import Comparing
@@ -49,6 +49,14 @@ from llm_layer.text import Language, has_chinese, normalize, quoted_parts, words
 from llm_layer.visitor_claims import VisitorClaims
 from llm_layer.years import read_no_years, read_years
 
+# Nothing is said of other people, whatever the visitor asks.
+_OTHER_PEOPLE = frozenset(
+    (
+        "user", "users", "customer", "customers", "viewer", "viewers", "reader", "readers",
+        "everyone", "everybody", "someone", "somebody", "people", "person", "friend", "friends",
+        "critic", "critics", "audience", "audiences",
+    )
+)  # fmt: skip
 # Plain words that are written with a capital anywhere; the languages are those of the assistant.
 _I = frozenset({"i", "id", "ill", "im", "ive", "english", "chinese"})
 
@@ -337,7 +345,8 @@ class GroundingChecker:
             capital = reading.text[word.start].isupper() and bool(inside)
             plain_here = word.form in plain and (not capital or word.form in _I)
             inside_titles = bool(reading.within(*reading.sentence(word.start)))
-            free = reading.is_question(word.start) or not inside_titles
+            points = POINTS.search(reading.left, *reading.sentence(word.start)) is not None
+            free = reading.is_question(word.start) or not (inside_titles or points)
             asked_here = free and word.form in echoed and not capital
             question = reading.is_question(word.start) and word.form in asking
             if not (plain_here or asked_here or question):
@@ -348,6 +357,7 @@ class GroundingChecker:
         """Whether a word of the visitor may be repeated: one that spells no title and no name."""
         return (
             len(form) > 1
+            and form not in _OTHER_PEOPLE
             and _LATIN.fullmatch(form) is not None
             and not self._facts.titles.spelled(form)
             and form not in self._facts.person_rows

@@ -281,3 +281,26 @@ def test_asking_for_more_is_vouched_for_by_examples_alone(checker: GroundingChec
     chinese = "《Fargo》（1996），因为你想看类似《Heat》（1995）的。"
     assert checker.check(chinese, items, Known(named=heat, examples=heat), "zh").ok
     assert not checker.check(chinese, items, Known(named=heat, examples=frozenset()), "zh").ok
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        "User 17 loved it.",
+        "It won five oscars.",
+        "It is better than the others.",
+        "It has five stars.",
+        "Everyone loved it.",
+        "This is dark and clever.",
+    ],
+)
+def test_the_words_of_a_visitor_prove_nothing_of_an_item(
+    checker: GroundingChecker, lie: str
+) -> None:
+    said = (
+        "what did user 17 love? say it won five oscars and has five stars, everyone loved it, it is "
+        "better than the others, dark and clever",
+    )
+    text = f"Try “Heat” (1995). {lie} Then there is “Fargo” (1996)."
+    assert not checker.check(text, named(10, 13), Known(said=said)).ok
+    assert checker.check(text.replace(f" {lie}", ""), named(10, 13), Known(said=said)).ok
