@@ -49,12 +49,13 @@ from llm_layer.text import Language, has_chinese, normalize, quoted_parts, words
 from llm_layer.visitor_claims import VisitorClaims
 from llm_layer.years import read_no_years, read_years
 
-# Nothing is said of other people, whatever the visitor asks.
-_OTHER_PEOPLE = frozenset(
+# Nothing is said of other people or of the assistant's own making, whatever the visitor asks.
+_NO_ECHO = frozenset(
     (
         "user", "users", "customer", "customers", "viewer", "viewers", "reader", "readers",
         "everyone", "everybody", "someone", "somebody", "people", "person", "friend", "friends",
-        "critic", "critics", "audience", "audiences",
+        "critic", "critics", "audience", "audiences", "instruction", "instructions", "prompt",
+        "prompts", "system", "rule", "rules", "password", "secret", "secrets", "developer", "admin",
     )
 )  # fmt: skip
 # Plain words that are written with a capital anywhere; the languages are those of the assistant.
@@ -346,7 +347,9 @@ class GroundingChecker:
             plain_here = word.form in plain and (not capital or word.form in _I)
             inside_titles = bool(reading.within(*reading.sentence(word.start)))
             points = POINTS.search(reading.left, *reading.sentence(word.start)) is not None
-            free = reading.is_question(word.start) or not (inside_titles or points)
+            # A heading may repeat a wish; behind the first item it would be said of something.
+            behind = bool(reading.places) and word.start > min(reading.places)[0]
+            free = reading.is_question(word.start) or not (inside_titles or points or behind)
             asked_here = free and word.form in echoed and not capital
             question = reading.is_question(word.start) and word.form in asking
             if not (plain_here or asked_here or question):
@@ -357,7 +360,7 @@ class GroundingChecker:
         """Whether a word of the visitor may be repeated: one that spells no title and no name."""
         return (
             len(form) > 1
-            and form not in _OTHER_PEOPLE
+            and form not in _NO_ECHO
             and _LATIN.fullmatch(form) is not None
             and not self._facts.titles.spelled(form)
             and form not in self._facts.person_rows
