@@ -250,6 +250,8 @@ class TitleIndex:
             if f" {wanted} " in f" {other} "
         }
         begun = {other for other in others if _without_article(other).startswith(wanted)}
+        if len(split) == 1 and len({_second_word(other) for other in begun}) > 1:
+            begun = set()  # one word that begins several titles is none of them
         # Two words out of the middle of a long title name it as little as any other.
         others = {other for other in others if len(other.split()) <= _SHARE * len(split)}
         if len(wanted) < 5 or (not begun and (len(split) < 2 or not within or not others)):
@@ -335,6 +337,12 @@ class TitleIndex:
 
 
 _SUBTITLE = re.compile(r":\s+|\s+[-–—]\s+")
+
+
+def _second_word(form: str) -> str:
+    return " ".join(_without_article(form).split()[1:2])
+
+
 _NUMERAL = re.compile(r"\b(?:ii|iii|iv|v|vi|vii|viii|\d|two|three|four)\b")
 _DIGITS = {
     "ii": "2", "iii": "3", "iv": "4", "v": "5", "vi": "6", "vii": "7", "viii": "8",

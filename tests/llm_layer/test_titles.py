@@ -119,3 +119,12 @@ def test_quoted_parts_are_inside_their_marks(text: str) -> None:
 )
 def test_language(text: str, language: str) -> None:
     assert detect_language(text) == language
+
+
+def test_one_word_that_begins_several_titles_is_none_of_them() -> None:
+    index = TitleIndex(
+        ["Heaven Can Wait (1978)", "Heaven & Earth (1993)", "Terminator, The (1984)"]
+    )
+    assert index.link("Heaven") is None
+    assert index.link("heaven can") == 0
+    assert index.link("terminator") == 2
