@@ -106,15 +106,17 @@ def interruptible(pool: Executor, talk: Conversation, text: str) -> Generator[Ch
     """
     arrived: queue.SimpleQueue[Any] = queue.SimpleQueue()
     stop = threading.Event()
-    future = _start(pool, lambda: talk.stream(text), arrived.put, stop)
-    try:
+    future: Future[None] | None = None
+    try:  # from before the turn is begun: Ctrl-C may come while its thread starts
+        future = _start(pool, lambda: talk.stream(text), arrived.put, stop)
         while not isinstance(piece := _next(arrived), _End):
             yield piece
         if piece.error is not None:
             raise piece.error
     finally:
         stop.set()
-        future.cancel()
+        if future is not None:
+            future.cancel()
 
 
 def _next(arrived: queue.SimpleQueue[Any]) -> Any:

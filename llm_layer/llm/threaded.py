@@ -45,8 +45,8 @@ def in_thread(
     thread = threading.Thread(
         target=lambda: context.run(run), name="alsatian-llm-stream", daemon=True
     )
-    thread.start()
     try:
+        thread.start()
         while isinstance(piece := _next(arrived, deadline, late), str):
             yield piece
         if isinstance(piece, BaseException):
@@ -54,7 +54,7 @@ def in_thread(
         return piece
     finally:
         closed.set()
-        if deadline is None:
+        if deadline is None and thread.is_alive():
             thread.join()
 
 
