@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import json
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,8 @@ def test_the_same_seed_gives_the_same_figures(
 
 
 def test_the_report_is_written_with_its_plots(report: DialogueReport, tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib")
+    if not os.environ.get("CI"):  # there its absence is a failure
+        pytest.importorskip("matplotlib")
     written = report.write(tmp_path / "out")
     assert sorted(path.name for path in written) == [
         "dialogues.jsonl",
