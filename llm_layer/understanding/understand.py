@@ -24,7 +24,7 @@ from llm_layer.understanding.negation import negated
 from llm_layer.understanding.numbers import NUMBER, read_number
 from llm_layer.understanding.page import PERSON, PLACE, Page, Titles
 from llm_layer.understanding.people import PersonIndex
-from llm_layer.understanding.places import read_count, read_places
+from llm_layer.understanding.places import points_back, read_count, read_places
 from llm_layer.understanding.request import Act, Range, Request, Years
 from llm_layer.understanding.values import ValueWords
 from llm_layer.understanding.years import YEAR_WORD, is_compared, read_no_years, read_years
@@ -86,7 +86,10 @@ class Understanding:
         if is_foreign(page.text):
             return Request(text=text, language="en", is_foreign=True)
         people, no_people = self._read_people(page)
-        places, refused = read_places(page.text, lambda start, end: page.take(start, end, PLACE))
+        back = points_back(page.text)
+        places, refused, seen_places = read_places(
+            page.text, lambda start, end: page.take(start, end, PLACE)
+        )
         shape = page.text
         critique = Critique()
         self._measures.read(page.text, critique, page.take)
@@ -129,6 +132,8 @@ class Understanding:
             attributes=attributes,
             no_attributes=no_attributes,
             is_open=acts.Shape(shape).has(OPEN),
+            points_back=back,
+            seen_places=seen_places,
         )
         signs = self._signs(request, shape, titles, topic, in_talk)
         if critique.is_denied:
