@@ -40,7 +40,7 @@ from rich.table import Table as Shown
 from benchmarks.context import context, print_context
 from benchmarks.powerlaw import powerlaw_matrix
 from benchmarks.turn import catalogue
-from llm_layer.facts import ItemFacts
+from llm_layer.catalogue.facts import ItemFacts
 from llm_layer.llm import EmbeddedLLM
 from llm_layer.reranking import (
     AnswerCache,

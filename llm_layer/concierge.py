@@ -11,19 +11,18 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any, Literal
 
 from llm_layer import turns
-from llm_layer.activity import Decay
+from llm_layer.catalogue.facts import ItemFacts
+from llm_layer.catalogue.genres import GenreWords
 from llm_layer.conversation import Conversation
 from llm_layer.dialogue import MOST, State
 from llm_layer.domain import FILMS, Domain
-from llm_layer.facts import ItemFacts
-from llm_layer.genres import GenreWords
 from llm_layer.llm.base import LLM
+from llm_layer.memory.activity import Decay
 from llm_layer.memory.evidence import user_key
 from llm_layer.memory.memory import Memory
 from llm_layer.memory.redaction import redact
 from llm_layer.memory.store import Store, open_store
 from llm_layer.memory.visitors import Visitors, same_user
-from llm_layer.pieces import Wording
 from llm_layer.plan import Planner, Visitor
 from llm_layer.policy import Policy
 from llm_layer.profile import Profiler, UserProfile
@@ -32,9 +31,10 @@ from llm_layer.rerank import BlendReranker, Reranker
 from llm_layer.retrieve import Retriever
 from llm_layer.safety.guard import Guard
 from llm_layer.text import Language
-from llm_layer.understand import Understanding
-from llm_layer.understand_llm import LLMUnderstanding, understands
-from llm_layer.writer import Writer
+from llm_layer.understanding.understand import Understanding
+from llm_layer.understanding.understand_llm import LLMUnderstanding, understands
+from llm_layer.wording.pieces import Wording
+from llm_layer.wording.writer import Writer
 from recsys.errors import InvalidInputError
 from recsys.forgetting import Receipt, Removal, attempt
 from recsys.recommender import Recommender

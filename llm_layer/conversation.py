@@ -15,7 +15,7 @@ import numpy as np
 
 from llm_layer import turns
 from llm_layer.cards import Card, make_card
-from llm_layer.claims import Known
+from llm_layer.checking.claims import Known
 from llm_layer.dialogue import State
 from llm_layer.memory.conversations import Turn
 from llm_layer.memory.store import Store
@@ -26,7 +26,7 @@ from llm_layer.reply import Chunk, Draft, Reply
 from llm_layer.rerank import Wish
 from llm_layer.safety.policies import Referral
 from llm_layer.stopping import check_stopped
-from llm_layer.understand import Request
+from llm_layer.understanding.understand import Request
 from recsys.errors import InvalidInputError
 
 if TYPE_CHECKING:

@@ -8,10 +8,18 @@ from typing import Any
 
 import numpy as np
 
+from llm_layer.catalogue.facts import ItemFacts
 from llm_layer.constraints import Constraints, Limit, covers
-from llm_layer.facts import ItemFacts
-from llm_layer.request import LISTING, Direction, Question, Range, Relative, Request, Years
 from llm_layer.text import Language
+from llm_layer.understanding.request import (
+    LISTING,
+    Direction,
+    Question,
+    Range,
+    Relative,
+    Request,
+    Years,
+)
 
 __all__ = ["DEFAULT_COUNT", "MOST", "Constraints", "Limit", "Range", "State", "Wishes"]
 

@@ -13,7 +13,8 @@ What supports a claim:
 - **year** behind a title: the year of that item in the catalogue;
 - **genre**, **person**, **attribute** (any other column: prices, lengths, levels, brands, numbers
   with their units): the catalogue's entry for the item that the words are said of
-  (:mod:`llm_layer.binding`); in a sentence that speaks of no item, the visitor's own request.
+  (:mod:`llm_layer.checking.binding`); in a sentence that speaks of no item, the visitor's own
+  request.
   Negated ("no comedy"), exclusive ("the only comedy") or compared ("more crime than") they are
   supported by nothing. A heading ("comedies from the 1990s:") has to hold for every item of the
   list below it;
@@ -35,19 +36,19 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from llm_layer import surface
-from llm_layer.binding import POINTS, Bound, bind, comparisons
-from llm_layer.claims import Grounding, Known, Named, Reading
-from llm_layer.columns import Columns
-from llm_layer.comparing import Comparing
+from llm_layer.catalogue.facts import ItemFacts
+from llm_layer.catalogue.genres import GenreWords
+from llm_layer.checking import surface
+from llm_layer.checking.binding import POINTS, Bound, bind, comparisons
+from llm_layer.checking.claims import Grounding, Known, Named, Reading
+from llm_layer.checking.columns import Columns
+from llm_layer.checking.comparing import Comparing
+from llm_layer.checking.figures import Figures
+from llm_layer.checking.visitor_claims import VisitorClaims
 from llm_layer.domain import FILMS, ROLE_WORDS, Domain
-from llm_layer.facts import ItemFacts
-from llm_layer.figures import Figures
-from llm_layer.genres import GenreWords
 from llm_layer.lexicon import load_words
 from llm_layer.text import Language, has_chinese, normalize, quoted_parts, words
-from llm_layer.visitor_claims import VisitorClaims
-from llm_layer.years import read_no_years, read_years
+from llm_layer.understanding.years import read_no_years, read_years
 
 # Nothing is said of other people or of the assistant's own making, whatever the visitor asks.
 _NO_ECHO = frozenset(

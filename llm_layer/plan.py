@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
+from llm_layer.catalogue.facts import ItemFacts
 from llm_layer.dialogue import MOST, Constraints, Limit, State
-from llm_layer.facts import ItemFacts
 from llm_layer.memory.evidence import Entry
 from llm_layer.profile import UserProfile
-from llm_layer.request import Question, Request
 from llm_layer.text import Language
+from llm_layer.understanding.request import Question, Request
 from recsys.explaining import Explainer
 from recsys.recommender import Recommender
 

@@ -13,12 +13,12 @@ from math import log
 
 from rapidfuzz import fuzz, process
 
+from llm_layer.catalogue.facts import ItemFacts
+from llm_layer.catalogue.genres import GenreWords
 from llm_layer.constraints import Constraints
 from llm_layer.dialogue import State
-from llm_layer.facts import ItemFacts
-from llm_layer.genres import GenreWords
-from llm_layer.request import Question, Request
 from llm_layer.text import normalize, simplified
+from llm_layer.understanding.request import Question, Request
 
 # An answer may be misspelled so far.
 _CLOSE = 78.0

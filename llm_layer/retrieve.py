@@ -10,9 +10,9 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
-from llm_layer.critique import leaning_genres
+from llm_layer.catalogue.facts import ItemFacts
 from llm_layer.dialogue import Constraints, Limit, State
-from llm_layer.facts import ItemFacts
+from llm_layer.understanding.critique import leaning_genres
 from recsys.recommender import Recommender
 
 Floats = npt.NDArray[np.float32]

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
+from llm_layer.catalogue.facts import ItemFacts
 from llm_layer.constraints import Constraints
 from llm_layer.dialogue import DEFAULT_COUNT, State, Wishes
-from llm_layer.facts import ItemFacts
-from llm_layer.request import Question, Range
+from llm_layer.understanding.request import Question, Range
 from recsys.errors import UnknownIdError
 
 _VERSION = 1

@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 
+from llm_layer.catalogue.genres import GenreWords
 from llm_layer.concierge import Concierge
 from llm_layer.evaluation.hiding import Seeker
 from llm_layer.evaluation.oracles import accepting, attributes, comparing
 from llm_layer.evaluation.phrasing import Phrasing
 from llm_layer.evaluation.simulator import CriticalUser, Mode, Said, SimulatedUser, TellingUser
 from llm_layer.evaluation.taste import Tastes
-from llm_layer.genres import GenreWords
 from llm_layer.reply import Reply
-from llm_layer.request import Question
 from llm_layer.text import Language
+from llm_layer.understanding.request import Question
 
 
 @dataclass(frozen=True)

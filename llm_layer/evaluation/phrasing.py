@@ -7,8 +7,8 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from llm_layer.facts import ItemFacts
-from llm_layer.genres import GenreWords
+from llm_layer.catalogue.facts import ItemFacts
+from llm_layer.catalogue.genres import GenreWords
 from llm_layer.text import Language, unquoted
 
 Move: TypeAlias = Literal[

@@ -36,11 +36,11 @@ from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 
+from llm_layer.catalogue.facts import ItemFacts
 from llm_layer.evaluation.oracles import Attributes, Difference
 from llm_layer.evaluation.phrasing import Move, Phrasing
 from llm_layer.evaluation.taste import Share, Taste
-from llm_layer.facts import ItemFacts
-from llm_layer.request import Question
+from llm_layer.understanding.request import Question
 
 Mode: TypeAlias = Literal["history", "critique", "attribute"]
 MODES: tuple[Mode, ...] = get_args(Mode)

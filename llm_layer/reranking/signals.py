@@ -9,7 +9,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 from scipy.linalg import lapack
 
-from llm_layer.facts import ItemFacts
+from llm_layer.catalogue.facts import ItemFacts
 from llm_layer.profile import UserProfile
 from llm_layer.rerank import Ranked, Usage, Wish, checked, directions, spread
 from llm_layer.reranking.documents import Documents

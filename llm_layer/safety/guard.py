@@ -12,11 +12,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from llm_layer.facts import ItemFacts
+from llm_layer.catalogue.facts import ItemFacts
 from llm_layer.safety.ages import stated_age
 from llm_layer.safety.policies import AgeLimit, Hide, Policy, Referral, Verdict
 from llm_layer.text import words
-from llm_layer.understand import Request
+from llm_layer.understanding.understand import Request
 from recsys.errors import InvalidInputError
 from recsys.recommender import Recommender
 from recsys.rules.conditions import holds

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from conversation_doubles import row_of
 
+from llm_layer.catalogue.facts import ItemFacts
+from llm_layer.catalogue.genres import GenreWords
 from llm_layer.dialogue import Constraints, State
-from llm_layer.facts import ItemFacts
-from llm_layer.genres import GenreWords
 from llm_layer.plan import Planner, Visitor
 from llm_layer.profile import Profiler, UserProfile
 from llm_layer.rerank import BlendReranker, Wish
 from llm_layer.retrieve import Candidates, Retriever
-from llm_layer.understand import Understanding
+from llm_layer.understanding.understand import Understanding
 from recsys.recommender import Recommender
 
 

@@ -20,7 +20,7 @@ from llm_layer.llm import (
     ask,
 )
 from llm_layer.stopping import TurnStoppedError, stopping_by
-from llm_layer.wording import Task, fill, grammar, prompt
+from llm_layer.wording.prompts import Task, fill, grammar, prompt
 from recsys.errors import (
     DownloadError,
     InputNotFoundError,

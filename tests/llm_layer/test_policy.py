@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from llm_layer import Concierge
+from llm_layer.catalogue.facts import ItemFacts
+from llm_layer.catalogue.genres import GenreWords
 from llm_layer.dialogue import State
-from llm_layer.facts import ItemFacts
-from llm_layer.genres import GenreWords
 from llm_layer.policy import Policy
-from llm_layer.request import Question, Request
+from llm_layer.understanding.request import Question, Request
 from recsys.recommender import Recommender
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from llm_layer.catalogue.facts import ItemFacts
 from llm_layer.dialogue import Constraints, State
-from llm_layer.facts import ItemFacts
 from llm_layer.retrieve import Retriever
 from recsys.recommender import Recommender
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from llm_layer.catalogue.genres import GenreWords
 from llm_layer.concierge import Concierge
 from llm_layer.evaluation import (
     CriticalUser,
@@ -21,7 +22,6 @@ from llm_layer.evaluation import (
 from llm_layer.evaluation.oracles import Difference, accepting, comparing
 from llm_layer.evaluation.phrasing import Phrasing
 from llm_layer.evaluation.simulator import Mode
-from llm_layer.genres import GenreWords
 from llm_layer.text import Language, normalize
 
 

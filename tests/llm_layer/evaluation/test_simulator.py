@@ -7,6 +7,8 @@ from collections.abc import Callable, Collection
 import numpy as np
 import pytest
 
+from llm_layer.catalogue.facts import ItemFacts
+from llm_layer.catalogue.genres import GenreWords
 from llm_layer.concierge import Concierge
 from llm_layer.evaluation import (
     CriticalUser,
@@ -20,11 +22,9 @@ from llm_layer.evaluation import (
 )
 from llm_layer.evaluation.oracles import accepting, attributes, comparing
 from llm_layer.evaluation.phrasing import WORDINGS, Phrasing
-from llm_layer.facts import ItemFacts
-from llm_layer.genres import GenreWords
-from llm_layer.request import Question
 from llm_layer.text import Language, detect_language
-from llm_layer.understand import Understanding
+from llm_layer.understanding.request import Question
+from llm_layer.understanding.understand import Understanding
 
 Make = Callable[..., SimulatedUser]
 

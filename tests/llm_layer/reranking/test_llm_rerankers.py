@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from reranking_doubles import Reader, among, by, shown
 
-from llm_layer.facts import ItemFacts
+from llm_layer.catalogue.facts import ItemFacts
 from llm_layer.llm import EmbeddedLLM
 from llm_layer.llm.base import LLMMalformedError, LLMRefusedError, LLMTimeoutError
 from llm_layer.profile import UserProfile
