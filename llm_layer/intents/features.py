@@ -14,7 +14,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from llm_layer.page import ITEM, PERSON, PLACE
+from llm_layer.understanding.page import ITEM, PERSON, PLACE
 
 # So much of a long message is read: its head and its end say what it is.
 _HEAD, _TAIL = 240, 80
@@ -37,7 +37,7 @@ def features(shape: str, signs: Iterable[str] = ()) -> tuple[np.ndarray, np.ndar
     ----------
     shape : str
         The message; items, places in the list and people may be marks (see
-        :mod:`llm_layer.page`).
+        :mod:`llm_layer.understanding.page`).
     signs : iterable of str
         Names of what holds of it.
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast, get_args
 
-from llm_layer.request import Act
 from llm_layer.text import Language
+from llm_layer.understanding.request import Act
 from recsys.errors import InvalidInputError
 from recsys.storage import existing_file
 

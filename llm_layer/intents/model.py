@@ -13,7 +13,7 @@ from typing import Any, get_args
 import numpy as np
 
 from llm_layer.intents.features import features
-from llm_layer.request import Act
+from llm_layer.understanding.request import Act
 from recsys.errors import InputNotFoundError, ModelFormatError
 from recsys.storage import read_tensors, write_tensors
 
@@ -47,7 +47,7 @@ class IntentModel:
     Parameters
     ----------
     acts : sequence of str
-        Acts that it tells apart, each one of :data:`llm_layer.request.Act`.
+        Acts that it tells apart, each one of :data:`llm_layer.understanding.request.Act`.
     ids : ndarray of int64, shape (n_features,)
         Hashes of the features that it knows; others count for nothing.
     weights : ndarray, shape (n_features, n_acts)

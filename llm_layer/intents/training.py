@@ -11,7 +11,7 @@ import scipy.sparse as sp
 
 from llm_layer.intents.features import features
 from llm_layer.intents.model import IntentModel
-from llm_layer.request import Act
+from llm_layer.understanding.request import Act
 from recsys.errors import InvalidInputError, MissingExtraError
 
 # Inverse strength of the penalty on the weights, and so many features at most are kept.
