@@ -137,17 +137,25 @@ _ZH_QUESTION = re.compile(r"(?:什么|谁|哪里|哪儿|怎么|如何|多少|吗
 
 
 def act_of(signs: Signs) -> Act:
-    """What kind of turn a message is."""
+    """What kind of turn a message is, by rules alone."""
+    return ruled(signs)[0]
+
+
+def ruled(signs: Signs) -> tuple[Act, str]:
+    """What kind of turn a message is by rules alone, and which rules say so.
+
+    The last of them, ``"wish"``, say so of whatever the others leave.
+    """
     shape = Shape(
         _POLITE.sub(lambda match: "谢谢" if "谢" in match.group() else "thanks", signs.text)
     )
-    for find in (_about_the_talk, _about_items, _about_a_list, _small_talk):
+    for name, find in _RULES:
         act = find(shape, signs)
         if act is not None:
-            return act
+            return act, name
     if _is_outside(shape, signs):
-        return "out_of_scope"
-    return _wish(shape, signs)
+        return "out_of_scope", "outside"
+    return _wish(shape, signs), "wish"
 
 
 # What other services find, however it is asked for.
@@ -370,3 +378,11 @@ def topic_of(text: str) -> str:
     """Which fact a message asks about, empty where it asks about none."""
     shape = Shape(text)
     return next((name for name, pair in TOPICS if shape.has(pair)), "")
+
+
+_RULES = (
+    ("talk", _about_the_talk),
+    ("items", _about_items),
+    ("list", _about_a_list),
+    ("small", _small_talk),
+)
