@@ -32,6 +32,8 @@ from llm_layer.understanding.years import YEAR_WORD, is_compared, read_no_years,
 
 # A number and up to two words before a genre.
 _NUMBER_BEFORE = re.compile(rf"(?<![\w-])({NUMBER})\s+(?:\w+\s+){{0,2}}$", re.IGNORECASE)
+# "Which is the cheapest?" names no title.
+_SUPERLATIVE = re.compile(r"\b(?:\w{2,}est|most|least|best|worst|better)\b|最|更", re.IGNORECASE)
 MOST_COUNTED = 30
 _MOST_SHOWN = 10
 
@@ -231,7 +233,8 @@ class Understanding:
             # A title in a question is what it is about, not an example of what is wanted.
             about = tuple(row for row in named if row not in titles.seen)
             missing = request.no_title
-            if not (named or request.places or request.refused or missing):
+            is_asked_of_all = act == "compare" and _SUPERLATIVE.search(shape)
+            if not (named or request.places or request.refused or missing or is_asked_of_all):
                 missing = self._titles.missing_in(shape)
             topic = "" if act == "why" else self._topic(topic)
             places = request.places or request.refused
