@@ -26,6 +26,7 @@ from llm_layer.understanding.page import PERSON, PLACE, Page, Titles
 from llm_layer.understanding.people import PersonIndex
 from llm_layer.understanding.places import read_count, read_places
 from llm_layer.understanding.request import Act, Range, Request, Years
+from llm_layer.understanding.told import habits, is_told
 from llm_layer.understanding.values import ValueWords
 from llm_layer.understanding.years import YEAR_WORD, is_compared, read_no_years, read_years
 
@@ -86,6 +87,9 @@ class Understanding:
         if is_foreign(page.text):
             return Request(text=text, language="en", is_foreign=True)
         people, no_people = self._read_people(page)
+        is_habit, rest = habits(page.text, page.take)
+        asked = {mention.genre for mention in self._genre_words.find(rest)} if is_habit else set()
+        is_habit = is_habit and not (asked or PERSON in rest or read_years(rest)[0])
         places, refused = read_places(page.text, lambda start, end: page.take(start, end, PLACE))
         shape = page.text
         critique = Critique()
@@ -99,6 +103,8 @@ class Understanding:
         if not refused:
             self._leanings.read(page.text, critique, page.take)
         genres, no_genres = self._read_genres(page)
+        if asked:  # "I mostly watch comedies, but tonight I want a western"
+            genres = tuple(genre for genre in genres if genre in asked)
         attributes, no_attributes = self._read_values(page)
         mood = _mood(page.text)
         topic = acts.topic_of(shape)
@@ -128,6 +134,8 @@ class Understanding:
             leanings=dict(critique.leanings),
             attributes=attributes,
             no_attributes=no_attributes,
+            is_told=bool(titles.like) and is_told(shape),
+            is_habit=is_habit,
             is_open=acts.Shape(shape).has(OPEN),
         )
         signs = self._signs(request, shape, titles, topic, in_talk)
