@@ -27,6 +27,7 @@ from llm_layer.understanding.page import PERSON, PLACE, Page, Titles
 from llm_layer.understanding.people import PersonIndex
 from llm_layer.understanding.places import all_seen, points_back, read_count, read_places
 from llm_layer.understanding.request import Act, Range, Request, Years
+from llm_layer.understanding.told import habits, is_told
 from llm_layer.understanding.values import ValueWords
 from llm_layer.understanding.years import YEAR_WORD, is_compared, read_no_years, read_years
 
@@ -125,6 +126,9 @@ class Understanding:
             return Request(text=text, language="en", is_foreign=True)
         page.kind = "person"
         people, no_people = self._read_people(page)
+        is_habit, rest = habits(page.text, page.take)
+        asked = {mention.genre for mention in self._genre_words.find(rest)} if is_habit else set()
+        is_habit = is_habit and not (asked or PERSON in rest or read_years(rest)[0])
         page.kind = "place"
         back = points_back(page.text)
         places, refused, seen_places = read_places(
@@ -149,6 +153,8 @@ class Understanding:
             self._leanings.read(page.text, critique, page.take)
         page.kind = "genre"
         genres, no_genres = self._read_genres(page)
+        if asked:  # "I mostly watch comedies, but tonight I want a western"
+            genres = tuple(genre for genre in genres if genre in asked)
         page.kind = "value"
         attributes, no_attributes = self._read_values(page)
         mood = _mood(page.text)
@@ -179,6 +185,8 @@ class Understanding:
             leanings=dict(critique.leanings),
             attributes=attributes,
             no_attributes=no_attributes,
+            is_told=bool(titles.like) and is_told(shape),
+            is_habit=is_habit,
             is_open=acts.Shape(shape).has(OPEN),
             points_back=back,
             seen_places=seen_places,
