@@ -137,17 +137,25 @@ _ZH_QUESTION = re.compile(r"(?:什么|谁|哪里|哪儿|怎么|如何|多少|吗
 
 
 def act_of(signs: Signs) -> Act:
-    """What kind of turn a message is."""
+    """What kind of turn a message is, by rules alone."""
+    return ruled(signs)[0]
+
+
+def ruled(signs: Signs) -> tuple[Act, str]:
+    """What kind of turn a message is by rules alone, and which rules say so.
+
+    The last of them, ``"wish"``, say so of whatever the others leave.
+    """
     shape = Shape(
         _POLITE.sub(lambda match: "谢谢" if "谢" in match.group() else "thanks", signs.text)
     )
-    for find in (_about_the_talk, _about_items, _about_a_list, _small_talk):
+    for name, find in _RULES:
         act = find(shape, signs)
         if act is not None:
-            return act
+            return act, name
     if _is_outside(shape, signs):
-        return "out_of_scope"
-    return _wish(shape, signs)
+        return "out_of_scope", "outside"
+    return _wish(shape, signs), "wish"
 
 
 # What other services find, however it is asked for.
@@ -204,6 +212,8 @@ _ASKED_BY_TASTE = worded(
 
 def _about_items(shape: Shape, signs: Signs) -> Act | None:
     asks_which = _WHICH.search(shape.english + shape.chinese) is not None
+    if signs.n_items and _DIFFERENCE.search(shape.english + shape.chinese):
+        return "compare"
     if shape.has(COMPARE) and (not signs.examples or (signs.n_items > 1 and asks_which)):
         pointed = signs.n_items > 1 or (
             not signs.wished and (signs.n_items or not signs.comparative)
@@ -219,6 +229,10 @@ def _about_items(shape: Shape, signs: Signs) -> Act | None:
     return None
 
 
+_DIFFERENCE = re.compile(
+    r"\bdifferences? between\b|^\W*compare\b|\bcompare (?:it|this|that|them)\b|(?:的|有(?:什么|啥|何))(?:区别|差别|不同)",
+    _I,
+)
 _WHICH = re.compile(
     r"\bwhich\b|\bcompar|\bversus\b|\bvs\b|differ|不同|不一样|哪|谁|比较|对比|区别|差别", _I
 )
@@ -364,3 +378,11 @@ def topic_of(text: str) -> str:
     """Which fact a message asks about, empty where it asks about none."""
     shape = Shape(text)
     return next((name for name, pair in TOPICS if shape.has(pair)), "")
+
+
+_RULES = (
+    ("talk", _about_the_talk),
+    ("items", _about_items),
+    ("list", _about_a_list),
+    ("small", _small_talk),
+)

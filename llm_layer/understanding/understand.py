@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from llm_layer.catalogue.facts import ItemFacts
 from llm_layer.catalogue.genres import GenreWords
+from llm_layer.intents.observe import Observation, observed
 from llm_layer.lexicon import load, load_words
 from llm_layer.text import Language, detect_language, has_chinese, readable, simplified, words
 from llm_layer.understanding import acts, phrases
@@ -24,7 +25,7 @@ from llm_layer.understanding.negation import negated
 from llm_layer.understanding.numbers import NUMBER, read_number
 from llm_layer.understanding.page import PERSON, PLACE, Page, Titles
 from llm_layer.understanding.people import PersonIndex
-from llm_layer.understanding.places import read_count, read_places
+from llm_layer.understanding.places import points_back, read_count, read_places
 from llm_layer.understanding.request import Act, Range, Request, Years
 from llm_layer.understanding.values import ValueWords
 from llm_layer.understanding.years import YEAR_WORD, is_compared, read_no_years, read_years
@@ -34,6 +35,20 @@ _NUMBER_BEFORE = re.compile(rf"(?<![\w-])({NUMBER})\s+(?:\w+\s+){{0,2}}$", re.IG
 MOST_COUNTED = 30
 
 __all__ = ["Act", "Range", "Request", "Understanding"]
+
+
+@dataclass(frozen=True)
+class _Parsed:
+    """What was read in a message, its act aside."""
+
+    request: Request
+    signs: acts.Signs
+    titles: Titles
+    page: Page
+
+    def observation(self) -> Observation:
+        """What the model of intents sees of it."""
+        return observed(self.page, self.signs, self.request)
 
 
 class Understanding:
@@ -75,19 +90,45 @@ class Understanding:
         in_talk : bool
             Whether a list was shown already: "a western" then narrows what is asked for.
         """
-        text = readable(text)
+        parsed = self._parsed(readable(text), default_language, in_talk)
+        if isinstance(parsed, Request):
+            return parsed
+        return self._settled(parsed, acts.act_of(parsed.signs))
+
+    def observed(
+        self, text: str, default_language: Language = "en", *, in_talk: bool = False
+    ) -> Observation | None:
+        """What the model of intents sees of a message; None where its act is beyond doubt.
+
+        Parameters
+        ----------
+        text, default_language, in_talk
+            As for :meth:`read`.
+        """
+        parsed = self._parsed(readable(text), default_language, in_talk)
+        return None if isinstance(parsed, Request) else parsed.observation()
+
+    def _parsed(self, text: str, default_language: Language, in_talk: bool) -> _Parsed | Request:
+        """What a message says, its act aside; the request where that is plain at once."""
         language = detect_language(text, default_language)
         plain = simplified(text)
         if acts.is_outside(plain, has_genres=bool(self._genre_words.find(plain))):
             return Request(text=text, language=language, act="out_of_scope")
         typed = text.lower() if text.isupper() else text
         page = Page(simplified(typed), typed)
+        page.kind = "item"
         titles = self._titles.read(page)
         if is_foreign(page.text):
             return Request(text=text, language="en", is_foreign=True)
+        page.kind = "person"
         people, no_people = self._read_people(page)
-        places, refused = read_places(page.text, lambda start, end: page.take(start, end, PLACE))
+        page.kind = "place"
+        back = points_back(page.text)
+        places, refused, seen_places = read_places(
+            page.text, lambda start, end: page.take(start, end, PLACE)
+        )
         shape = page.text
+        page.kind = "number"
         critique = Critique()
         self._measures.read(page.text, critique, page.take)
         years, relative = read_years(page.text)
@@ -96,9 +137,12 @@ class Understanding:
         if relative and titles.than:
             years = self._years_against(titles.than[0], relative) or years
         count = read_count(page.text) or self._count_of_kind(page.text)
+        page.kind = "leaning"
         if not refused:
             self._leanings.read(page.text, critique, page.take)
+        page.kind = "genre"
         genres, no_genres = self._read_genres(page)
+        page.kind = "value"
         attributes, no_attributes = self._read_values(page)
         mood = _mood(page.text)
         topic = acts.topic_of(shape)
@@ -129,12 +173,14 @@ class Understanding:
             attributes=attributes,
             no_attributes=no_attributes,
             is_open=acts.Shape(shape).has(OPEN),
+            points_back=back,
+            seen_places=seen_places,
         )
         signs = self._signs(request, shape, titles, topic, in_talk)
         if critique.is_denied:
             signs = replace(signs, denied=True)
         signs = replace(signs, comparative=critique.is_comparative or (compared and bool(relative)))
-        return self._settled(request, acts.act_of(signs), topic, shape, titles)
+        return _Parsed(request, signs, titles, page)
 
     def person(self, name: str) -> str | None:
         """Comparable form of whom a name means, whole, in part or misspelled; None for nobody."""
@@ -167,10 +213,10 @@ class Understanding:
             count=request.count is not None,
         )
 
-    def _settled(
-        self, request: Request, act: Act, topic: str, shape: str, titles: Titles
-    ) -> Request:
+    def _settled(self, parsed: _Parsed, act: Act) -> Request:
         """The request with its act, and what an item means under it."""
+        request, titles = parsed.request, parsed.titles
+        topic, shape = parsed.signs.topic, parsed.signs.text
         if act == "recommend" and not request.has_wish and not request.no_title:
             row = self._titles.alone(request.text)
             if row is not None:
