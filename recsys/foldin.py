@@ -116,3 +116,18 @@ class FoldIn:
                 "this history gives a singular system; fit with regularization above 0"
             ) from error
         return UserSystem(y, w, factorized)
+
+
+def check_model(model: AlternatingLeastSquares) -> None:
+    """Refuse a model whose scores are more than the product of two factors.
+
+    Raises
+    ------
+    InvalidInputError
+        It has biases.
+    """
+    if model.biases:
+        raise InvalidInputError(
+            "the model has biases=True, which Recommender's indexes and fold-in do not take; use "
+            "biases=False, or AlternatingLeastSquares.recommend"
+        )
