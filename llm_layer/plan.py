@@ -197,6 +197,8 @@ class Planner:
         """Plan for a turn that recommends nothing; None where a list is due."""
         if request.is_foreign:
             return self.small_talk("foreign", request, state)
+        if request.act == "reset" and request.has_wish:
+            return None  # "forget that, show me westerns"
         if request.act in ("greet", "thanks", "bye", "reset", "out_of_scope"):
             kind: PlanKind = request.act
             return self.small_talk(kind, request, state)
