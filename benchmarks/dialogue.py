@@ -47,6 +47,7 @@ GENRES = ("Comedy", "Drama", "Horror", "Sci-Fi", "Western", "Romance", "War", "M
 FIRST = ("Amber", "Crimson", "Golden", "Ivory", "Scarlet", "Silver", "Violet", "Ashen")
 SECOND = ("Harbour", "Lantern", "Orchard", "Meridian", "Cathedral", "Voyage", "Labyrinth")
 MODES = ("history", "critique", "attribute")
+KNOWN = (None, 0, 3, 10)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -59,7 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
         users=options.users or (8 if options.tiny else 500),
         turns=options.turns,
         modes=tuple(options.mode or MODES),
-        known=(None, 0) if options.newcomers else (None,),
+        known=tuple(options.known or ((None, 0) if options.tiny else KNOWN)),
         seed=options.seed,
     )
     model = AlternatingLeastSquares(
@@ -141,6 +142,10 @@ def _movielens(options: argparse.Namespace) -> tuple[Interactions, pa.Table]:
     return events, pq.read_table(folder / "items.parquet")
 
 
+def _level(text: str) -> int | None:
+    return None if text == "all" else int(text)
+
+
 def _points(gain: Estimate) -> str:
     low, mean, high = (f"{100 * value:+.1f}" for value in (gain.low, gain.mean, gain.high))
     return f"{mean} points [{low}, {high}]"
@@ -160,7 +165,13 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--users", type=int, help="simulated users; 500, with --tiny 8")
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--mode", action="append", choices=MODES, help="all of them without it")
-    parser.add_argument("--newcomers", action="store_true", help="also users that are not trained")
+    parser.add_argument(
+        "--known",
+        action="append",
+        type=_level,
+        help="a group of users of whom the engine knows so many items, or all; may be repeated; "
+        "all, 0, 3 and 10 without it",
+    )
     parser.add_argument("--llm", default="none", help="none, embedded, or a .gguf file")
     parser.add_argument("--threads", type=int, default=0, help="0, the default, for all cores")
     parser.add_argument("--seed", type=int, default=42)

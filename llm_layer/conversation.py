@@ -151,9 +151,12 @@ class Conversation:
     def cards(self, reply: Reply) -> tuple[Card, ...]:
         """What a face shows of each item that a reply of this conversation recommends."""
         concierge, cards = self._concierge, []
+        stated = concierge.profile(self._visitor, reply.language).entries
         for place, item in enumerate(reply.recommended, 1):
             row = concierge.facts.row(item)
-            reasons = concierge._planner.reasons(self._visitor, row, self.state.examples)
+            reasons = concierge._planner.reasons(
+                self._visitor, row, self.state.examples, stated=stated
+            )
             why = concierge._wording.reason(reasons[0], reply.language) if reasons else ""
             cards.append(make_card(concierge.rec, concierge.facts, place, item, why))
         return tuple(cards)
@@ -318,6 +321,8 @@ class Conversation:
             rows = [offer.row for offer in plan.offers if concierge.facts.item(offer.row) in told]
             state.recommended(rows, plan.given_up)
             self._lists.append(state.last)
+        elif plan.kind in ("ask", "why", "accepted") and len(plan.offers) == 1:
+            state.focus = plan.offers[0].row
         timings = watch.timings(
             write=draft.write,
             check=draft.check,
@@ -360,7 +365,9 @@ class Conversation:
                 wish = Wish(tuple(state.like), state.constraints.genres, state.mood)
                 rows = self._concierge._reranker.rerank(found, wish, profile).rows.tolist()
         with watch.stage("plan"):
-            return planner.offer(rows, self._visitor, state, request, found.given_up)
+            return planner.offer(
+                rows, self._visitor, state, request, found.given_up, profile.entries
+            )
 
 
 class _Stages:

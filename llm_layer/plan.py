@@ -14,7 +14,7 @@ from llm_layer.catalogue.facts import ItemFacts
 from llm_layer.dialogue import MOST, Constraints, Limit, State
 from llm_layer.memory.evidence import Entry
 from llm_layer.profile import UserProfile
-from llm_layer.text import Language
+from llm_layer.text import Language, normalize
 from llm_layer.understanding.request import Question, Request
 from recsys.explaining import Explainer
 from recsys.recommender import Recommender
@@ -40,8 +40,12 @@ PlanKind: TypeAlias = Literal[
     "foreign",
 ]
 
+# Roles of those who made an item.
+MAKERS = ("director", "author", "artist", "teacher")
 # So many of the largest contributions are looked through for a reason that shares something.
 _DEEP = 15
+# So many genres at most are told of what two items share.
+_SHARED = 3
 # So many items at most are held against each other.
 _COMPARED = 3
 # A visitor watches "often" what so many items of their history are.
@@ -54,18 +58,25 @@ class Reason:
 
     Attributes
     ----------
-    kind : {"watched", "likes", "asked"}
+    kind : {"watched", "likes", "shared", "stated"}
         An item of the history that adds to the score; one that a visitor named when the
-        conversation opened; one named in the talk.
-    row : int
-        That item.
+        conversation opened; what it shares with one that more like was asked for; what the
+        visitor stated that they like.
+    row : int or None
+        That item; None for ``"stated"``.
     share : float
-        Its part of the score, in (0, 1]; 0 for ``"asked"``.
+        Its part of the score, in (0, 1]; 0 where it is no part of it.
+    genres : tuple of str
+        Those that are shared or liked.
+    people : tuple of (str, str)
+        Role and name of those who are shared; for ``"stated"`` with an empty role.
     """
 
-    kind: Literal["watched", "likes", "asked"]
-    row: int
+    kind: Literal["watched", "likes", "shared", "stated"]
+    row: int | None
     share: float = 0.0
+    genres: tuple[str, ...] = ()
+    people: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -186,6 +197,8 @@ class Planner:
         """Plan for a turn that recommends nothing; None where a list is due."""
         if request.is_foreign:
             return self.small_talk("foreign", request, state)
+        if request.act == "reset" and request.has_wish:
+            return None  # "forget that, show me westerns"
         if request.act in ("greet", "thanks", "bye", "reset", "out_of_scope"):
             kind: PlanKind = request.act
             return self.small_talk(kind, request, state)
@@ -195,7 +208,7 @@ class Planner:
         if request.act == "profile":
             return self.profile(profile, request, state, visitor)
         if request.act in ("why", "ask"):
-            return self.about(request, state, visitor)
+            return self.about(request, state, visitor, profile.entries)
         if request.act == "compare":
             return self.compared(request, state, visitor)
         return self.accepted(request, state, visitor) if request.act == "accept" else None
@@ -207,6 +220,7 @@ class Planner:
         state: State,
         request: Request,
         given_up: tuple[Limit, ...],
+        stated: Sequence[Entry] = (),
     ) -> Plan:
         """Plan to recommend `rows`, or to say that nothing is left."""
         wanted = state.count
@@ -216,12 +230,15 @@ class Planner:
             kind="offer" if chosen else "nothing",
             language=request.language,
             offers=tuple(
-                Offer(row, self.reasons(visitor, row, state.examples, explainer=explainer))
+                Offer(
+                    row,
+                    self.reasons(visitor, row, state.examples, stated=stated, explainer=explainer),
+                )
                 for row in chosen
             ),
             constraints=state.constraints.without(given_up),
             given_up=given_up,
-            like=tuple(row for row in request.like if row in state.like),
+            like=tuple(row for row in request.like or state.pursued if row in state.like),
             fewer_than=wanted if len(chosen) < wanted else 0,
             no_title=request.no_title,
             unstated=request.unstated,
@@ -230,7 +247,9 @@ class Planner:
             too_many=request.count is not None and request.count > MOST,
         )
 
-    def about(self, request: Request, state: State, visitor: Visitor) -> Plan:
+    def about(
+        self, request: Request, state: State, visitor: Visitor, stated: Sequence[Entry] = ()
+    ) -> Plan:
         """Plan to answer a question about an item that was shown or named.
 
         Without a place or a title the question is about the first item shown. Where it gives one
@@ -254,7 +273,8 @@ class Planner:
             kind=kind,
             language=request.language,
             offers=tuple(
-                Offer(row, self.reasons(visitor, row, state.examples, 3)) for row in asked
+                Offer(row, self.reasons(visitor, row, state.examples, 3, stated=stated))
+                for row in asked
             ),
             given_up=state.set_aside.get(asked[0], ()) if asked and is_why else (),
             topic=request.topic or "all",
@@ -263,6 +283,7 @@ class Planner:
             turn=len(state.said) - 1,
             no_place=no_place,
             is_stranger=not visitor.history,
+            constraints=state.constraints if is_why else Constraints(),
             is_fitting=bool(asked) and asked[0] in state.fitting,
         )
 
@@ -333,15 +354,20 @@ class Planner:
         row: int,
         like: Sequence[int],
         most: int = 1,
+        *,
+        stated: Sequence[Entry] = (),
         explainer: Explainer | None = None,
     ) -> tuple[Reason, ...]:
         """Up to `most` reasons, the best first.
 
-        An item named in the talk comes first where the offer shares a genre with it. Then the
-        history's largest contributions to the score, those before others that also share a genre
-        or a director. Only contributions above zero count.
+        What the offer shares with an item that more like was asked for comes first; then what the
+        visitor stated that they like, where the offer has it; then the history's largest
+        contributions to the score, those before others that also share a genre or a director.
+        Only contributions above zero count.
         """
-        found = [Reason("asked", near) for near in like if self._akin(near, row)][:1]
+        shared = [self._shared(near, row) for near in like if self._akin(near, row)]
+        shared.sort(key=lambda reason: -len(reason.people) - len(reason.genres))
+        found = [*shared[:1], *self._stated(stated, row)[:1]]
         if visitor.history:
             kind: Literal["watched", "likes"] = "likes" if visitor.user is None else "watched"
             known = frozenset(visitor.history)
@@ -362,11 +388,33 @@ class Planner:
         return self._rec.explainer(visitor.user)
 
     def _akin(self, one: int, other: int) -> bool:
-        facts = self._facts
         if one == other:
             return False
-        directors = facts.people(one).get("director", ())
-        return bool(
-            set(facts.genres(one)) & set(facts.genres(other))
-            or set(directors) & set(facts.people(other).get("director", ()))
+        shared = self._shared(one, other)
+        return bool(shared.genres or shared.people)
+
+    def _shared(self, near: int, row: int) -> Reason:
+        """What an item has in common with another one: genres, and who made both."""
+        facts = self._facts
+        genres = tuple(genre for genre in facts.genres(row) if genre in facts.genres(near))
+        theirs = facts.people(near)
+        people = tuple(
+            (role, name)
+            for role in MAKERS
+            for name in facts.people(row).get(role, ())
+            if name in theirs.get(role, ())
         )
+        return Reason("shared", near, 0.0, genres[:_SHARED], people[:1])
+
+    def _stated(self, stated: Sequence[Entry], row: int) -> list[Reason]:
+        """What the visitor stated that they like, and the item has."""
+        found = []
+        for entry in stated:
+            if entry.source != "stated" or entry.strength <= 0:
+                continue
+            value = str(entry.value)
+            if entry.kind == "genre" and value in self._facts.genres(row):
+                found.append(Reason("stated", None, 0.0, (value,)))
+            if entry.kind == "person" and row in self._facts.person_rows.get(normalize(value), ()):
+                found.append(Reason("stated", None, 0.0, (), (("", value),)))
+        return found

@@ -212,6 +212,8 @@ _ASKED_BY_TASTE = worded(
 
 def _about_items(shape: Shape, signs: Signs) -> Act | None:
     asks_which = _WHICH.search(shape.english + shape.chinese) is not None
+    if signs.n_items and _DIFFERENCE.search(shape.english + shape.chinese):
+        return "compare"
     if shape.has(COMPARE) and (not signs.examples or (signs.n_items > 1 and asks_which)):
         pointed = signs.n_items > 1 or (
             not signs.wished and (signs.n_items or not signs.comparative)
@@ -227,6 +229,10 @@ def _about_items(shape: Shape, signs: Signs) -> Act | None:
     return None
 
 
+_DIFFERENCE = re.compile(
+    r"\bdifferences? between\b|^\W*compare\b|\bcompare (?:it|this|that|them)\b|(?:的|有(?:什么|啥|何))(?:区别|差别|不同)",
+    _I,
+)
 _WHICH = re.compile(
     r"\bwhich\b|\bcompar|\bversus\b|\bvs\b|differ|不同|不一样|哪|谁|比较|对比|区别|差别", _I
 )

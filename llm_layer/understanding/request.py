@@ -138,6 +138,10 @@ class Request:
         Who read the message.
     reason : str
         Why the rules did where a language model was to; empty otherwise.
+    seen_places : tuple of int
+        Those of `refused` that the visitor knows already, which says nothing against them.
+    points_back : bool
+        It says "it" or "that one": what was spoken of last, where that was one item.
     is_foreign : bool
         The message is in a language that is not understood.
     """
@@ -172,6 +176,8 @@ class Request:
     is_open: bool = False
     understood_by: Literal["rules", "llm"] = "rules"
     reason: str = ""
+    seen_places: tuple[int, ...] = ()
+    points_back: bool = False
     is_foreign: bool = False
 
     @property

@@ -25,7 +25,7 @@ from llm_layer.understanding.negation import negated
 from llm_layer.understanding.numbers import NUMBER, read_number
 from llm_layer.understanding.page import PERSON, PLACE, Page, Titles
 from llm_layer.understanding.people import PersonIndex
-from llm_layer.understanding.places import read_count, read_places
+from llm_layer.understanding.places import all_seen, points_back, read_count, read_places
 from llm_layer.understanding.request import Act, Range, Request, Years
 from llm_layer.understanding.values import ValueWords
 from llm_layer.understanding.years import YEAR_WORD, is_compared, read_no_years, read_years
@@ -33,6 +33,7 @@ from llm_layer.understanding.years import YEAR_WORD, is_compared, read_no_years,
 # A number and up to two words before a genre.
 _NUMBER_BEFORE = re.compile(rf"(?<![\w-])({NUMBER})\s+(?:\w+\s+){{0,2}}$", re.IGNORECASE)
 MOST_COUNTED = 30
+_MOST_SHOWN = 10
 
 __all__ = ["Act", "Range", "Request", "Understanding"]
 
@@ -123,7 +124,12 @@ class Understanding:
         page.kind = "person"
         people, no_people = self._read_people(page)
         page.kind = "place"
-        places, refused = read_places(page.text, lambda start, end: page.take(start, end, PLACE))
+        back = points_back(page.text)
+        places, refused, seen_places = read_places(
+            page.text, lambda start, end: page.take(start, end, PLACE)
+        )
+        if not (places or refused) and all_seen(page.text):
+            seen_places = tuple(range(1, _MOST_SHOWN + 1))
         shape = page.text
         page.kind = "number"
         critique = Critique()
@@ -133,6 +139,8 @@ class Understanding:
         no_years = read_no_years(page.text)
         if relative and titles.than:
             years = self._years_against(titles.than[0], relative) or years
+        elif years is not None:
+            relative = None  # "these are ancient, anything after 95?": the years say it
         count = read_count(page.text) or self._count_of_kind(page.text)
         page.kind = "leaning"
         if not refused:
@@ -170,6 +178,8 @@ class Understanding:
             attributes=attributes,
             no_attributes=no_attributes,
             is_open=acts.Shape(shape).has(OPEN),
+            points_back=back,
+            seen_places=seen_places,
         )
         signs = self._signs(request, shape, titles, topic, in_talk)
         if critique.is_denied:

@@ -114,7 +114,8 @@ class CheckedWords:
             roles.setdefault(offer.row, "recommended" if plan.kind == "offer" else before)
         for offer in plan.offers:
             for reason in offer.reasons:
-                roles.setdefault(reason.row, "asked" if reason.kind == "asked" else "reason")
+                if reason.row is not None:
+                    roles.setdefault(reason.row, "asked" if reason.kind == "shared" else "reason")
         for row in plan.examples:
             roles.setdefault(row, "reason")
         for row in plan.like:

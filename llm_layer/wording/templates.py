@@ -35,6 +35,10 @@ _BY_WISH = {
     "en": "I chose {title} because it fits what you asked for.",
     "zh": "推荐{title}，因为它符合你的要求。",
 }
+_BY_NAMED_WISH = {
+    "en": "I chose {title} because it fits what you asked for: {wish}.",
+    "zh": "推荐{title}，因为它符合你的要求：{wish}。",
+}
 _BY_SCORE = {
     "en": "I chose {title} because it has a good score for your taste.",
     "zh": "推荐{title}，因为根据你的口味，它的得分不错。",
@@ -187,9 +191,17 @@ class Templates:
         offer, zh = plan.offers[0], plan.language == "zh"
         title = self._wording.title(offer.row, plan.language)
         notes = self._wording.notes(plan)
-        parts = []
+        parts = [
+            self._wording.grounds(reason, plan.language)
+            for reason in offer.reasons
+            if reason.kind not in VERBS[plan.language]
+        ]
         for kind in VERBS[plan.language]:
-            rows = [reason.row for reason in offer.reasons if reason.kind == kind]
+            rows = [
+                reason.row
+                for reason in offer.reasons
+                if reason.kind == kind and reason.row is not None
+            ]
             if rows:
                 parts.append(self._wording.connection(kind, rows, plan.language))
         if parts and zh:
@@ -197,7 +209,9 @@ class Templates:
         elif parts:
             sentence = f"I chose {title} because {', and '.join(parts)}."
         elif plan.is_fitting:
-            sentence = _BY_WISH[plan.language].format(title=title)
+            wish = self._wording.request(plan.constraints, (), plan.language)
+            words = _BY_WISH if not wish else _BY_NAMED_WISH
+            sentence = words[plan.language].format(title=title, wish=wish)
         elif plan.is_stranger:
             sentence = _NO_TASTE[plan.language].format(title=title)
         else:

@@ -18,7 +18,7 @@ from recsys.retrieval.exact import top_n
 from recsys.retrieval.recall import found_per_query
 
 if TYPE_CHECKING:
-    from recsys.retrieval.faiss_base import ApproximateIndex
+    from recsys.retrieval.faiss_approximate import ApproximateIndex
 
 #: Queries that the tuning looks at, half of them held out.
 SAMPLE = 2_000
