@@ -108,7 +108,7 @@ class IntentModel:
         StorageError
             The file cannot be written.
         """
-        tensors = {
+        tensors: dict[str, npt.NDArray[Any]] = {
             "ids": np.fromiter(self._rows, np.int64, len(self._rows)),
             "weights": self._weights.astype(np.float16),
             "bias": self._bias,
