@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
+import numpy.typing as npt
 
 from llm_layer.intents.features import features
 from llm_layer.understanding.request import Act
