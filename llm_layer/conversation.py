@@ -26,6 +26,7 @@ from llm_layer.reply import Chunk, Draft, Reply
 from llm_layer.rerank import Wish
 from llm_layer.safety.policies import Referral
 from llm_layer.stopping import check_stopped
+from llm_layer.text import normalize
 from llm_layer.understanding.understand import Request
 from recsys.errors import InvalidInputError
 
@@ -323,6 +324,9 @@ class Conversation:
             self._lists.append(state.last)
         elif plan.kind in ("ask", "why", "accepted") and len(plan.offers) == 1:
             state.focus = plan.offers[0].row
+            people = concierge.facts.people(state.focus)
+            named = people.get(plan.topic) or next(iter(people.values()), ())
+            state.person = normalize(named[0]) if named else ""
         timings = watch.timings(
             write=draft.write,
             check=draft.check,

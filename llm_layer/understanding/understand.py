@@ -159,6 +159,7 @@ class Understanding:
         attributes, no_attributes = self._read_values(page)
         mood = _mood(page.text)
         topic = acts.topic_of(shape)
+        is_open = acts.Shape(shape).has(OPEN)
         request = Request(
             text=text,
             language=language,
@@ -174,7 +175,7 @@ class Understanding:
             places=places,
             people=people,
             count=count,
-            mood=mood,
+            mood="" if is_open else mood,
             extends=phrases.ALSO.search(plain) is not None,
             no_title=tuple(titles.missing),
             unstated=self._unstated(plain, critique),
@@ -187,7 +188,8 @@ class Understanding:
             no_attributes=no_attributes,
             is_told=bool(titles.like) and is_told(shape),
             is_habit=is_habit,
-            is_open=acts.Shape(shape).has(OPEN),
+            is_open=is_open,
+            same_person=acts.means_same_person(shape),
             points_back=back,
             seen_places=seen_places,
         )
