@@ -114,7 +114,11 @@ class Request:
     extends : bool
         The genres come on top of those wanted before ("also", "with some").
     no_title : tuple of str
-        Phrases given as titles that no title comes near to.
+        Phrases given as titles that the catalogue lacks.
+    near : tuple of int
+        Item rows to ask about in their place ("did you mean ...?").
+    guessed : tuple of int
+        Item rows that phrases were only taken for: whoever typed them has to be told so.
     unstated : tuple of str
         What was asked for that the catalogue does not state (length, rating, place, price).
     topic : str
@@ -172,6 +176,8 @@ class Request:
     mood: str = ""
     extends: bool = False
     no_title: tuple[str, ...] = ()
+    near: tuple[int, ...] = ()
+    guessed: tuple[int, ...] = ()
     unstated: tuple[str, ...] = ()
     topic: str = ""
     no_years: tuple[Years, ...] = ()

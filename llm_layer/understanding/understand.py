@@ -178,6 +178,8 @@ class Understanding:
             mood="" if is_open else mood,
             extends=phrases.ALSO.search(plain) is not None,
             no_title=tuple(titles.missing),
+            near=tuple(row for row in titles.near if row not in titles.named),
+            guessed=tuple(titles.guessed),
             unstated=self._unstated(plain, critique),
             no_years=no_years,
             no_people=no_people,
