@@ -403,7 +403,14 @@ class Recommender:
         row = int(self.users.rows([user])[0])
         return np.array(self.model.user_factors[row], np.float32)
 
-    def fold_in(self, items: Ids, weights: Sequence[float] | None = None) -> Floats:
+    def fold_in(
+        self,
+        items: Ids,
+        weights: Sequence[float] | None = None,
+        *,
+        rejected: Ids = (),
+        rejection: float = 0.5,
+    ) -> Floats:
         """Factor of a visitor who likes `items`: float32, shape (f,).
 
         Parameters
@@ -412,9 +419,20 @@ class Recommender:
             At least one; cold items count through the factors predicted for them.
         weights : sequence of float, optional
             As in the interactions, each finite and > 0; 1 each by default.
+        rejected : sequence of ids
+            What they turned down: as an item that they did not choose, but weighing `rejection`
+            instead of the model's ``unobserved_weight``, where that is less. What is among `items`
+            too counts as liked.
+        rejection : float
+            Weight of each of those, finite and > 0.
         """
         rows, given = liked_by_visitor(self.items, items, weights)
-        return self._system(rows, given).factor().astype(np.float32)
+        if not len(rejected):
+            return self._system(rows, given).factor().astype(np.float32)
+        if not 0 < rejection < np.inf:
+            raise InvalidInputError(f"rejection is {rejection!r}, expected a finite number > 0")
+        against = np.setdiff1d(self.items.rows(rejected), rows)
+        return self._system(rows, given, against, rejection).factor().astype(np.float32)
 
     @steady
     def history(self, user: Any) -> pa.Table:
@@ -497,9 +515,22 @@ class Recommender:
         assert self.content is not None
         return directions(self.content.item_vectors)
 
-    def _system(self, rows: Rows, weights: Floats) -> UserSystem:
+    def _system(
+        self, rows: Rows, weights: Floats, rejected: Rows | None = None, rejection: float = 0.0
+    ) -> UserSystem:
+        liked, unobserved = self.item_factors[rows], self._unobserved(rows)
+        if rejected is None or not rejected.size:
+            return self._fold.system(liked, weights, unobserved)
+        model = self.model
+        usual = model.unobserved_weight * self._unobserved(rejected)
+        excess = np.maximum(model.alpha * rejection - usual, 0.0)
+        against = self.item_factors[rejected]
+        return self._fold.system(liked, weights, unobserved, rejected=against, excess=excess)
+
+    def _unobserved(self, rows: Rows) -> npt.NDArray[np.float64]:
+        """Weight of each as an unobserved pair, against the model's; 0 for a cold item."""
         n_learned = self.interactions.n_items
-        unobserved = (rows < n_learned).astype(np.float64)
+        weights = (rows < n_learned).astype(np.float64)
         if self.model.item_weights is not None:
-            unobserved *= self.model.item_weights[np.minimum(rows, n_learned - 1)]
-        return self._fold.system(self.item_factors[rows], weights, unobserved)
+            weights *= self.model.item_weights[np.minimum(rows, n_learned - 1)]
+        return weights
