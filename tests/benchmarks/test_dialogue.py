@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import dialogue
+from recsys.errors import InputNotFoundError
 
 
 def test_tiny(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -17,9 +18,10 @@ def test_tiny(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     )
     assert status == 0
     found = json.loads(out.read_text())
-    assert [(one["engine"], one["mode"]) for one in found["results"]] == [
-        (engine, mode)
+    assert [(one["engine"], one["known"], one["mode"]) for one in found["results"]] == [
+        (engine, known, mode)
         for engine in ("alsatian", "catalogue only")
+        for known in ("all", 0)
         for mode in ("history", "critique", "attribute")
     ]
     assert found["verdicts"]["every reply is grounded"] is True
@@ -28,5 +30,5 @@ def test_tiny(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_missing_data_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(dialogue.InputNotFoundError, match="--tiny"):
+    with pytest.raises(InputNotFoundError, match="--tiny"):
         dialogue.main(["--data", str(tmp_path)])
