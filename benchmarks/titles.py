@@ -30,12 +30,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow.parquet as pq
-from llm_layer.facts import ItemFacts
-from llm_layer.genres import GenreWords
-from llm_layer.understand import Request, Understanding
 
+from llm_layer.catalogue.facts import ItemFacts
+from llm_layer.catalogue.genres import GenreWords
 from llm_layer.lexicon import load_words
 from llm_layer.text import words
+from llm_layer.understanding.request import Request
+from llm_layer.understanding.understand import Understanding
 from recsys.als import AlternatingLeastSquares
 from recsys.interactions import Interactions
 from recsys.recommender import Recommender

@@ -362,7 +362,7 @@ class Conversation:
         with watch.stage("rerank"):
             rows: list[int] = []
             if found.rows.size:
-                wish = Wish(tuple(state.like), state.constraints.genres, state.mood)
+                wish = Wish(state.pursued, state.constraints.genres, state.mood)
                 rows = self._concierge._reranker.rerank(found, wish, profile).rows.tolist()
         with watch.stage("plan"):
             return planner.offer(

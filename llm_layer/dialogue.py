@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -39,6 +39,8 @@ class Wishes:
     count : int
     leanings : dict of str to float
     pursued : tuple of int
+    habits : dict of str to float
+    turned_down : tuple of int
         Each as in :class:`State`.
     """
 
@@ -49,6 +51,8 @@ class Wishes:
     count: int = DEFAULT_COUNT
     leanings: dict[str, float] = field(default_factory=dict)
     pursued: tuple[int, ...] = ()
+    habits: dict[str, float] = field(default_factory=dict)
+    turned_down: tuple[int, ...] = ()
 
 
 @dataclass
@@ -68,7 +72,13 @@ class State:
     leanings : dict of str to float
         Genre or keyword, and how much more (up to 1) or less (down to -1) of it is wanted.
     pursued : tuple of int
-        Examples that were named last, until something else is asked for. Others tell of taste.
+        Examples that more like was asked for last, until something else is asked for. Others tell
+        of taste.
+    habits : dict of str to float
+        Genre, person (comparable form) or span of years ("1990-1999") that they called usual for
+        them, and how much it is (1) or is not (-1).
+    turned_down : list of int
+        Those of `unlike` that were only turned down in a list, for which there are many reasons.
     shown : list of int
         Recommended in this conversation, never again.
     refused : set of int
@@ -106,6 +116,8 @@ class State:
     count: int = DEFAULT_COUNT
     leanings: dict[str, float] = field(default_factory=dict)
     pursued: tuple[int, ...] = ()
+    habits: dict[str, float] = field(default_factory=dict)
+    turned_down: list[int] = field(default_factory=list)
     shown: list[int] = field(default_factory=list)
     refused: set[int] = field(default_factory=set)
     accepted: list[int] = field(default_factory=list)
@@ -153,6 +165,9 @@ class State:
         if request.act not in LISTING and request.act != "reset":
             return
         self._take_examples(request)
+        if request.is_habit:
+            self.habits |= dict.fromkeys(_usual(request), 1.0)
+            request = replace(request, genres=(), years=None, people=())
         self.constraints = self._merged(request, facts)
         self.mood = request.mood or self.mood
         for name, strength in request.leanings.items():
@@ -188,6 +203,8 @@ class State:
             self.count,
             dict(self.leanings),
             self.pursued,
+            dict(self.habits),
+            tuple(self.turned_down),
         )
 
     def to_dict(self, facts: ItemFacts) -> dict[str, Any]:
@@ -213,6 +230,7 @@ class State:
         self.constraints, self.mood, self.count = wishes.constraints, wishes.mood, wishes.count
         self.like, self.unlike = list(wishes.like), list(wishes.unlike)
         self.leanings, self.pursued = dict(wishes.leanings), wishes.pursued
+        self.habits, self.turned_down = dict(wishes.habits), list(wishes.turned_down)
 
     def _forget(self) -> None:
         self._wish(Wishes())
@@ -245,6 +263,10 @@ class State:
             *request.unlike,
             *(row for row in turned_down if row is not None and row not in seen),
         ]
+        if request.act != "not_like":
+            weak = [row for row in unlike if row not in (*request.unlike, *self.unlike)]
+            self.turned_down += dict.fromkeys(weak)
+        self.turned_down = [row for row in self.turned_down if row not in request.unlike]
         self.refused.update((row for row in seen if row is not None), unlike)
         self.unlike += [row for row in dict.fromkeys(unlike) if row not in self.unlike]
         self.like = [row for row in self.like if row not in self.unlike]
@@ -262,7 +284,8 @@ class State:
             request.act in ("critique", "constrain") and (request.extends or not request.genres)
         )
         if like or not goes_on:
-            self.pursued = tuple(row for row in dict.fromkeys(like) if row in self.like)
+            asked = () if request.is_told else dict.fromkeys(like)
+            self.pursued = tuple(row for row in asked if row in self.like)
 
     def _merged(self, request: Request, facts: ItemFacts) -> Constraints:
         now = self.constraints
@@ -369,6 +392,14 @@ class State:
             if (above := known[known > bound]).size:
                 return Range(column, low=float(above.min()), is_relative=True)
         return Range(column, low=max(last), is_relative=True)
+
+
+def _usual(request: Request) -> Iterator[str]:
+    """What a message calls usual for its writer, as habits are named."""
+    yield from request.genres
+    yield from request.people
+    if request.years is not None:
+        yield "-".join("" if year is None else str(year) for year in request.years)
 
 
 _Values = dict[str, tuple[str, ...]]

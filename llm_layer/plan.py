@@ -11,10 +11,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
 from llm_layer.catalogue.facts import ItemFacts
+from llm_layer.checking.columns import Columns
 from llm_layer.dialogue import MOST, Constraints, Limit, State
 from llm_layer.memory.evidence import Entry
 from llm_layer.profile import UserProfile
-from llm_layer.text import Language, normalize
+from llm_layer.text import Language, normalize, simplified
 from llm_layer.understanding.request import Question, Request
 from recsys.explaining import Explainer
 from recsys.recommender import Recommender
@@ -134,6 +135,8 @@ class Plan:
         For ``"why"``: the item met every wish there was, and there was one.
     question : Question or None
         For ``"question"``, and for an offer that asks something: what is asked.
+    extreme : tuple of (str, str) or None
+        For ``"compare"``: column and end (``"lowest"``, ``"highest"``) that was asked about.
     policy : str
         Name of the domain's policy whose words are said; alone for ``"referral"``.
     """
@@ -159,6 +162,7 @@ class Plan:
     is_stranger: bool = False
     is_fitting: bool = False
     question: Question | None = None
+    extreme: tuple[str, str] | None = None
     policy: str = ""
 
 
@@ -190,6 +194,7 @@ class Planner:
     def __init__(self, rec: Recommender, facts: ItemFacts) -> None:
         self._rec = rec
         self._facts = facts
+        self._columns = Columns(facts)
 
     def without_list(
         self, request: Request, state: State, visitor: Visitor, profile: UserProfile
@@ -197,6 +202,8 @@ class Planner:
         """Plan for a turn that recommends nothing; None where a list is due."""
         if request.is_foreign:
             return self.small_talk("foreign", request, state)
+        if request.act == "reset" and request.has_wish:
+            return None  # "forget that, show me westerns"
         if request.act in ("greet", "thanks", "bye", "reset", "out_of_scope"):
             kind: PlanKind = request.act
             return self.small_talk(kind, request, state)
@@ -288,22 +295,26 @@ class Planner:
     def compared(self, request: Request, state: State, visitor: Visitor) -> Plan:
         """Plan to hold two or three items against each other.
 
-        Those that are named or pointed at; all that were shown last, three at most, where the
-        message names none. One alone is spoken about.
+        Those that are named or pointed at; those that were shown last, where the message names
+        none: three of them, or all to tell which is the newest, the cheapest ... One alone is
+        spoken about.
         """
+        extreme = self._columns.extreme(simplified(request.text))
         pointed = [state.item_at(place) for place in request.places]
         rows = [*request.about, *(row for row in pointed if row is not None)]
         if not rows:
             rows = list(state.last)
         elif len(rows) == 1:
             rows += [row for row in state.last if row not in rows][:1]
-        chosen = list(dict.fromkeys(rows))[:_COMPARED]
+        chosen = list(dict.fromkeys(rows))[: MOST if extreme else _COMPARED]
         if len(chosen) < 2:
             return self.about(request, state, visitor)
         return Plan(
             kind="compare",
             language=request.language,
             offers=tuple(Offer(row) for row in chosen),
+            extreme=extreme,
+            unstated=request.unstated,
             topic=request.topic or "all",
             no_title=request.no_title,
             turn=len(state.said) - 1,

@@ -74,6 +74,8 @@ def _wishes_to_dict(wishes: Wishes, facts: ItemFacts) -> dict[str, Any]:
         "count": wishes.count,
         "leanings": dict(wishes.leanings),
         "pursued": facts.items(wishes.pursued),
+        "habits": dict(wishes.habits),
+        "turned_down": facts.items(wishes.turned_down),
     }
 
 
@@ -86,6 +88,8 @@ def _wishes_from_dict(stored: dict[str, Any], facts: ItemFacts) -> Wishes:
         int(stored.get("count", DEFAULT_COUNT)),
         {str(name): float(value) for name, value in stored.get("leanings", {}).items()},
         tuple(_rows(stored.get("pursued", ()), facts)),
+        {str(name): float(value) for name, value in stored.get("habits", {}).items()},
+        tuple(_rows(stored.get("turned_down", ()), facts)),
     )
 
 

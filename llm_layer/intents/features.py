@@ -27,7 +27,7 @@ _MOST_LETTERS = 14
 _LETTER_GRAMS = (3, 4)
 
 # Weights of the two sorts of features in a vector: each sort has this Euclidean length.
-TEXT_NORM, SIGN_NORM = 4.0, 2.0
+TEXT_NORM, SIGN_NORM = 6.0, 2.0
 
 
 def features(shape: str, signs: Iterable[str] = ()) -> tuple[np.ndarray, np.ndarray]:

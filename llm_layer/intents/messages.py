@@ -1,7 +1,7 @@
 """Written messages with their acts: what the model of intents is trained on.
 
-A file has four columns parted by tabs: language (``en``, ``zh``), context (``start``,
-``after_list``), act, text. Lines that begin with ``#`` are comments.
+A file has four columns parted by tabs, and may name them in its first line: language (``en``,
+``zh``), context (``start``, ``after_list``), act, text. Lines that begin with ``#`` are comments.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from recsys.storage import existing_file
 
 FOLDER = Path(__file__).with_name("examples")
 _CONTEXTS = ("start", "after_list")
+_HEADER = "language\tcontext\tact\ttext"
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def read_messages(paths: Iterable[str | os.PathLike[str]]) -> list[Message]:
                 f"{file} is not UTF-8 ({error.reason}); save it as UTF-8"
             ) from error
         for number, line in enumerate(lines, 1):
-            if line.strip() and not line.startswith("#"):
+            if line.strip() and not line.startswith("#") and (number, line) != (1, _HEADER):
                 found.append(_message(line, f"{file}, line {number}"))
     return found
 

@@ -50,14 +50,21 @@ def reader_of(items: pa.Table) -> Understanding:
     return Understanding(facts, GenreWords(facts.genre_names), items.column_names)
 
 
-def examples_of(messages: Sequence[Message], reader: Understanding) -> list[Example]:
-    """Messages as the model sees them; those whose act is beyond doubt are left out."""
-    found = []
-    for message in messages:
-        seen = reader.observed(message.text, message.language, in_talk=message.in_talk)
-        if seen is not None:
-            found.append(Example(seen.shape, seen.signs, message.act))
-    return found
+def examples_of(messages: Sequence[Message], items: pa.Table) -> list[Example]:
+    """Messages as the model sees them; those whose act is beyond doubt are left out.
+
+    Each is read twice: over the items, and over a catalogue that has none of their titles, for
+    visitors name many a title that a catalogue lacks.
+    """
+    names = pa.array([f"Untitled {row} Xqzv" for row in range(items.num_rows)])
+    untitled = items.set_column(items.column_names.index("title"), "title", names)
+    found: dict[tuple[int, Example], None] = {}
+    for reader in (reader_of(items), reader_of(untitled)):
+        for number, message in enumerate(messages):
+            seen = reader.observed(message.text, message.language, in_talk=message.in_talk)
+            if seen is not None:
+                found[number, Example(seen.shape, seen.signs, message.act)] = None
+    return [example for _, example in found]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -68,8 +75,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         files = [*shipped_files(), *options.messages]
-        reader = reader_of(shipped_catalogue())
-        model = fit(examples_of(read_messages(files), reader), digest([*files, CATALOGUE]))
+        examples = examples_of(read_messages(files), shipped_catalogue())
+        model = fit(examples, digest([*files, CATALOGUE]))
         model.save(options.out)
     except AlsatianError as error:
         typer.echo(f"error: {error}", err=True)

@@ -14,8 +14,9 @@ from llm_layer.intents.model import IntentModel
 from llm_layer.understanding.request import Act
 from recsys.errors import InvalidInputError, MissingExtraError
 
-# Inverse strength of the penalty on the weights, and so many features at most are kept.
-PENALTY, MOST_FEATURES = 4.0, 10_000
+# Inverse strength of the penalty on the weights; so many features at most are kept, and only those
+# that occur in so many examples.
+PENALTY, MOST_FEATURES, LEAST_EXAMPLES = 3.0, 10_000, 2
 
 
 @dataclass(frozen=True)
@@ -47,14 +48,12 @@ def matrix(
     examples : iterable of Example
         What to turn into rows.
     ids : ndarray of int64, optional
-        Hashes of the columns; those that occur in at least two examples by default, at most
-        `MOST_FEATURES` of them, the most frequent first.
+        Hashes of the columns; by default those that occur in `LEAST_EXAMPLES` at least.
     """
     rows = [features(example.shape, example.signs) for example in examples]
     if ids is None:
         listed, counts = np.unique(np.concatenate([row for row, _ in rows]), return_counts=True)
-        order = np.lexsort((listed, -counts))
-        ids = listed[order[counts[order] > 1]][:MOST_FEATURES]
+        ids = listed[counts >= LEAST_EXAMPLES]
     column = {feature: at for at, feature in enumerate(ids.tolist())}
     indices: list[int] = []
     data: list[float] = []
@@ -93,8 +92,15 @@ def fit(examples: Sequence[Example], digest: str = "", penalty: float = PENALTY)
         raise InvalidInputError(
             f"the messages hold {len(acts)} acts, expected two at least; add messages of others"
         )
+    wanted = [example.act for example in examples]
     table, ids = matrix(examples)
-    fitted = classifier(penalty).fit(table, [example.act for example in examples])
+    fitted = classifier(penalty).fit(table, wanted)
+    if len(ids) > MOST_FEATURES:  # those that say most stay
+        used = np.asarray(table.power(2).sum(axis=0)).ravel()
+        said = np.linalg.norm(fitted.coef_, axis=0) * np.sqrt(used)
+        kept = np.sort(np.argsort(-said, kind="stable")[:MOST_FEATURES])
+        table, ids = table[:, kept], ids[kept]
+        fitted = classifier(penalty).fit(table, wanted)
     weights, bias = fitted.coef_.T, fitted.intercept_
     if len(acts) == 2:  # scikit-learn then fits one column of log odds
         weights, bias = np.hstack([-weights / 2, weights / 2]), np.array([-bias[0], bias[0]]) / 2

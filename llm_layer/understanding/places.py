@@ -56,6 +56,11 @@ _SEEN_AFTER = re.compile(
     r"|^(?:我)?(?:已经|早就|都)?(?:看|读)过",
     _I,
 )
+_ALL_SEEN = re.compile(
+    r"\b(?:seen|watched|read|saw|own|have)\s+(?:(?:all|both|every one|each) of (?:these|those|them)|them(?: all)?|these|those|all(?: three| of)?)\b(?! (?:about|on))"
+    r"|(?:都|全都?)(?:已经)?(?:看|读|买|学)过",
+    _I,
+)
 _BACK = re.compile(
     r"\b(?:it|this|that)\b(?! (?:is|was|would be|['’]s) (?:why|all|enough))|它"
     rf"|[这那](?![些么样里就边时])[{MEASURE}]?",
@@ -119,6 +124,11 @@ def read_places(
             seen.extend(_places_of(match))
         take(match.start(), match.end())
     return tuple(dict.fromkeys(about)), tuple(dict.fromkeys(refused)), tuple(seen)
+
+
+def all_seen(text: str) -> bool:
+    """Whether all that was shown is said to be known already."""
+    return _ALL_SEEN.search(text) is not None
 
 
 def points_back(text: str) -> bool:

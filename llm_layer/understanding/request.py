@@ -132,6 +132,12 @@ class Request:
         Genre or keyword, and how much more (up to 1) or less (down to -1) of it is wanted.
     attributes, no_attributes : dict of str to tuple of str
         Values wanted and not wanted of other columns of the item table, by column.
+    is_told : bool
+        The examples in `like` are told ("I loved Heat, what next?"), not what more like is asked
+        for ("something like Heat").
+    is_habit : bool
+        The genres, years and people tell what is usual for the visitor ("I mostly watch
+        comedies"), not what is asked for now.
     is_open : bool
         Anything will do ("any", "surprise me").
     understood_by : {"rules", "llm"}
@@ -173,6 +179,8 @@ class Request:
     leanings: dict[str, float] = field(default_factory=dict)
     attributes: dict[str, tuple[str, ...]] = field(default_factory=dict)
     no_attributes: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    is_told: bool = False
+    is_habit: bool = False
     is_open: bool = False
     understood_by: Literal["rules", "llm"] = "rules"
     reason: str = ""

@@ -25,14 +25,18 @@ from llm_layer.understanding.negation import negated
 from llm_layer.understanding.numbers import NUMBER, read_number
 from llm_layer.understanding.page import PERSON, PLACE, Page, Titles
 from llm_layer.understanding.people import PersonIndex
-from llm_layer.understanding.places import points_back, read_count, read_places
+from llm_layer.understanding.places import all_seen, points_back, read_count, read_places
 from llm_layer.understanding.request import Act, Range, Request, Years
+from llm_layer.understanding.told import habits, is_told
 from llm_layer.understanding.values import ValueWords
 from llm_layer.understanding.years import YEAR_WORD, is_compared, read_no_years, read_years
 
 # A number and up to two words before a genre.
 _NUMBER_BEFORE = re.compile(rf"(?<![\w-])({NUMBER})\s+(?:\w+\s+){{0,2}}$", re.IGNORECASE)
+# "Which is the cheapest?" names no title.
+_SUPERLATIVE = re.compile(r"\b(?:\w{2,}est|most|least|best|worst|better)\b|最|更", re.IGNORECASE)
 MOST_COUNTED = 30
+_MOST_SHOWN = 10
 
 __all__ = ["Act", "Range", "Request", "Understanding"]
 
@@ -122,11 +126,16 @@ class Understanding:
             return Request(text=text, language="en", is_foreign=True)
         page.kind = "person"
         people, no_people = self._read_people(page)
+        is_habit, rest = habits(page.text, page.take)
+        asked = {mention.genre for mention in self._genre_words.find(rest)} if is_habit else set()
+        is_habit = is_habit and not (asked or PERSON in rest or read_years(rest)[0])
         page.kind = "place"
         back = points_back(page.text)
         places, refused, seen_places = read_places(
             page.text, lambda start, end: page.take(start, end, PLACE)
         )
+        if not (places or refused) and all_seen(page.text):
+            seen_places = tuple(range(1, _MOST_SHOWN + 1))
         shape = page.text
         page.kind = "number"
         critique = Critique()
@@ -136,12 +145,16 @@ class Understanding:
         no_years = read_no_years(page.text)
         if relative and titles.than:
             years = self._years_against(titles.than[0], relative) or years
+        elif years is not None:
+            relative = None  # "these are ancient, anything after 95?": the years say it
         count = read_count(page.text) or self._count_of_kind(page.text)
         page.kind = "leaning"
         if not refused:
             self._leanings.read(page.text, critique, page.take)
         page.kind = "genre"
         genres, no_genres = self._read_genres(page)
+        if asked:  # "I mostly watch comedies, but tonight I want a western"
+            genres = tuple(genre for genre in genres if genre in asked)
         page.kind = "value"
         attributes, no_attributes = self._read_values(page)
         mood = _mood(page.text)
@@ -172,6 +185,8 @@ class Understanding:
             leanings=dict(critique.leanings),
             attributes=attributes,
             no_attributes=no_attributes,
+            is_told=bool(titles.like) and is_told(shape),
+            is_habit=is_habit,
             is_open=acts.Shape(shape).has(OPEN),
             points_back=back,
             seen_places=seen_places,
@@ -226,7 +241,8 @@ class Understanding:
             # A title in a question is what it is about, not an example of what is wanted.
             about = tuple(row for row in named if row not in titles.seen)
             missing = request.no_title
-            if not (named or request.places or request.refused or missing):
+            is_asked_of_all = act == "compare" and _SUPERLATIVE.search(shape)
+            if not (named or request.places or request.refused or missing or is_asked_of_all):
                 missing = self._titles.missing_in(shape)
             topic = "" if act == "why" else self._topic(topic)
             places = request.places or request.refused

@@ -57,3 +57,43 @@ def test_reasons_name_what_is_shared_and_what_was_stated(rec: Recommender, tmp_p
         said = [talk.say(wish).text for wish in ("start over", "recommend something", "a comedy")]
         assert any("because you said you like comedy" in text for text in said)
         assert all(reply.grounding.ok for reply in talk.replies)
+
+
+def test_seen_all_of_them_says_nothing_against_them(rec: Recommender) -> None:
+    talk = Concierge(rec, None).open(likes=[24])
+    shown = talk.say("a comedy").recommended
+    again = talk.say("seen all of these")
+    assert talk.state.unlike == []
+    assert not set(shown) & set(again.recommended)
+    talk.say("none of these")
+    assert len(talk.state.unlike) == len(again.recommended)
+
+
+def test_a_fresh_start_that_asks_for_something_gets_it(rec: Recommender) -> None:
+    talk = Concierge(rec, None).open(likes=[24])
+    talk.say("a comedy from the 90s")
+    reply = talk.say("never mind. my girlfriend hates comedies and we both love Tom Hanks")
+    assert talk.state.constraints.people == ("tom hanks",)
+    assert talk.state.constraints.no_genres == ("Comedy",)
+    assert reply.items
+
+
+def test_what_is_not_stated_of_an_item_is_said(rec: Recommender) -> None:
+    talk = Concierge(rec, None).open(likes=[24])
+    talk.say("a comedy")
+    for question in ("is the first one long?", "is it any good?"):
+        assert "does not say" in talk.say(question).text
+
+
+def test_which_is_the_newest_of_all_that_were_shown(rec: Recommender) -> None:
+    talk = Concierge(rec, None).open(likes=[24])
+    facts = ItemFacts(rec)
+    shown = talk.say("show me 5 films").recommended
+    dated = {facts.year(facts.row(item)): item for item in shown}
+    for question, year in (("which is the newest?", max), ("哪部最早", min)):
+        reply = talk.say(question)
+        expected = facts.title(facts.row(dated[year(dated)]))
+        assert expected in reply.text.splitlines()[-1]
+        assert {item.id for item in reply.items} == set(shown)
+        assert reply.grounding.ok
+    assert "does not state prices" in talk.say("which is the cheapest?").text

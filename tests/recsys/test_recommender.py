@@ -121,6 +121,29 @@ def test_fold_in_of_a_users_history_is_that_user(fitted: Recommender) -> None:
         np.testing.assert_allclose(vector, fitted.user_vector(user), rtol=2e-3, atol=2e-4)
 
 
+def test_what_is_rejected_has_label_0_and_its_weight(fitted: Recommender) -> None:
+    """Against the dense normal equations; where it is liked too, or weighs no more, no change."""
+    liked, rejected, model = [172, 173, 174], [98, 100, 174], fitted.model
+    rows, against = fitted.items.rows(liked), fitted.items.rows(rejected[:2])
+    learned = fitted.item_factors[: fitted.interactions.n_items].astype(float)
+    weights = np.full(len(learned), model.unobserved_weight)
+    weights[rows], weights[against] = model.alpha, 3.0 * model.alpha
+    count = len(rows) + model.unobserved_weight * len(learned)
+    strength = model.regularization * count**model.regularization_exponent
+    matrix = (learned.T * weights) @ learned + strength * np.eye(learned.shape[1])
+    expected = np.linalg.solve(matrix, model.alpha * learned[rows].sum(axis=0))
+    found = fitted.fold_in(liked, rejected=rejected, rejection=3.0)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+    plain = fitted.fold_in(liked)
+    assert (learned[against] @ (found - plain) < 0).all()
+    np.testing.assert_array_equal(fitted.fold_in(liked, rejected=[174]), plain)
+    light = fitted.fold_in(liked, rejected=[98], rejection=model.unobserved_weight / 2)
+    np.testing.assert_allclose(light, plain, rtol=1e-6)
+    for wrong in (0.0, -1.0, np.inf, np.nan):
+        with pytest.raises(InvalidInputError, match="rejection"):
+            fitted.fold_in(liked, rejected=[98], rejection=wrong)
+
+
 def test_contributions_sum_to_the_score(fitted: Recommender) -> None:
     for user in (196, 7):
         best = [*fitted.recommend([user], n=3).to_pylist(), {"item_id": 1, "score": None}]

@@ -144,7 +144,7 @@ def test_what_is_asked_for(
         ("the last film was boring", {"refused": (-1,)}),
         ("don't show me the first one again", {"refused": (1,)}),
         ("what is the second one about?", {"act": "ask", "topic": "all", "places": (2,)}),
-        ("is the first one any good?", {"act": "ask", "topic": "all", "places": (1,)}),
+        ("is the first one any good?", {"act": "ask", "topic": "rating", "places": (1,)}),
         ("can I have more like the first one?", {"places": (1,)}),
         # A "no" holds for years and people too.
         ("nothing from the 90s", {"no_years": ((1990, 1999),)}),

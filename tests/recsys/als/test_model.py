@@ -11,8 +11,9 @@ import pytest
 import scipy.sparse as sp
 from scipy.sparse import coo_matrix, csr_matrix
 
-from recsys.als import AlternatingLeastSquares, cpu, files, memory
+from recsys.als import AlternatingLeastSquares, files, memory
 from recsys.als.config import ALSConfig
+from recsys.als.sparse import canonical_csr
 from recsys.errors import (
     AlsatianError,
     CapacityError,
@@ -556,7 +557,7 @@ def test_the_first_version_of_groups(tmp_path):
 def test_small_integers_do_not_wrap_around():
     for dtype in (np.int8, np.uint8, np.int16):
         many = coo_matrix((np.ones(300, dtype), (np.zeros(300, int), np.zeros(300, int))))
-        assert cpu.canonical_csr(many, "matrix").toarray().tolist() == [[300.0]]
+        assert canonical_csr(many, "matrix").toarray().tolist() == [[300.0]]
 
 
 def test_refined_users_are_exact_and_in_place():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix, vstack
 
-from recsys.als import AlternatingLeastSquares, _als, cpu, reference
+from recsys.als import AlternatingLeastSquares, _als, cpu, reference, ways
 from recsys.als.reference import NOTHING, Objective, Terms
 
 from .conftest import every_kind_of_row, random_factors, random_matrix
@@ -184,8 +184,8 @@ def test_overflow_within_a_row_leaves_it_to_the_normal_equations(variant, scale)
 
 def test_training_takes_the_basis_where_rows_are_short(monkeypatch):
     calls = []
-    eigen = cpu._eigen
-    monkeypatch.setattr(cpu, "_eigen", lambda gramian: calls.append(1) or eigen(gramian))
+    eigen = ways._eigen
+    monkeypatch.setattr(ways, "_eigen", lambda gramian: calls.append(1) or eigen(gramian))
     matrix = many_short_rows(seed=18)
     for gathered, taken in (("bfloat16", True), ("same", False)):
         calls.clear()

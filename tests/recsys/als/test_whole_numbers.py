@@ -249,7 +249,12 @@ def test_steps_on_blocks_agree_with_the_twin(variant, factors, dimension):
     expected = start.astype(np.float64)
     reference.solve_subspace(matrix, expected, other, OBJECTIVE, dimension)
     found = solved(matrix, other, start=start, dimension=dimension, variant=variant)
-    assert worst(found, expected) < (1e-2 if variant == "amx" else TOLERANCE)
+    assert worst(found, expected) < 1e-2
+    before, least, reached = (
+        reference.objective_value(matrix, users, other, OBJECTIVE)
+        for users in (start, expected, found)
+    )
+    assert abs(reached - least) < 2e-5 * (before - least)
     full = solved(matrix, other, start=start, dimension=dimension, split=False, variant=variant)
     if variant in WHOLE_NUMBERS:  # blocks of more than 96 dimensions are solved in full width
         assert np.array_equal(found, full) is (dimension > 96)
