@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
+import numpy.typing as npt
 
 from llm_layer.intents.features import features
 from llm_layer.understanding.request import Act
@@ -108,7 +109,7 @@ class IntentModel:
         StorageError
             The file cannot be written.
         """
-        tensors = {
+        tensors: dict[str, npt.NDArray[Any]] = {
             "ids": np.fromiter(self._rows, np.int64, len(self._rows)),
             "weights": self._weights.astype(np.float16),
             "bias": self._bias,
