@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 
 from llm_layer.catalogue.facts import ItemFacts
 from llm_layer.catalogue.genres import GenreWords
+from llm_layer.intents.decide import decided
+from llm_layer.intents.model import IntentModel
 from llm_layer.intents.observe import Observation, observed
 from llm_layer.lexicon import load, load_words
 from llm_layer.text import Language, detect_language, has_chinese, readable, simplified, words
@@ -66,11 +68,18 @@ class Understanding:
         Words for the catalogue's genres.
     columns : sequence of str
         Columns of the item table: what it can be asked about at all.
+    intents : IntentModel, optional
+        Tells the acts that no rule knows; without one rules alone do.
     """
 
     def __init__(
-        self, facts: ItemFacts, genre_words: GenreWords, columns: Sequence[str] = ()
+        self,
+        facts: ItemFacts,
+        genre_words: GenreWords,
+        columns: Sequence[str] = (),
+        intents: IntentModel | None = None,
     ) -> None:
+        self._intents = intents
         self._facts = facts
         self._genre_words = genre_words
         self._columns = {column.lower() for column in columns}
@@ -97,7 +106,13 @@ class Understanding:
         parsed = self._parsed(readable(text), default_language, in_talk)
         if isinstance(parsed, Request):
             return parsed
-        return self._settled(parsed, acts.act_of(parsed.signs))
+        return self._settled(parsed, self._act(parsed))
+
+    def _act(self, parsed: _Parsed) -> Act:
+        if self._intents is None:
+            return acts.act_of(parsed.signs)
+        seen = parsed.observation()
+        return decided(seen, self._intents.verdict(seen.shape, seen.signs))
 
     def observed(
         self, text: str, default_language: Language = "en", *, in_talk: bool = False
