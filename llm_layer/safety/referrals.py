@@ -45,16 +45,17 @@ class Referrals:
         """The referral that answers a message; None where none does."""
         if not self._listed:
             return None
-        forms = [word.form for word in words(message)]
-        said = [at for at, each in self._numbered() if each.phrases.among(forms)]
-        liked = -1
+        liked, is_ordinary = -1, False
         if self._likeness is not None:
             name, is_ordinary = self._likeness.verdict(message)
             liked = int(name) if name else -1
-            if is_ordinary:
-                said = [at for at in said if self._listed[at].urgent or not self._listed[at].examples]
-        if said and not (0 <= liked < said[0] and self._listed[liked].urgent):
-            return self._listed[said[0]]
+        forms = [word.form for word in words(message)]
+        for at, each in self._numbered():
+            if at == liked and each.urgent:
+                return each
+            counts = each.urgent or not each.examples or not is_ordinary
+            if counts and each.phrases.among(forms):
+                return each
         return self._listed[liked] if liked >= 0 else None
 
     def _numbered(self) -> Iterable[tuple[int, Referral]]:
