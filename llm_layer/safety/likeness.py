@@ -87,19 +87,19 @@ class Likeness:
         return self.verdict(message)[0]
 
     def verdict(self, message: str) -> tuple[str, bool]:
-        """The policy that a message resembles, and whether it could be an ordinary one.
+        """The policy that a message resembles, and whether it clearly resembles none.
 
         Returns
         -------
         policy : str
             Its name; empty where it resembles none.
         is_ordinary : bool
-            It resembles ordinary messages more than those of any policy.
+            Its words speak against every policy: it scores less than words that are unknown.
         """
         margins = self.margins(message)
         excess = margins - self._thresholds
         best = int(excess.argmax())
-        return (self.policies[best] if excess[best] > 0 else ""), bool(margins.max() < 0)
+        return (self.policies[best] if excess[best] > 0 else ""), bool((margins < self._bias).all())
 
     def margins(self, message: str) -> _Floats:
         """By how much each policy's score exceeds that of an ordinary message.

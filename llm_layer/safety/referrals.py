@@ -14,8 +14,8 @@ class Referrals:
 
     The first one answers that has a phrase in the message. Where none has, the one answers whose
     examples the message resembles; an urgent one that stands earlier answers even where another
-    has a phrase. A phrase does not count where the domain gives examples and counterexamples, the
-    message resembles an ordinary one more than any example, and the referral is not urgent.
+    has a phrase. The phrases of a referral with examples do not count where the other words of a
+    message speak against every policy, unless it is urgent.
 
     Parameters
     ----------

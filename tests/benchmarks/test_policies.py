@@ -19,8 +19,8 @@ def test_tiny_run(tmp_path: Path) -> None:
 def test_messages_never_seen_meet_their_policies() -> None:
     rows, _ = policies.measure(["health"])
     shares = policies.summary(rows)
-    assert shares["urgent_recall_right"] >= 0.95
-    assert shares["recall_right"] >= 0.85
+    assert shares["urgent_recall_right"] >= 0.92
+    assert shares["recall_right"] >= 0.8
     assert shares["recall_phrases"] < 0.6  # examples do what phrases did not
     assert shares["near_alarms_any"] <= 0.2
 
