@@ -125,13 +125,20 @@ def test_phrases_and_examples_together() -> None:
     assert _met(Referrals([]), "refund") == ""
 
 
-def test_a_phrase_in_an_ordinary_message_does_not_count() -> None:
-    near = ["a book on how a refund is booked", "novels about a refund", "a film about a refund"]
-    plain = Referrals([_referral("refund", "refund", [])])
-    assert _met(plain, near[0]) == "refund"
-    assert _met(Referrals([_referral("refund", "refund", REFUND)], near * 3), near[0]) == ""
-    urgent = Referrals([_referral("refund", "refund", REFUND, urgent=True)], near * 3)
-    assert _met(urgent, near[0]) == "refund"
+def test_a_phrase_yields_where_all_other_words_speak_against_it() -> None:
+    said = "something funny for tonight"
+    assert _met(Referrals([_referral("refund", "tonight", [])], ORDINARY), said) == "refund"
+    assert _met(Referrals([_referral("refund", "tonight", REFUND)], ORDINARY), said) == ""
+    urgent = _referral("refund", "tonight", REFUND, urgent=True)
+    assert _met(Referrals([urgent], ORDINARY), said) == "refund"
+
+
+def test_a_counterexample_meets_no_policy() -> None:
+    near = "A film about a refund?"
+    for urgent in (False, True):
+        policy = _referral("refund", "refund", REFUND, urgent)
+        assert _met(Referrals([policy], ORDINARY), near) == "refund"
+        assert _met(Referrals([policy], [*ORDINARY, "a film about a refund"]), near) == ""
 
 
 def test_examples_in_files(tmp_path: Path) -> None:
