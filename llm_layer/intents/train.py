@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import random
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,6 +28,8 @@ from recsys.errors import AlsatianError
 from recsys.interactions import Interactions
 from recsys.recommender import Recommender
 
+# Of the letters that are mistyped.
+SEED = 7
 CATALOGUE = Path(__file__).with_name("catalogue.tsv")
 
 
@@ -50,18 +53,42 @@ def reader_of(items: pa.Table) -> Understanding:
     return Understanding(facts, GenreWords(facts.genre_names), items.column_names)
 
 
+def mistyped(text: str, rng: random.Random) -> str:
+    """A text with one letter of a longer English word left out, doubled or swapped.
+
+    Examples
+    --------
+    >>> mistyped("another please", random.Random(1))
+    'anothr please'
+    """
+    words = text.split(" ")
+    longer = [at for at, word in enumerate(words) if len(word) > 3 and word.isascii()]
+    longer = [at for at in longer if words[at].isalpha()]
+    if not longer:
+        return text
+    at = rng.choice(longer)
+    word = words[at]
+    cut = rng.randrange(1, len(word) - 1)
+    ends = (word[cut + 1 :], word[cut] + word[cut:], word[cut + 1] + word[cut] + word[cut + 2 :])
+    words[at] = word[:cut] + rng.choice(ends)
+    return " ".join(words)
+
+
 def examples_of(messages: Sequence[Message], items: pa.Table) -> list[Example]:
     """Messages as the model sees them; those whose act is beyond doubt are left out.
 
-    Each is read twice: over the items, and over a catalogue that has none of their titles, for
-    visitors name many a title that a catalogue lacks.
+    Each is read three times: as it is written, over a catalogue that has none of the titles, for
+    visitors name many a title that a catalogue lacks, and mistyped.
     """
     names = pa.array([f"Untitled {row} Xqzv" for row in range(items.num_rows)])
     untitled = items.set_column(items.column_names.index("title"), "title", names)
+    rng = random.Random(SEED)
+    plain, typed = reader_of(items), [message.text for message in messages]
+    wrong = [mistyped(text, rng) for text in typed]
     found: dict[tuple[int, Example], None] = {}
-    for reader in (reader_of(items), reader_of(untitled)):
-        for number, message in enumerate(messages):
-            seen = reader.observed(message.text, message.language, in_talk=message.in_talk)
+    for reader, texts in ((plain, typed), (reader_of(untitled), typed), (plain, wrong)):
+        for number, (message, text) in enumerate(zip(messages, texts, strict=True)):
+            seen = reader.observed(text, message.language, in_talk=message.in_talk)
             if seen is not None:
                 found[number, Example(seen.shape, seen.signs, message.act)] = None
     return [example for _, example in found]
