@@ -138,7 +138,7 @@ class Templates:
             f"{place}. {self._described(offer, plan.language, manner)}"
             for place, offer in enumerate(plan.offers, 1)
         ]
-        if manner.is_short:
+        if manner.is_short or plan.question is not None:
             return "\n".join(lines)
         questions = _QUESTIONS[plan.language]
         if not self._has_years:
