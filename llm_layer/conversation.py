@@ -313,6 +313,7 @@ class Conversation:
         """Note what was said, and make a reply of it."""
         concierge, state = self._concierge, self.state
         state.ask(plan.question)
+        state.invite(plan.invites)
         if plan.kind == "offer":
             told = {item.id for item in draft.items if item.role == "recommended"}
             rows = [offer.row for offer in plan.offers if concierge.facts.item(offer.row) in told]
@@ -360,7 +361,11 @@ class Conversation:
                 wish = Wish(state.pursued, state.constraints.genres, state.mood)
                 rows = self._concierge._reranker.rerank(found, wish, profile).rows.tolist()
         with watch.stage("plan"):
-            return planner.offer(rows, self._visitor, state, request, found.given_up)
+            plan = planner.offer(rows, self._visitor, state, request, found.given_up)
+            invites = plan.kind == "offer" and self._concierge._policy.invites(
+                request, state, history
+            )
+            return replace(plan, invites=invites)
 
 
 class _Stages:

@@ -123,6 +123,8 @@ class Plan:
         For ``"why"``: the item met every wish there was, and there was one.
     question : Question or None
         For ``"question"``, and for an offer that asks something: what is asked.
+    invites : bool
+        For an offer: ask at the end which items they liked.
     policy : str
         Name of the domain's policy whose words are said; alone for ``"referral"``.
     """
@@ -148,6 +150,7 @@ class Plan:
     is_stranger: bool = False
     is_fitting: bool = False
     question: Question | None = None
+    invites: bool = False
     policy: str = ""
 
 

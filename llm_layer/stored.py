@@ -33,6 +33,7 @@ def state_to_dict(state: State, facts: ItemFacts) -> dict[str, Any]:
         "language": state.language,
         "question": asdict(state.question) if state.question is not None else None,
         "asked": list(state.asked),
+        "is_invited": state.is_invited,
         "corrected": list(state.corrected),
         "age": state.age,
     }
@@ -57,6 +58,7 @@ def state_from_dict(stored: dict[str, Any], facts: ItemFacts) -> State:
     if question := stored.get("question"):
         state.question = Question(str(question["slot"]), tuple(question["options"]))
     state.asked = [str(slot) for slot in stored.get("asked", ())]
+    state.is_invited = bool(stored.get("is_invited", False))
     state.corrected = [str(text) for text in stored.get("corrected", ())]
     age = stored.get("age")
     state.age = int(age) if age is not None else None
