@@ -23,27 +23,25 @@ critical users it is above all three. Every reply has to be grounded.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import scipy.sparse as sp
 
+from benchmarks.command import exit_with
 from benchmarks.context import context, print_context
+from benchmarks.datasets import movielens_1m
 from llm_layer.evaluation import Course, DialogueReport, evaluate_dialogues
 from llm_layer.evaluation.run import CATALOGUE
 from llm_layer.llm import EmbeddedLLM
 from recsys.als import AlternatingLeastSquares
-from recsys.errors import AlsatianError, InputNotFoundError
 from recsys.evaluation import Estimate
 from recsys.interactions import Interactions
 from recsys.storage import write_json
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 PACKAGES = ("numpy", "faiss-cpu")
 GENRES = ("Comedy", "Drama", "Horror", "Sci-Fi", "Western", "Romance", "War", "Musical")
 FIRST = ("Amber", "Crimson", "Golden", "Ivory", "Scarlet", "Silver", "Violet", "Ashen")
@@ -57,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parse(arguments)
     facts = context(PACKAGES, threads=options.threads, seed=options.seed)
     print_context(facts)
-    events, items = made_up(options.seed) if options.tiny else _movielens(options)
+    events, items = made_up(options.seed) if options.tiny else movielens_1m(options.data)[:2]
     course = Course(
         users=options.users or (8 if options.tiny else 500),
         turns=options.turns,
@@ -135,19 +133,6 @@ def made_up(seed: int) -> tuple[Interactions, pa.Table]:
     return Interactions.from_csr(sp.csr_matrix(chosen.astype(np.float32))), pa.table(items)
 
 
-def _movielens(options: argparse.Namespace) -> tuple[Interactions, pa.Table]:
-    data = Path(os.environ.get("ALSATIAN_DATA") or REPOSITORY.parent / "shared" / "data")
-    folder = options.data or data / "ml-1m"
-    for name in ("interactions.parquet", "items.parquet"):
-        if not (folder / name).is_file():
-            raise InputNotFoundError(
-                f"{folder / name} does not exist; give the folder of MovieLens 1M with --data, "
-                "set ALSATIAN_DATA, or use --tiny"
-            )
-    events = Interactions.from_parquet(folder / "interactions.parquet")
-    return events, pq.read_table(folder / "items.parquet")
-
-
 def _level(text: str) -> int | None:
     return None if text == "all" else int(text)
 
@@ -187,8 +172,4 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except AlsatianError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    exit_with(main)

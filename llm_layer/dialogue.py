@@ -89,6 +89,10 @@ class State:
         Chosen by the visitor.
     last : tuple of int
         Recommended last, in order.
+    focus : int or None
+        The one item that the last reply spoke about: what "it" means; None after a list.
+    person : str
+        Comparable form of whom the last answer named: what "him" means; empty for nobody.
     set_aside : dict of int to tuple of str
         For each item shown, the limits that were given up when it was recommended.
     fitting : set of int
@@ -124,6 +128,8 @@ class State:
     refused: set[int] = field(default_factory=set)
     accepted: list[int] = field(default_factory=list)
     last: tuple[int, ...] = ()
+    focus: int | None = None
+    person: str = ""
     set_aside: dict[int, tuple[Limit, ...]] = field(default_factory=dict)
     fitting: set[int] = field(default_factory=set)
     said: list[str] = field(default_factory=list)
@@ -183,6 +189,7 @@ class State:
     def recommended(self, rows: Iterable[int], given_up: tuple[Limit, ...] = ()) -> None:
         """Note what a reply recommends, and what it had to leave out."""
         self.last = tuple(rows)
+        self.focus = self.last[0] if len(self.last) == 1 else None
         self.shown += [row for row in self.last if row not in self.shown]
         self.set_aside.update(dict.fromkeys(self.last, given_up))
         if self.constraints != Constraints() and not given_up:
@@ -245,7 +252,8 @@ class State:
     def _forget_all(self) -> None:
         """Nothing that was said or shown is left, but the language."""
         self.said, self.before = self.said[-1:], None
-        self.shown, self.last, self.accepted = [], (), []
+        self.shown, self.last, self.accepted, self.focus = [], (), [], None
+        self.person = ""
         self.refused, self.set_aside, self.fitting = set(), {}, set()
         self.question, self.asked, self.corrected = None, [], []
         self.is_invited = False
@@ -266,12 +274,16 @@ class State:
         turned_down = [self.item_at(place) for place in request.refused]
         if request.act == "reject" and not (request.refused or request.unlike or request.seen):
             turned_down = list(self.last)
-        unlike = [*request.unlike, *(row for row in turned_down if row is not None)]
+        seen = {*request.seen, *map(self.item_at, request.seen_places)}
+        unlike = [
+            *request.unlike,
+            *(row for row in turned_down if row is not None and row not in seen),
+        ]
         if request.act != "not_like":
             weak = [row for row in unlike if row not in (*request.unlike, *self.unlike)]
             self.turned_down += dict.fromkeys(weak)
         self.turned_down = [row for row in self.turned_down if row not in request.unlike]
-        self.refused.update(request.seen, unlike)
+        self.refused.update((row for row in seen if row is not None), unlike)
         self.unlike += [row for row in dict.fromkeys(unlike) if row not in self.unlike]
         self.like = [row for row in self.like if row not in self.unlike]
 
@@ -283,7 +295,11 @@ class State:
         unlike = [row for row in self.unlike if row not in like or row in request.unlike]
         self.unlike = unlike
         self.like = [row for row in self.like if row not in self.unlike]
-        if like or request.act not in ("more", "fewer", "reject"):
+        # "Newer", "only from the 90s": still like those. Another genre, or a new wish: no more.
+        goes_on = request.act in ("more", "fewer", "reject") or (
+            request.act in ("critique", "constrain") and (request.extends or not request.genres)
+        )
+        if like or not goes_on:
             asked = () if request.is_told else dict.fromkeys(like)
             self.pursued = tuple(row for row in asked if row in self.like)
 

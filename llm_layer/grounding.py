@@ -18,6 +18,7 @@ What supports a claim:
   Negated ("no comedy"), exclusive ("the only comedy") or compared ("more crime than") they are
   supported by nothing. A heading ("comedies from the 1990s:") has to hold for every item of the
   list below it;
+- **shared** ("it shares comedy with ..."): the catalogue has it of all of them;
 - **comparison** ("older than", "the cheapest of these"): the catalogue's numbers of both sides;
 - **history** ("you watched"): the item is in the history; **naming** ("you named"): the visitor
   named it; **habit** ("you often watch"): the genre is among the three most frequent ones;
@@ -44,6 +45,7 @@ from llm_layer.checking.claims import Grounding, Known, Named, Reading
 from llm_layer.checking.columns import Columns
 from llm_layer.checking.comparing import Comparing
 from llm_layer.checking.figures import Figures
+from llm_layer.checking.sharing import Sharing
 from llm_layer.checking.visitor_claims import VisitorClaims
 from llm_layer.domain import FILMS, ROLE_WORDS, Domain
 from llm_layer.lexicon import load_words
@@ -92,6 +94,7 @@ class GroundingChecker:
         self._columns = Columns(facts)
         self._figures = Figures(facts, self._columns)
         self._comparing = Comparing(facts, self._columns, domain)
+        self._sharing = Sharing(facts, genre_words)
         self._visitor = VisitorClaims(facts, genre_words, domain.noun, domain.nouns)
 
     def check(
@@ -119,6 +122,7 @@ class GroundingChecker:
         self._roles(reading, declared, known)
         self._markers(reading)
         surface.links(reading, self._facts, self._columns)
+        self._sharing.check(reading)
         self._visitor.check(reading, known)
         self._comparing.comparatives(reading, known)
         self._comparing.relations(reading)

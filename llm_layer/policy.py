@@ -39,11 +39,13 @@ class Policy:
         self._genre_words = genre_words
 
     def understood(self, request: Request, state: State) -> Request:
-        """A message in the light of the question that the last reply asked.
+        """A message in the light of the last reply.
 
-        "The second", "comedy", "any" and "yes" mean an option of it; a message that speaks of
-        something else is left as it is.
+        "It" is the one item that was spoken about. "The second", "comedy", "any" and "yes" mean
+        an option of the question that was asked; a message that speaks of something else is left
+        as it is.
         """
+        request = _pointed(request, state)
         question = state.question
         if question is None or request.act in ("out_of_scope", "forget", "reset", "correct"):
             return request
@@ -151,6 +153,31 @@ class Policy:
         if request.places and request.act in ("recommend", "constrain", "more_like"):
             return replace(request, act="accept")
         return request
+
+
+def _pointed(request: Request, state: State) -> Request:
+    """A request with the item that "it" and "that one" stand for, where one was spoken about."""
+    row = state.focus
+    if request.same_person and state.person and not (request.people or request.no_people):
+        listed = request.act in ("more", "ask", "accept", "out_of_scope")
+        act = "recommend" if listed and not request.about else request.act
+        known = request.seen if row is None else (*request.seen, row)
+        return replace(request, act=act, people=(state.person,), mood="", places=(), seen=known)
+    named = (*request.like, *request.unlike, *request.seen, *request.about)
+    if row is None or row in named:
+        return request
+    is_that = request.points_back and (request.places or request.refused) in ((), (1,))
+    if request.act == "compare" and request.points_back and len(request.about) == 1:
+        return replace(request, about=(row, *request.about), places=())
+    if named or request.no_title or not (is_that or not (request.places or request.refused)):
+        return request
+    if request.act in ("ask", "why"):
+        return replace(request, about=(row,), places=(), refused=())
+    if request.act in ("accept", "more_like") and not request.refused:
+        return replace(request, like=(row,), places=())
+    if request.act in ("reject", "not_like") and is_that:
+        return replace(request, unlike=(row,), places=(), refused=())
+    return request
 
 
 def _with_option(request: Request, slot: str, option: str) -> Request:

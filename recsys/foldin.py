@@ -133,3 +133,18 @@ def _add(matrix: Doubles, factors: Doubles, excess: Doubles) -> None:
     for at in range(0, len(factors), step):
         some = factors[at : at + step]
         matrix += (some.T * excess[at : at + step]) @ some
+
+
+def check_model(model: AlternatingLeastSquares) -> None:
+    """Refuse a model whose scores are more than the product of two factors.
+
+    Raises
+    ------
+    InvalidInputError
+        It has biases.
+    """
+    if model.biases:
+        raise InvalidInputError(
+            "the model has biases=True, which Recommender's indexes and fold-in do not take; use "
+            "biases=False, or AlternatingLeastSquares.recommend"
+        )

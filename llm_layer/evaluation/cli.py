@@ -11,7 +11,7 @@ from typing import Annotated, cast, get_args
 
 import typer
 
-from recsys.cli import (
+from recsys.commands.options import (
     AsJson,
     EventsArgument,
     Exponent,

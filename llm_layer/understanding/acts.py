@@ -137,17 +137,25 @@ _ZH_QUESTION = re.compile(r"(?:什么|谁|哪里|哪儿|怎么|如何|多少|吗
 
 
 def act_of(signs: Signs) -> Act:
-    """What kind of turn a message is."""
+    """What kind of turn a message is, by rules alone."""
+    return ruled(signs)[0]
+
+
+def ruled(signs: Signs) -> tuple[Act, str]:
+    """What kind of turn a message is by rules alone, and which rules say so.
+
+    The last of them, ``"wish"``, say so of whatever the others leave.
+    """
     shape = Shape(
         _POLITE.sub(lambda match: "谢谢" if "谢" in match.group() else "thanks", signs.text)
     )
-    for find in (_about_the_talk, _about_items, _about_a_list, _small_talk):
+    for name, find in _RULES:
         act = find(shape, signs)
         if act is not None:
-            return act
+            return act, name
     if _is_outside(shape, signs):
-        return "out_of_scope"
-    return _wish(shape, signs)
+        return "out_of_scope", "outside"
+    return _wish(shape, signs), "wish"
 
 
 # What other services find, however it is asked for.
@@ -204,6 +212,10 @@ _ASKED_BY_TASTE = worded(
 
 def _about_items(shape: Shape, signs: Signs) -> Act | None:
     asks_which = _WHICH.search(shape.english + shape.chinese) is not None
+    if signs.missing and not signs.wished and _HAVE.search(shape.english + shape.chinese):
+        return "ask"
+    if signs.n_items and _DIFFERENCE.search(shape.english + shape.chinese):
+        return "compare"
     if shape.has(COMPARE) and (not signs.examples or (signs.n_items > 1 and asks_which)):
         pointed = signs.n_items > 1 or (
             not signs.wished and (signs.n_items or not signs.comparative)
@@ -219,6 +231,27 @@ def _about_items(shape: Shape, signs: Signs) -> Act | None:
     return None
 
 
+_HAVE = re.compile(
+    r"^\W*(?:and |but |so )*(?:do you (?:\w+ )?(?:have|carry|stock|sell)|have you got|you got|got)\b|有没有|有[^，。]{1,20}[吗么]",
+    _I,
+)
+_SAME_PERSON = re.compile(
+    r"\b(?:by|from|with|of|starring|directed by) (?:him|her|them|(?:the |that )?same (?:director|actor|actress|author|writer|artist|teacher|person|guy))\b"
+    r"|\b(?:his|her) (?:other|best|latest|earlier|older|newer|next)\b"
+    r"|[他她](?:还)?(?:的|导|演|拍|写|执导|主演|教)|(?:同一?|这)(?:个|位)(?:导演|演员|作者|老师)",
+    _I,
+)
+
+
+def means_same_person(text: str) -> bool:
+    """Whether a message speaks of "him", "her", "the same director": who was told of last."""
+    return _SAME_PERSON.search(text) is not None
+
+
+_DIFFERENCE = re.compile(
+    r"\bdifferences? between\b|^\W*compare\b|\bcompare (?:it|this|that|them)\b|(?:的|有(?:什么|啥|何))(?:区别|差别|不同)",
+    _I,
+)
 _WHICH = re.compile(
     r"\bwhich\b|\bcompar|\bversus\b|\bvs\b|differ|不同|不一样|哪|谁|比较|对比|区别|差别", _I
 )
@@ -364,3 +397,11 @@ def topic_of(text: str) -> str:
     """Which fact a message asks about, empty where it asks about none."""
     shape = Shape(text)
     return next((name for name, pair in TOPICS if shape.has(pair)), "")
+
+
+_RULES = (
+    ("talk", _about_the_talk),
+    ("items", _about_items),
+    ("list", _about_a_list),
+    ("small", _small_talk),
+)

@@ -8,7 +8,7 @@ import re
 _I = re.IGNORECASE
 _CLAUSE_END = re.compile(
     r"[,.;:!?，。；：！？、\n]|(?<!anything )(?<!everything )\bbut\b|但是?|不过|\bmaybe\b|\brather\b"
-    r"|\band (?=(?:some|any)thing\b|some\b|an?\b|give\b|show\b|i\b|with\b|make\b|more\b|then\b)"
+    r"|\band (?=(?:some|any)thing\b|some\b|an?\b|give\b|show\b|i\b|we\b|he\b|she\b|they\b|my\b|our\b|(?:loves?|likes?|prefers?|adores?)\b|with\b|make\b|more\b|then\b)"
     r"|(?<!not )(?<!n['’]t )\b(?:just|only|instead)\b|只要|只看|而是|(?<![不想需主重说])要|[以之]外",
     _I,
 )

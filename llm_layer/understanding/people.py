@@ -33,7 +33,7 @@ _BEFORE = re.compile(
     _I,
 )
 _BEHIND = re.compile(
-    r"^(?:['’]s?)?\s+(?:(?:early|late|old|new|other|best|latest|great|funny|\w+y) )?(?:films?|movies?|flicks?|pictures?|stuff|books?|novels?|comed(?:y|ies)|thrillers?|westerns?|dramas?|fan|one)\b"
+    r"^(?:['’]s?)?\s+(?:(?:early|late|old|new|other|best|latest|great|funny|\w+y) )?(?:films?|movies?|flicks?|pictures?|stuff|books?|novels?|comed(?:y|ies)|thrillers?|westerns?|dramas?|fan|one|bro(?:ther)?s|sisters)\b"
     r"|^\s*(?:的|导演|主演|执导|演的|拍的|写的|参演|出演|编剧|作品)",
     _I,
 )
@@ -44,7 +44,7 @@ _SURELY = re.compile(
     _I,
 )
 _SURELY_BEHIND = re.compile(
-    r"^(?:['’]s?)?\s+(?:films?|movies?|flicks?|books?|novels?)\b|^\s*(?:的(?:电影|片子|作品|书)|导演|主演|执导|演的|拍的|写的|出演)",
+    r"^(?:['’]s?)?\s+(?:films?|movies?|flicks?|books?|novels?|bro(?:ther)?s|sisters)\b|^\s*(?:的(?:电影|片子|作品|书)|导演|主演|执导|演的|拍的|写的|出演)",
     _I,
 )
 

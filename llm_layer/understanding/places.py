@@ -28,7 +28,7 @@ PLACE_IN_LIST = re.compile(
     rf"|\b(?P<en>(?:the |that |this |your )(?:{_NTH})(?! (?:century|world|time|night|ten|few|half|thing i))"
     rf"|(?:{_NTH})(?= (?:{_THING})|\W*$|\W+(?:and|or|please|then|is|was|sounds|looks|seems|vs|one)\b)"
     rf"|(?:(?:the|that|this|your) )?(?:last|final|middle|top)(?= (?:{_THING})\b)|the (?:last|final)(?=\W*$))(?: (?:{_THING}))?\b"
-    rf"|(?<=\band )(?P<joined>{_NTH})\b|(?<=\bor )(?P<either>{_NTH})\b|\b(?:number|no\.|nr\.?|option|choice|#) ?(?P<num>10|[1-9]|one|two|three|four|five)\b|#(?P<hash>10|[1-9])\b"
+    rf"|(?<=\band )(?P<joined>{_NTH})\b|(?<=\bor )(?P<either>{_NTH})\b|\b(?:number|no\.|nr\.?|option|choice|#) ?(?P<num>10|[1-9]|one|two|three|four|five)\b|#(?P<hash>10|[1-9])\b|^\W*(?:ok(?:ay)?\W+|hmm\W+)?(?P<bare>[1-9]) (?=(?:looks|sounds|seems) \w)"
     rf"|第(?P<zh>十|[一二三四五六七八九]|10|[1-9])[{MEASURE}]?(?!次|季|集)|前(?P<zhmany>[两二三23])[{MEASURE}]|最后(?:一|那)?(?P<last>[{MEASURE}])|最后那?个"
     rf"|\b(?P<that>(?:that|this) (?:one|film|movie|book|course|article|product))\b|(?P<zhthat>[这那][部个条本门篇件款双台首](?:电影|片子?|书|课程?|文章|商品)?(?!类型|题材|系列|意思|样|话|导演|演员|价))",
     _I,
@@ -50,6 +50,22 @@ _TURNED_DOWN_AFTER = re.compile(
     r"|^(?:我)?(?:已经|早就|都)?(?:看过|读过|不要|不喜欢|不行|不好|不想|没兴趣|不感兴趣|太无聊|太差|太烂|无聊|就算了|算了|不合适|不适合)",
     _I,
 )
+_SEEN_BEFORE = re.compile(r"\b(?:seen|watched|saw|read|own)\s*(?:the |that )?$|(?:看|读)过\s*$", _I)
+_SEEN_AFTER = re.compile(
+    r"^\s*,? ?i(?:['’]ve| have |ve)? ?(?:already )*(?:seen|watched|saw|read|own)\b"
+    r"|^(?:我)?(?:已经|早就|都)?(?:看|读)过",
+    _I,
+)
+_ALL_SEEN = re.compile(
+    r"\b(?:seen|watched|read|saw|own|have)\s+(?:(?:all|both|every one|each) of (?:these|those|them)|them(?: all)?|these|those|all(?: three| of)?)\b(?! (?:about|on))"
+    r"|(?:都|全都?)(?:已经)?(?:看|读|买|学)过",
+    _I,
+)
+_BACK = re.compile(
+    r"\b(?:it|this|that)\b(?! (?:is|was|would be|['’]s) (?:why|all|enough))|它"
+    rf"|[这那](?![些么样里就边时])[{MEASURE}]?",
+    _I,
+)
 _NO_QUESTION = re.compile(r"\b(?:is|was|are|does)\W*$", _I)
 
 _ANY_NUMBER = r"\d{1,2}|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|(?:a )?couple(?: of)?|a dozen"
@@ -67,8 +83,8 @@ _COUNT = re.compile(
 
 def read_places(
     text: str, take: Callable[[int, int], None]
-) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Places in the last list that a message is about, and those it turns down.
+) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+    """Places in the last list that a message is about, those it turns down, and of these the seen.
 
     Parameters
     ----------
@@ -79,13 +95,14 @@ def read_places(
     """
     about: list[int] = []
     refused: list[int] = []
-    turned_down, end = False, 0
+    seen: list[int] = []
+    turned_down, is_seen, end = False, False, 0
     matches = list(PLACE_IN_LIST.finditer(text))
     named = [match for match in matches if not (match["that"] or match["zhthat"])]
     bare = _BARE.match(text)
     if bare is not None:
         take(bare.start("one"), bare.end("two") if bare["two"] else bare.end("one"))
-        return tuple(int(bare[name]) for name in ("one", "two") if bare[name]), ()
+        return tuple(int(bare[name]) for name in ("one", "two") if bare[name]), (), ()
     for match in named or matches:  # "the third looks good, that one then" is the third
         # "I have seen the first one and the second one": both.
         joined = text[end : match.start()].strip(" ,") in (
@@ -102,8 +119,27 @@ def read_places(
         turned_down = (turned_down and joined) or _refused(text, *match.span())
         end = match.end()
         (refused if turned_down else about).extend(_places_of(match))
+        is_seen = turned_down and ((is_seen and joined) or _is_seen(text, *match.span()))
+        if is_seen:
+            seen.extend(_places_of(match))
         take(match.start(), match.end())
-    return tuple(dict.fromkeys(about)), tuple(dict.fromkeys(refused))
+    return tuple(dict.fromkeys(about)), tuple(dict.fromkeys(refused)), tuple(seen)
+
+
+def all_seen(text: str) -> bool:
+    """Whether all that was shown is said to be known already."""
+    return _ALL_SEEN.search(text) is not None
+
+
+def points_back(text: str) -> bool:
+    """Whether a message says "it", "that one", "这部": what was spoken of last.
+
+    False where it names a place in the list besides.
+    """
+    named = (match for match in PLACE_IN_LIST.finditer(text))
+    if any(not (match["that"] or match["zhthat"]) for match in named):
+        return False
+    return _BACK.search(text) is not None
 
 
 def read_count(text: str) -> int | None:
@@ -116,6 +152,12 @@ def read_count(text: str) -> int | None:
         return 2
     number = read_number(word)
     return int(number) or None if number is not None else None
+
+
+def _is_seen(text: str, start: int, end: int) -> bool:
+    """Whether the item pointed at is known already: that says nothing against it."""
+    before, after = text[max(0, start - 40) : start], text[end : end + 40]
+    return bool(_SEEN_BEFORE.search(before) or _SEEN_AFTER.search(after))
 
 
 def _refused(text: str, start: int, end: int) -> bool:
@@ -136,7 +178,7 @@ def _places_of(match: re.Match[str]) -> list[int]:
         return [-1]
     if match["that"] or match["zhthat"]:
         return [1]
-    if number := match["num"] or match["hash"] or match["zh"]:
+    if number := match["num"] or match["hash"] or match["bare"] or match["zh"]:
         value = read_number(number.lower())
         return [int(value)] if value else []
     listed = (match["en"] or match["joined"] or match["either"] or "").lower().split()

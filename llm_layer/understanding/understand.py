@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from llm_layer.catalogue.facts import ItemFacts
 from llm_layer.catalogue.genres import GenreWords
+from llm_layer.intents.decide import decided
+from llm_layer.intents.model import IntentModel
+from llm_layer.intents.observe import Observation, observed
 from llm_layer.lexicon import load, load_words
 from llm_layer.text import Language, detect_language, has_chinese, readable, simplified, words
 from llm_layer.understanding import acts, phrases
@@ -24,7 +27,7 @@ from llm_layer.understanding.negation import negated
 from llm_layer.understanding.numbers import NUMBER, read_number
 from llm_layer.understanding.page import PERSON, PLACE, Page, Titles
 from llm_layer.understanding.people import PersonIndex
-from llm_layer.understanding.places import read_count, read_places
+from llm_layer.understanding.places import all_seen, points_back, read_count, read_places
 from llm_layer.understanding.request import Act, Range, Request, Years
 from llm_layer.understanding.told import habits, is_told
 from llm_layer.understanding.values import ValueWords
@@ -32,9 +35,26 @@ from llm_layer.understanding.years import YEAR_WORD, is_compared, read_no_years,
 
 # A number and up to two words before a genre.
 _NUMBER_BEFORE = re.compile(rf"(?<![\w-])({NUMBER})\s+(?:\w+\s+){{0,2}}$", re.IGNORECASE)
+# "Which is the cheapest?" names no title.
+_SUPERLATIVE = re.compile(r"\b(?:\w{2,}est|most|least|best|worst|better)\b|最|更", re.IGNORECASE)
 MOST_COUNTED = 30
+_MOST_SHOWN = 10
 
 __all__ = ["Act", "Range", "Request", "Understanding"]
+
+
+@dataclass(frozen=True)
+class _Parsed:
+    """What was read in a message, its act aside."""
+
+    request: Request
+    signs: acts.Signs
+    titles: Titles
+    page: Page
+
+    def observation(self) -> Observation:
+        """What the model of intents sees of it."""
+        return observed(self.page, self.signs, self.request)
 
 
 class Understanding:
@@ -48,11 +68,18 @@ class Understanding:
         Words for the catalogue's genres.
     columns : sequence of str
         Columns of the item table: what it can be asked about at all.
+    intents : IntentModel, optional
+        Tells the acts that no rule knows; without one rules alone do.
     """
 
     def __init__(
-        self, facts: ItemFacts, genre_words: GenreWords, columns: Sequence[str] = ()
+        self,
+        facts: ItemFacts,
+        genre_words: GenreWords,
+        columns: Sequence[str] = (),
+        intents: IntentModel | None = None,
     ) -> None:
+        self._intents = intents
         self._facts = facts
         self._genre_words = genre_words
         self._columns = {column.lower() for column in columns}
@@ -76,22 +103,56 @@ class Understanding:
         in_talk : bool
             Whether a list was shown already: "a western" then narrows what is asked for.
         """
-        text = readable(text)
+        parsed = self._parsed(readable(text), default_language, in_talk)
+        if isinstance(parsed, Request):
+            return parsed
+        return self._settled(parsed, self._act(parsed))
+
+    def _act(self, parsed: _Parsed) -> Act:
+        if self._intents is None:
+            return acts.act_of(parsed.signs)
+        seen = parsed.observation()
+        return decided(seen, self._intents.verdict(seen.shape, seen.signs))
+
+    def observed(
+        self, text: str, default_language: Language = "en", *, in_talk: bool = False
+    ) -> Observation | None:
+        """What the model of intents sees of a message; None where its act is beyond doubt.
+
+        Parameters
+        ----------
+        text, default_language, in_talk
+            As for :meth:`read`.
+        """
+        parsed = self._parsed(readable(text), default_language, in_talk)
+        return None if isinstance(parsed, Request) else parsed.observation()
+
+    def _parsed(self, text: str, default_language: Language, in_talk: bool) -> _Parsed | Request:
+        """What a message says, its act aside; the request where that is plain at once."""
         language = detect_language(text, default_language)
         plain = simplified(text)
         if acts.is_outside(plain, has_genres=bool(self._genre_words.find(plain))):
             return Request(text=text, language=language, act="out_of_scope")
         typed = text.lower() if text.isupper() else text
         page = Page(simplified(typed), typed)
+        page.kind = "item"
         titles = self._titles.read(page)
         if is_foreign(page.text):
             return Request(text=text, language="en", is_foreign=True)
+        page.kind = "person"
         people, no_people = self._read_people(page)
         is_habit, rest = habits(page.text, page.take)
         asked = {mention.genre for mention in self._genre_words.find(rest)} if is_habit else set()
         is_habit = is_habit and not (asked or PERSON in rest or read_years(rest)[0])
-        places, refused = read_places(page.text, lambda start, end: page.take(start, end, PLACE))
+        page.kind = "place"
+        back = points_back(page.text)
+        places, refused, seen_places = read_places(
+            page.text, lambda start, end: page.take(start, end, PLACE)
+        )
+        if not (places or refused) and all_seen(page.text):
+            seen_places = tuple(range(1, _MOST_SHOWN + 1))
         shape = page.text
+        page.kind = "number"
         critique = Critique()
         self._measures.read(page.text, critique, page.take)
         years, relative = read_years(page.text)
@@ -99,15 +160,21 @@ class Understanding:
         no_years = read_no_years(page.text)
         if relative and titles.than:
             years = self._years_against(titles.than[0], relative) or years
+        elif years is not None:
+            relative = None  # "these are ancient, anything after 95?": the years say it
         count = read_count(page.text) or self._count_of_kind(page.text)
+        page.kind = "leaning"
         if not refused:
             self._leanings.read(page.text, critique, page.take)
+        page.kind = "genre"
         genres, no_genres = self._read_genres(page)
         if asked:  # "I mostly watch comedies, but tonight I want a western"
             genres = tuple(genre for genre in genres if genre in asked)
+        page.kind = "value"
         attributes, no_attributes = self._read_values(page)
         mood = _mood(page.text)
         topic = acts.topic_of(shape)
+        is_open = acts.Shape(shape).has(OPEN)
         request = Request(
             text=text,
             language=language,
@@ -123,9 +190,11 @@ class Understanding:
             places=places,
             people=people,
             count=count,
-            mood=mood,
+            mood="" if is_open else mood,
             extends=phrases.ALSO.search(plain) is not None,
             no_title=tuple(titles.missing),
+            near=tuple(row for row in titles.near if row not in titles.named),
+            guessed=tuple(titles.guessed),
             unstated=self._unstated(plain, critique),
             no_years=no_years,
             no_people=no_people,
@@ -136,13 +205,16 @@ class Understanding:
             no_attributes=no_attributes,
             is_told=bool(titles.like) and is_told(shape),
             is_habit=is_habit,
-            is_open=acts.Shape(shape).has(OPEN),
+            is_open=is_open,
+            same_person=acts.means_same_person(shape),
+            points_back=back,
+            seen_places=seen_places,
         )
         signs = self._signs(request, shape, titles, topic, in_talk)
         if critique.is_denied:
             signs = replace(signs, denied=True)
         signs = replace(signs, comparative=critique.is_comparative or (compared and bool(relative)))
-        return self._settled(request, acts.act_of(signs), topic, shape, titles)
+        return _Parsed(request, signs, titles, page)
 
     def person(self, name: str) -> str | None:
         """Comparable form of whom a name means, whole, in part or misspelled; None for nobody."""
@@ -175,10 +247,10 @@ class Understanding:
             count=request.count is not None,
         )
 
-    def _settled(
-        self, request: Request, act: Act, topic: str, shape: str, titles: Titles
-    ) -> Request:
+    def _settled(self, parsed: _Parsed, act: Act) -> Request:
         """The request with its act, and what an item means under it."""
+        request, titles = parsed.request, parsed.titles
+        topic, shape = parsed.signs.topic, parsed.signs.text
         if act == "recommend" and not request.has_wish and not request.no_title:
             row = self._titles.alone(request.text)
             if row is not None:
@@ -188,7 +260,8 @@ class Understanding:
             # A title in a question is what it is about, not an example of what is wanted.
             about = tuple(row for row in named if row not in titles.seen)
             missing = request.no_title
-            if not (named or request.places or request.refused or missing):
+            is_asked_of_all = act == "compare" and _SUPERLATIVE.search(shape)
+            if not (named or request.places or request.refused or missing or is_asked_of_all):
                 missing = self._titles.missing_in(shape)
             topic = "" if act == "why" else self._topic(topic)
             places = request.places or request.refused

@@ -41,6 +41,13 @@ _BEFORE = re.compile(
     rf"|{_YEAR}\s*年?\s*(?:以前|之前|前|or (?:earlier|older))",
     _I,
 )
+# "after 95", "pre-80", "before '70", "from '95": two digits of the last century.
+_SHORT = re.compile(
+    r"\b(?:(?P<after>after|since|post|newer than|later than)|(?P<before>before|until|pre|older than|earlier than)"
+    r"|(?P<at>from|of|in)(?=\s*['’]))[\s-]*(?:the )?['’]?(?P<two>[2-9]\d)\b"
+    r"(?!['’]?s\b|[.:/%]\d|\s*(?:%|percent|min|hour|h\b|dollar|buck|euro|page|year|week|day|star|film|movie|book|of\b|pm\b|am\b))",
+    _I,
+)
 _INCLUSIVE = re.compile(
     r"\b(?:since|from|until|till|up to)\b|以来|起|不晚于|不早于|\bor (?:later|newer|earlier|older)",
     _I,
@@ -58,7 +65,7 @@ _OLDER = re.compile(
     _I,
 )
 _NEWER = re.compile(
-    r"\b(?:newer|more (?:recent|modern|current|up[- ]to[- ]date)|later ones?|less (?:old|dated|ancient)|too (?:old|dated)|not (?:so|that|as) old)\b|更新|[新近](?:一)?[点些]|更近|再新|太老|太旧|太早|没那么老",
+    r"\b(?:newer|more (?:recent|modern|current|up[- ]to[- ]date)|later ones?|less (?:old|dated|ancient)|(?:too|(?:are|is|look|looks|feel|feels|all)(?: all| so| really| pretty| a bit| very)*) (?:old|ancient|dated|antique)(?! (?:enough|favou?rite))|not (?:so|that|as) old)\b|更新|[新近](?:一)?[点些]|更近|再新|太老|太旧|太早|没那么老",
     _I,
 )
 YEAR_WORD = re.compile(r"^(?:18|19|20)?\d0s$|^(?:18|19|20)\d\d$")
@@ -75,6 +82,8 @@ def read_years(text: str) -> tuple[Years | None, Relative]:
     (((1990, 1999), None), ((1981, None), None), (None, 'older'))
     >>> read_years("not older than 1990"), read_years("80s or 90s comedies")
     (((1990, None), None), ((1980, 1999), None))
+    >>> read_years("anything after 95?"), read_years("pre-80 horror")
+    (((1996, None), None), ((None, 1979), None))
     """
     wanted, _ = _spans(text)
     return _common(wanted), _relative(text)
@@ -133,6 +142,12 @@ def _all_years(text: str) -> list[tuple[Years, int]]:
             # "after 1980" begins with 1981; "since 1980" with 1980 itself.
             step = 0 if _INCLUSIVE.search(match.group()) else 1
             take(match, (year + step, None) if later else (None, year - step))
+    for match in list(_SHORT.finditer(text)):
+        year = 1900 + int(match["two"])
+        step = 0 if (match["after"] or match["before"] or "").lower() in ("since", "until") else 1
+        first = None if match["before"] else year + step * bool(match["after"])
+        last = None if match["after"] else year - step * bool(match["before"])
+        take(match, (first, last))
     decades = _decades(text)
     found += decades
     text = _DECADE.sub(lambda match: " " * len(match.group()), text)

@@ -114,7 +114,9 @@ class CheckedWords:
             roles.setdefault(offer.row, "recommended" if plan.kind == "offer" else before)
         for offer in plan.offers:
             for reason in offer.reasons:
-                roles.setdefault(reason.row, "asked" if reason.kind == "asked" else "reason")
+                if reason.row is not None:
+                    is_asked = reason.kind == "shared" and not reason.share
+                    roles.setdefault(reason.row, "asked" if is_asked else "reason")
         for row in plan.examples:
             roles.setdefault(row, "reason")
         for row in plan.like:

@@ -9,22 +9,30 @@ from llm_layer.catalogue.genres import GenreWords
 from llm_layer.checking.columns import Columns
 from llm_layer.dialogue import Constraints
 from llm_layer.domain import FILMS, Domain
-from llm_layer.plan import Plan, Reason
+from llm_layer.plan import MAKERS, Plan, Reason
 from llm_layer.text import Language, inert, unquoted
 from llm_layer.understanding.request import Years
 
 _LONGEST_NAME = 60
+# What stands before the name of one who made an item, where it is shared.
+_MAKER = {
+    "en": {role: f"the {role} {{name}}" for role in MAKERS},
+    "zh": {
+        "director": "导演 {name}",
+        "author": "作者 {name}",
+        "artist": "作者 {name}",
+        "teacher": "老师 {name}",
+    },
+}
 # What stands before and behind the titles of a reason.
 VERBS = {
     "en": {
         "watched": ("you {past} ", ""),
         "likes": ("you named ", ""),
-        "asked": ("you asked for more like ", ""),
     },
     "zh": {
         "watched": ("你{past_zh}", ""),
         "likes": ("你提到", ""),
-        "asked": ("你想看类似", "的"),
     },
 }
 _UNSTATED = {
@@ -104,7 +112,23 @@ class Wording:
     def reason(self, reason: Reason, language: Language) -> str:
         """Why an item is offered, as a subordinate clause."""
         because = "因为" if language == "zh" else "because "
-        return because + self.connection(reason.kind, [reason.row], language)
+        return because + self.grounds(reason, language)
+
+    def grounds(self, reason: Reason, language: Language) -> str:
+        """What a reason says, as a main clause."""
+        zh = language == "zh"
+        if reason.row is not None and reason.kind != "shared":
+            return self.connection(reason.kind, [reason.row], language)
+        makers = [
+            (_MAKER[language][role] if role else "{name}").replace("{name}", clean(name))
+            for role, name in reason.people
+        ]
+        genres = [clean(self._genre_words.name(each, language)) for each in reason.genres]
+        what = joined([*makers, *genres], language)
+        if reason.row is None:
+            return f"你说过你喜欢{what}" if zh else f"you said you like {what}"
+        title = self.title(reason.row, language)
+        return f"它和{title}的共同点是{what}" if zh else f"it shares {what} with {title}"
 
     def connection(self, kind: str, rows: Sequence[int], language: Language) -> str:
         """What the visitor has to do with some items: "you watched ..."."""

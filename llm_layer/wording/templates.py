@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from llm_layer.catalogue.facts import ItemFacts
@@ -17,6 +17,8 @@ from llm_layer.wording.turn_templates import STAYS, TURNS, TurnTemplates
 _WITH_EMOJI = ("offer", "greet", "thanks", "bye", "accepted")
 # So many further columns of an item are told at a time.
 _MOST_ATTRIBUTES = 4
+# So many names of a kind are told to experts.
+_MOST_NAMES = 2
 _QUESTIONS = {
     "en": (
         "Would you like something older, or something different?",
@@ -34,6 +36,10 @@ _WITHOUT_YEARS = {"en": "Shall I look for something different?", "zh": "要不�
 _BY_WISH = {
     "en": "I chose {title} because it fits what you asked for.",
     "zh": "推荐{title}，因为它符合你的要求。",
+}
+_BY_NAMED_WISH = {
+    "en": "I chose {title} because it fits what you asked for: {wish}.",
+    "zh": "推荐{title}，因为它符合你的要求：{wish}。",
 }
 _BY_SCORE = {
     "en": "I chose {title} because it has a good score for your taste.",
@@ -129,7 +135,7 @@ class Templates:
         head = head.replace("{occasion}", f"{occasion} " if occasion else "")
         lines = [*self._wording.notes(plan), head[:1].upper() + head[1:]]
         lines += [
-            f"{place}. {self._described(offer, plan.language, manner.is_short)}"
+            f"{place}. {self._described(offer, plan.language, manner)}"
             for place, offer in enumerate(plan.offers, 1)
         ]
         if manner.is_short or plan.invites:
@@ -140,16 +146,15 @@ class Templates:
         question = self._domain.fill(questions[plan.turn % len(questions)])
         return "\n".join([*lines, question])
 
-    def _described(self, offer: Offer, language: Language, is_short: bool = False) -> str:
+    def _described(self, offer: Offer, language: Language, manner: Manner | None = None) -> str:
         """Title, genres, director and reason of an item, in one line."""
         zh = language == "zh"
         genres = self._wording.genres(self._facts.genres(offer.row), language)
-        maker = "" if is_short else self._maker(offer.row, language)
+        credits = self.credits(offer.row, language, manner or Manner())
         parts = [self._wording.title(offer.row, language)]
         if genres:
             parts.append(f"{genres}{self._domain.suffix_zh}" if zh else genres)
-        if maker:
-            parts.append(maker)
+        parts += credits
         if price := self._price(offer.row, language):
             parts.append(price)
         if offer.reasons:
@@ -176,20 +181,44 @@ class Templates:
                 return f"{column.label(language)} {said}"
         return ""
 
-    def _maker(self, row: int, language: Language) -> str:
-        """Who made an item, empty where the catalogue does not say."""
-        for role, names in self._facts.people(row).items():
-            if role in MADE_BY[language]:
-                return f"{MADE_BY[language][role]} {clean(names[0])}"
-        return ""
+    def credits(self, row: int, language: Language, manner: Manner) -> list[str]:
+        """Who made an item and, for experts, who takes part, as far as the catalogue says.
+
+        Laymen are told neither, and who writes little only if they write as experts.
+        """
+        is_expert = manner.detail == "expert"
+        if manner.detail == "plain" or (manner.is_short and not is_expert):
+            return []
+        people, made_by = self._facts.people(row), MADE_BY[language]
+        made = [(role, names) for role, names in people.items() if role in made_by][:1]
+        found = [
+            f"{made_by[role]} {self._names(names[: _MOST_NAMES if is_expert else 1], language)}"
+            for role, names in made
+        ]
+        cast = [name for name in people.get("actor", ()) if name not in (made and made[0][1])]
+        if is_expert and not manner.is_short and cast:
+            told = self._names(cast[:_MOST_NAMES], language)
+            found.append(f"主演 {told}" if language == "zh" else f"starring {told}")
+        return found
+
+    def _names(self, names: Sequence[str], language: Language) -> str:
+        return joined([clean(name) for name in names], language)
 
     def _why(self, plan: Plan) -> str:
         offer, zh = plan.offers[0], plan.language == "zh"
         title = self._wording.title(offer.row, plan.language)
         notes = self._wording.notes(plan)
-        parts = []
+        parts = [
+            self._wording.grounds(reason, plan.language)
+            for reason in offer.reasons
+            if reason.kind not in VERBS[plan.language]
+        ]
         for kind in VERBS[plan.language]:
-            rows = [reason.row for reason in offer.reasons if reason.kind == kind]
+            rows = [
+                reason.row
+                for reason in offer.reasons
+                if reason.kind == kind and reason.row is not None
+            ]
             if rows:
                 parts.append(self._wording.connection(kind, rows, plan.language))
         if parts and zh:
@@ -197,7 +226,9 @@ class Templates:
         elif parts:
             sentence = f"I chose {title} because {', and '.join(parts)}."
         elif plan.is_fitting:
-            sentence = _BY_WISH[plan.language].format(title=title)
+            wish = self._wording.request(plan.constraints, (), plan.language)
+            words = _BY_WISH if not wish else _BY_NAMED_WISH
+            sentence = words[plan.language].format(title=title, wish=wish)
         elif plan.is_stranger:
             sentence = _NO_TASTE[plan.language].format(title=title)
         else:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import dialogue
+from recsys.errors import InputNotFoundError
 
 
 def test_tiny(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -30,5 +31,5 @@ def test_tiny(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_missing_data_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(dialogue.InputNotFoundError, match="--tiny"):
+    with pytest.raises(InputNotFoundError, match="--tiny"):
         dialogue.main(["--data", str(tmp_path)])

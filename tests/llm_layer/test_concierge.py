@@ -196,8 +196,8 @@ def test_why_repeats_what_was_set_aside(concierge: Concierge) -> None:
 
 def test_why_to_a_stranger_is_their_wish_where_it_was_met(concierge: Concierge) -> None:
     for opening, question, expected in (
-        ("a western", "why?", "because it fits what you asked for."),
-        ("推荐一部喜剧", "为什么？", "因为它符合你的要求。"),
+        ("a western", "why?", "because it fits what you asked for: westerns."),
+        ("推荐一部喜剧", "为什么？", "因为它符合你的要求：喜剧。"),
     ):
         talk = concierge.open()
         assert talk.say(opening).recommended

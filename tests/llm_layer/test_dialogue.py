@@ -28,7 +28,8 @@ def after(understanding: Understanding, facts: ItemFacts, *messages: str) -> Sta
     """State after messages; each is answered with Fargo (1996) and Airplane! (1980)."""
     state = State()
     for message in messages:
-        state.take(understanding.read(message, state.language), facts)
+        request = understanding.read(message, state.language, in_talk=bool(state.last))
+        state.take(request, facts)
         state.recommended([row_of(13), row_of(24)])
     return state
 
@@ -115,7 +116,9 @@ def test_an_example_is_pursued_until_something_else_is_asked_for(
     assert after(understanding, facts, "like Heat", "show me others").pursued == (heat,)
     state = after(understanding, facts, "like Heat", "more like the first one")
     assert (state.like, state.pursued) == ([heat, fargo], (fargo,))
-    for other in ("a comedy", "no horror", "something older", "not like Heat"):
+    for narrower in ("no horror", "something older", "only from the 90s"):
+        assert after(understanding, facts, "like Heat", narrower).pursued == (heat,), narrower
+    for other in ("a comedy", "not like Heat", "something with Tom Hanks"):
         state = after(understanding, facts, "like Heat", other)
         assert state.pursued == (), other
         assert state.like == ([] if "Heat" in other else [heat]), other

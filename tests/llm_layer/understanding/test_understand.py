@@ -33,7 +33,8 @@ def said(request: Request, understanding: Understanding) -> dict[str, Any]:
     filled = {
         name: value
         for name, value in vars(request).items()
-        if name not in ("text", "language") and value not in ((), "", None, False, {}, "rules")
+        if name not in ("text", "language", "points_back", "is_told")
+        and value not in ((), "", None, False, {}, "rules")
     }
     for name in ("like", "unlike", "seen", "about"):
         if name in filled:
@@ -67,7 +68,7 @@ def said(request: Request, understanding: Understanding) -> dict[str, Any]:
         ),
         ("more like the second one", {"places": (2,)}),
         ("not the first one", {"refused": (1,)}),
-        ("I've seen that one", {"refused": (1,)}),
+        ("I've seen that one", {"refused": (1,), "seen_places": (1,)}),
         ("the last one is boring, another", {"refused": (-1,)}),
         ("why the first one?", {"act": "why", "places": (1,)}),
         ("who directed the second one?", {"act": "ask", "places": (2,), "topic": "director"}),
@@ -136,11 +137,14 @@ def test_what_is_asked_for(
         ("not Alien", {"unlike": ["Alien"]}),
         ("older than Alien", {"relative": "older", "years": (None, 1978)}),
         ("比《Heat》更新的", {"relative": "newer", "years": (1996, None)}),
-        ("I've seen the first one and the second one", {"refused": (1, 2)}),
+        (
+            "I've seen the first one and the second one",
+            {"refused": (1, 2), "seen_places": (1, 2)},
+        ),
         ("the last film was boring", {"refused": (-1,)}),
         ("don't show me the first one again", {"refused": (1,)}),
         ("what is the second one about?", {"act": "ask", "topic": "all", "places": (2,)}),
-        ("is the first one any good?", {"act": "ask", "topic": "all", "places": (1,)}),
+        ("is the first one any good?", {"act": "ask", "topic": "rating", "places": (1,)}),
         ("can I have more like the first one?", {"places": (1,)}),
         # A "no" holds for years and people too.
         ("nothing from the 90s", {"no_years": ((1990, 1999),)}),
