@@ -320,6 +320,7 @@ class Conversation:
         """Note what was said, and make a reply of it."""
         concierge, state = self._concierge, self.state
         state.ask(plan.question)
+        state.invite(plan.invites)
         if plan.kind == "offer":
             told = {item.id for item in draft.items if item.role == "recommended"}
             rows = [offer.row for offer in plan.offers if concierge.facts.item(offer.row) in told]
@@ -372,7 +373,7 @@ class Conversation:
                 wish = Wish(state.pursued, state.constraints.genres, state.mood)
                 rows = self._concierge._reranker.rerank(found, wish, profile).rows.tolist()
         with watch.stage("plan"):
-            return planner.offer(
+            plan = planner.offer(
                 rows,
                 self._visitor,
                 state,
@@ -381,6 +382,9 @@ class Conversation:
                 profile.entries,
                 is_expert=manner_of(profile.style).detail == "expert",
             )
+            is_list = plan.kind == "offer"
+            invites = is_list and self._concierge._policy.invites(request, state, history)
+            return replace(plan, invites=invites)
 
 
 class _Stages:

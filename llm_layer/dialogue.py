@@ -24,6 +24,8 @@ from llm_layer.understanding.request import (
 __all__ = ["DEFAULT_COUNT", "MOST", "Constraints", "Limit", "Range", "State", "Wishes"]
 
 DEFAULT_COUNT = 3
+#: In `State.asked`, for an invitation to name items that they liked.
+INVITATION = "titles"
 MOST = 10
 
 
@@ -105,6 +107,8 @@ class State:
         Asked in the last reply and not answered yet.
     asked : list of str
         Slots of all questions asked so far.
+    is_invited : bool
+        The last reply asked, beside its list, which items they liked.
     corrected : list of str
         Messages whose changes were taken back.
     before : Wishes or None
@@ -135,6 +139,7 @@ class State:
     language: Language = "en"
     question: Question | None = None
     asked: list[str] = field(default_factory=list)
+    is_invited: bool = False
     corrected: list[str] = field(default_factory=list)
     before: Wishes | None = None
     age: int | None = None
@@ -200,6 +205,12 @@ class State:
         if question is not None:
             self.asked.append(question.slot)
 
+    def invite(self, is_invited: bool) -> None:
+        """Note whether a reply asks, beside its list, which items they liked."""
+        self.is_invited = is_invited
+        if is_invited:
+            self.asked.append(INVITATION)
+
     def wishes(self) -> Wishes:
         """What is asked for by now, as it can be put back."""
         return Wishes(
@@ -249,6 +260,7 @@ class State:
         self.person, self.confirmed = "", []
         self.refused, self.set_aside, self.fitting = set(), {}, set()
         self.question, self.asked, self.corrected = None, [], []
+        self.is_invited = False
 
     def _accept(self, request: Request) -> None:
         pointed = [self.item_at(place) for place in request.places]

@@ -139,6 +139,8 @@ class Plan:
         For ``"why"``: the item met every wish there was, and there was one.
     question : Question or None
         For ``"question"``, and for an offer that asks something: what is asked.
+    invites : bool
+        For an offer: ask at the end which items they liked.
     extreme : tuple of (str, str) or None
         For ``"compare"``: column and end (``"lowest"``, ``"highest"``) that was asked about.
     policy : str
@@ -168,6 +170,7 @@ class Plan:
     is_stranger: bool = False
     is_fitting: bool = False
     question: Question | None = None
+    invites: bool = False
     extreme: tuple[str, str] | None = None
     policy: str = ""
 

@@ -36,6 +36,7 @@ def state_to_dict(state: State, facts: ItemFacts) -> dict[str, Any]:
         "language": state.language,
         "question": asdict(state.question) if state.question is not None else None,
         "asked": list(state.asked),
+        "is_invited": state.is_invited,
         "corrected": list(state.corrected),
         "age": state.age,
     }
@@ -64,6 +65,7 @@ def state_from_dict(stored: dict[str, Any], facts: ItemFacts) -> State:
         kept = {name: question[name] for name in ("act", "topic") if name in question}
         state.question = Question(str(question["slot"]), tuple(question["options"]), **kept)
     state.asked = [str(slot) for slot in stored.get("asked", ())]
+    state.is_invited = bool(stored.get("is_invited", False))
     state.corrected = [str(text) for text in stored.get("corrected", ())]
     age = stored.get("age")
     state.age = int(age) if age is not None else None
