@@ -89,6 +89,8 @@ class State:
         Recommended last, in order.
     focus : int or None
         The one item that the last reply spoke about: what "it" means; None after a list.
+    person : str
+        Comparable form of whom the last answer named: what "him" means; empty for nobody.
     set_aside : dict of int to tuple of str
         For each item shown, the limits that were given up when it was recommended.
     fitting : set of int
@@ -123,6 +125,7 @@ class State:
     accepted: list[int] = field(default_factory=list)
     last: tuple[int, ...] = ()
     focus: int | None = None
+    person: str = ""
     set_aside: dict[int, tuple[Limit, ...]] = field(default_factory=dict)
     fitting: set[int] = field(default_factory=set)
     said: list[str] = field(default_factory=list)
@@ -239,6 +242,7 @@ class State:
         """Nothing that was said or shown is left, but the language."""
         self.said, self.before = self.said[-1:], None
         self.shown, self.last, self.accepted, self.focus = [], (), [], None
+        self.person = ""
         self.refused, self.set_aside, self.fitting = set(), {}, set()
         self.question, self.asked, self.corrected = None, [], []
 

@@ -143,6 +143,11 @@ class Policy:
 def _pointed(request: Request, state: State) -> Request:
     """A request with the item that "it" and "that one" stand for, where one was spoken about."""
     row = state.focus
+    if request.same_person and state.person and not (request.people or request.no_people):
+        listed = request.act in ("more", "ask", "accept", "out_of_scope")
+        act = "recommend" if listed and not request.about else request.act
+        known = request.seen if row is None else (*request.seen, row)
+        return replace(request, act=act, people=(state.person,), mood="", places=(), seen=known)
     named = (*request.like, *request.unlike, *request.seen, *request.about)
     if row is None or row in named:
         return request

@@ -25,6 +25,7 @@ def state_to_dict(state: State, facts: ItemFacts) -> dict[str, Any]:
         "refused": facts.items(sorted(state.refused)),
         "accepted": facts.items(state.accepted),
         "last": facts.items(state.last),
+        "person": state.person,
         "focus": facts.items([state.focus] if state.focus is not None else []),
         "set_aside": [
             [facts.item(row), list(limits)] for row, limits in state.set_aside.items() if limits
@@ -49,6 +50,7 @@ def state_from_dict(stored: dict[str, Any], facts: ItemFacts) -> State:
     state.refused = set(_rows(stored.get("refused", ()), facts))
     state.accepted = _rows(stored.get("accepted", ()), facts)
     state.last = tuple(_rows(stored.get("last", ()), facts))
+    state.person = str(stored.get("person", ""))
     state.focus = next(iter(_rows(stored.get("focus", ()), facts)), None)
     for item, limits in stored.get("set_aside", ()):
         state.set_aside.update(dict.fromkeys(_rows([item], facts), tuple(limits)))

@@ -23,7 +23,7 @@ _MOST = 4
 # A title has at most so many times the words of a phrase that stands inside it.
 _SHARE = 3
 # So much of the telling words of a phrase and a title has to be the same to ask about it.
-_ALIKE = 0.5
+_ALIKE = 0.6
 _NUMERAL = re.compile(r"\b(?:ii|iii|iv|v|vi|vii|viii|\d|two|three|four)\b")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 
 from rapidfuzz import fuzz
 from rapidfuzz.distance import OSA
@@ -22,6 +23,8 @@ _ALIKE = 84.0
 _REAL = 4
 _TELLS = 4
 _ANOTHER = 100
+# In so many places of a word that is none.
+_GARBLED = 2
 
 
 def digits(word: str) -> str:
@@ -34,11 +37,29 @@ def is_small(word: str) -> bool:
     return word in load_words("small_words.txt")
 
 
+def is_garbled(word: str) -> bool:
+    """Whether letters stand together as in no English word, in two places or more.
+
+    Examples
+    --------
+    >>> is_garbled("phwonmenon"), is_garbled("phenomenon"), is_garbled("argo")
+    (True, False, False)
+    """
+    whole, following = f"^{word}$", _following()
+    odd = sum(whole[at + 2] not in following.get(whole[at : at + 2], "") for at in range(len(word)))
+    return word.isalpha() and word.isascii() and odd >= _GARBLED
+
+
+@cache
+def _following() -> dict[str, str]:
+    return dict(each.split(":") for each in load_words("letter_triples.txt"))
+
+
 def slips(typed: str, wanted: str) -> int | None:
     """Slips of the fingers between two words that stand alone; None for two words.
 
     Letters are swapped, left out, put in, or hit beside: one of these, two where the words are
-    still much alike. Few people miss the first letter.
+    still much alike, more where no word is typed like that. Few people miss the first letter.
 
     Examples
     --------
@@ -53,10 +74,27 @@ def slips(typed: str, wanted: str) -> int | None:
         return None
     if typed[0] != wanted[0] and typed[:2] != wanted[1::-1]:
         return None
+    if is_garbled(typed):
+        return _within(typed, wanted, _most(typed, wanted))
     found = int(OSA.distance(typed, wanted, score_cutoff=2))
     if found == 1 and len(typed) == len(wanted) <= _SHORT:
         return found if sorted(typed) == sorted(wanted) else None
     return found if found == 1 or (found == 2 and fuzz.ratio(typed, wanted) >= _ALIKE) else None
+
+
+def _has_number(listed: Sequence[str]) -> bool:
+    return any(digits(word).isdigit() for word in listed)
+
+
+def _most(typed: str, wanted: str) -> int:
+    """So many slips at most are made in a word that is none."""
+    longest = max(len(typed), len(wanted))
+    return 1 if longest < 4 else 2 if longest < 9 else 3
+
+
+def _within(typed: str, wanted: str, most: int) -> int | None:
+    found = int(OSA.distance(typed, wanted, score_cutoff=most))
+    return found if found <= most and found * 2 <= max(len(typed), len(wanted)) else None
 
 
 class Speller:
@@ -123,9 +161,9 @@ class Speller:
         steps = []
         if typed and wanted:
             pairs = [(1, 1, self._word(typed[0], wanted[0]))]
-            if len(wanted) > 1:
+            if len(wanted) > 1 and not _has_number(wanted[:2]):
                 pairs.append((1, 2, slips(typed[0], wanted[0] + wanted[1])))
-            if len(typed) > 1:
+            if len(typed) > 1 and not _has_number(typed[:2]):
                 pairs.append((2, 1, slips(typed[0] + typed[1], wanted[0])))
             steps = [
                 (one, other, found + (one != other))
@@ -146,11 +184,7 @@ class Speller:
             return 1
         if digits(typed).isdigit() or wanted.isdigit():
             return None
-        longest = max(len(typed), len(wanted))
-        most = 1 if longest < 5 else 2 if longest < 9 else 3
-        found = int(OSA.distance(typed, wanted, score_cutoff=most))
-        if found > most or found == longest:
-            return None
-        if self._is_word(typed) and len(typed) > 2 and not is_small(wanted):
+        found = _within(typed, wanted, _most(typed, wanted))
+        if found and self._is_word(typed) and len(typed) > 2 and not is_small(wanted):
             return None if found > 1 or len(wanted) < _REAL else _ANOTHER + found
         return found

@@ -214,7 +214,9 @@ class TitleIndex:
         --------
         >>> index = TitleIndex(["War of the Worlds, The (1953)", "Matrix, The (1999)"])
         >>> index.link("the war at home"), index.near("the war at home")
-        (None, 0)
+        (None, None)
+        >>> index.link("matrix reloaded"), index.near("matrix reloaded")
+        (None, 1)
         """
         return self._linker.near(normalize(phrase))
 

@@ -15,7 +15,9 @@ from llm_layer.understanding.page import ITEM, PERSON, PLACE, Page, Titles
 from llm_layer.understanding.phrases import TitleRole
 from llm_layer.understanding.title_spans import TitleSpans
 
-_LATIN = re.compile(r"[A-Za-z0-9À-ɏ](?:[\w'’&:.!-]*[\wÀ-ɏ!])?(?:\s+[\w'’&:.!-]+)*", re.ASCII)
+_LATIN = re.compile(
+    r"[A-Za-z0-9À-ɏ](?:[\w'’&:.!-]*[\wÀ-ɏ!])?(?:(?::|\s[-–])?\s+[\w'’&:.!-]+)*", re.ASCII
+)
 _NO_LATIN_TITLE = frozenset(
     [
         "ok",
@@ -58,6 +60,7 @@ _BETWEEN = re.compile(r"\s*(?:,\s*(?:and\b|or\b)?|\band\b|\bor\b)\s*", re.IGNORE
 # A word of fewer letters behind "I like" is rather a word than a title.
 _SHORT = 5
 _SINGLE_QUOTES = re.compile(r"(?<![\w])['‘]([^'’‘]{2,60})['’](?!\w)")
+_ABBREVIATED = re.compile(r"(?:[A-Za-z]\.)+|(?:mrs?|ms|dr|st|vs)\.", re.IGNORECASE)
 _HAN_NUMBER = re.compile(r"^[\d\s.:%-]+$")
 
 
@@ -179,9 +182,18 @@ class TitleReader:
 
     def _miss(self, page: Page, found: Titles, begin: int, stop: int) -> None:
         """Note a title that the catalogue lacks, where the words between are one."""
-        listed = [word for word in page.words() if begin <= word.start and word.end <= stop]
+        whole = page.words()
+        listed = [word for word in whole if begin <= word.start and word.end <= stop]
         span = self._spans.missing(page.text, listed) if listed else None
-        if span is not None:
+        if span is None:
+            return
+        # A full stop or a comma may stand in a title: "Mr. Mom", "Good Morning, Vietnam".
+        longer = _ABBREVIATED.match(page.text, span.start) is not None or any(
+            mention.start < span.end and span.start < mention.end
+            and not begin <= mention.start < mention.end <= stop
+            for mention in self._facts.titles.find_words(whole)
+        )  # fmt: skip
+        if not longer:
             part = page.text[span.start : span.end]
             found.miss(part, self._facts.titles.near(part))
             page.take(span.start, span.end, " ")

@@ -114,7 +114,11 @@ class Request:
     extends : bool
         The genres come on top of those wanted before ("also", "with some").
     no_title : tuple of str
-        Phrases given as titles that no title comes near to.
+        Phrases given as titles that the catalogue lacks.
+    near : tuple of int
+        Item rows to ask about in their place ("did you mean ...?").
+    guessed : tuple of int
+        Item rows that phrases were only taken for: whoever typed them has to be told so.
     unstated : tuple of str
         What was asked for that the catalogue does not state (length, rating, place, price).
     topic : str
@@ -146,6 +150,8 @@ class Request:
         Why the rules did where a language model was to; empty otherwise.
     seen_places : tuple of int
         Those of `refused` that the visitor knows already, which says nothing against them.
+    same_person : bool
+        It says "by him", "the same director": the one that the last reply named.
     points_back : bool
         It says "it" or "that one": what was spoken of last, where that was one item.
     is_foreign : bool
@@ -170,6 +176,8 @@ class Request:
     mood: str = ""
     extends: bool = False
     no_title: tuple[str, ...] = ()
+    near: tuple[int, ...] = ()
+    guessed: tuple[int, ...] = ()
     unstated: tuple[str, ...] = ()
     topic: str = ""
     no_years: tuple[Years, ...] = ()
@@ -185,6 +193,7 @@ class Request:
     understood_by: Literal["rules", "llm"] = "rules"
     reason: str = ""
     seen_places: tuple[int, ...] = ()
+    same_person: bool = False
     points_back: bool = False
     is_foreign: bool = False
 

@@ -88,7 +88,8 @@ class TitleSpans:
         if not freely:
             return None, 0
         for length in range(most, 0, -1):
-            if self._ends(text, listed, length, freely, None):
+            whole = length == len(listed) or not is_small(listed[length - 1].form)
+            if whole and self._ends(text, listed, length, freely, None):
                 link = self.nearly(text[listed[0].start : listed[length - 1].end])
                 if link is not None and (link.is_sure or _stops(listed, length)):
                     return link, length
@@ -107,7 +108,7 @@ class TitleSpans:
         """Item whose title a part of a message is; single words only where they are capitals."""
         listed = words(part)
         named = self._genre_words.find_words(listed)
-        if self._is_known(part) or phrases.NOT_A_TITLE.match(part):
+        if self._is_known(part) or (phrases.NOT_A_TITLE.match(part) and not self._is_whole(part)):
             return None
         if named and len(listed) <= 2 and not part[:1].isupper():
             return None
@@ -122,12 +123,21 @@ class TitleSpans:
             return self._facts.titles.best(rows)
         return None
 
+    def _is_whole(self, part: str) -> bool:
+        """Whether words that begin as no title does are one all the same: "A Bronx Tale"."""
+        return bool(self._facts.titles.rows(part)) and len(words(part)) > 2
+
     def nearly(self, part: str) -> Link | None:
         """Item that words where a title is expected come near to."""
         listed = words(part)
         content = _telling(listed)
-        if not content or phrases.NOT_A_TITLE.match(part) or self._is_known(part):
+        if not content or self._is_known(part):
             return None
+        if phrases.NOT_A_TITLE.match(part):
+            if not part.startswith(("A ", "An ")) or len(content) < 2:
+                return None
+            link = self._facts.titles.linked(part, within=False)
+            return link if link is not None and link.is_sure else None
         mentions = self._genre_words.find_words(listed)
         if mentions and len(content) <= 2:
             told = sum(mention.end - mention.start for mention in mentions)
@@ -243,7 +253,11 @@ def _goes_on(
     if number.isdigit() and after.form != "one":
         return not (_is_year(number) and (year is None or int(number) == year))
     if after.form == "of":
-        return length + 1 >= len(listed) or listed[length + 1].form != "course"
+        return length + 1 >= len(listed) or listed[length + 1].form not in ("course", "all")
+    if after.form == "the" and length + 1 < len(listed):  # "Friday the 13th"
+        following = text[listed[length + 1].start]
+        if _is_capital(text, listed[0]) and (following.isupper() or following.isdigit()):
+            return True
     capital = _is_capital(text, after) and _is_capital(text, listed[0])
     if capital and after.form not in ("i", "im", "id", "ive", "ill"):
         return True
@@ -256,7 +270,8 @@ def _stops(listed: Sequence[Word], length: int) -> bool:
     if length == len(listed):
         return True
     after = listed[length].form
-    return (after in phrases.CUT and after not in phrases.JOINT) or not after.isascii()
+    cuts = after in phrases.CUT and after not in phrases.JOINT and not is_small(after)
+    return cuts or not after.isascii()
 
 
 def _capitals(text: str, listed: Sequence[Word]) -> list[Word]:

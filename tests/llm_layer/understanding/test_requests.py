@@ -8,6 +8,7 @@ from request_files import messages, slots_of
 
 from llm_layer.catalogue.facts import ItemFacts
 from llm_layer.catalogue.genres import GenreWords
+from llm_layer.intents import shipped_model
 from llm_layer.understanding.understand import Understanding
 from recsys.als import AlternatingLeastSquares
 from recsys.interactions import Interactions
@@ -18,7 +19,7 @@ def reader(rec: Recommender) -> tuple[Understanding, ItemFacts]:
     facts = ItemFacts(rec)
     assert rec.catalogue is not None
     columns = rec.catalogue.table.column_names
-    return Understanding(facts, GenreWords(facts.genre_names), columns), facts
+    return Understanding(facts, GenreWords(facts.genre_names), columns, shipped_model()), facts
 
 
 def over(table: pa.Table) -> Recommender:
