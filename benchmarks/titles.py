@@ -12,7 +12,8 @@ title that the part stands in), and wrong where it leads anywhere else.
 
 ``tests/llm_layer/data/titles_absent.txt`` has 200 real films that the catalogue lacks, many of them
 close to one that it has ("Toy Story 3", "The Matrix Reloaded"). Each is typed in every request,
-whole and in lower case; any link is a false one, unless the reply says what it was taken for.
+whole and in lower case; any link is a false one. Those where the reply says that the title was only
+taken for another are counted apart.
 
 Run: python -m benchmarks.titles
 """
@@ -30,12 +31,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow.parquet as pq
-from llm_layer.facts import ItemFacts
-from llm_layer.genres import GenreWords
-from llm_layer.understand import Request, Understanding
 
+from llm_layer.catalogue.facts import ItemFacts
+from llm_layer.catalogue.genres import GenreWords
 from llm_layer.lexicon import load_words
 from llm_layer.text import words
+from llm_layer.understanding.request import Request
+from llm_layer.understanding.understand import Understanding
 from recsys.als import AlternatingLeastSquares
 from recsys.interactions import Interactions
 from recsys.recommender import Recommender
@@ -110,6 +112,7 @@ class Tally:
     requests: int = 0
     right: int = 0
     wrong: int = 0
+    guessed: int = 0
     told: int = 0
     faults: list[str] = field(default_factory=list)
 
@@ -117,7 +120,9 @@ class Tally:
         """Count one request."""
         self.requests += 1
         self.right += bool(linked & accepted) and linked <= accepted
-        self.wrong += bool(linked - accepted)
+        silent = linked - accepted - set(request.guessed)
+        self.wrong += bool(silent)
+        self.guessed += bool(linked - accepted) and not silent
         self.told += bool(request.no_title)
 
     def as_shares(self) -> dict[str, float]:
@@ -127,6 +132,7 @@ class Tally:
             "requests": self.requests,
             "right": self.right / most,
             "wrong": self.wrong / most,
+            "guessed": self.guessed / most,
             "told": self.told / most,
         }
 
@@ -150,7 +156,8 @@ class Linking:
         tally.add(text, linked, accepted, read)
         if linked - accepted or (accepted and not linked):
             named = [self.facts.title(row) for row in sorted(linked)]
-            tally.faults.append(f"{text!r} -> {named or 'nothing'}")
+            told = " (told)" if set(read.guessed) & linked else ""
+            tally.faults.append(f"{text!r} -> {named or 'nothing'}{told}")
 
     def present(self, rows: Iterable[int], rng: random.Random) -> None:
         """Titles of the catalogue: whole, mistyped, in part."""
@@ -203,7 +210,8 @@ def report(tallies: dict[str, Tally], show: int) -> str:
         shares = tally.as_shares()
         lines.append(
             f"{kind}: {tally.requests} requests, right {shares['right']:.1%}, "
-            f"wrong {shares['wrong']:.1%}, told that it is missing {shares['told']:.1%}"
+            f"wrong {shares['wrong']:.1%}, wrong but told {shares['guessed']:.1%}, "
+            f"told that it is missing {shares['told']:.1%}"
         )
         lines += [f"  {fault}" for fault in tally.faults[:show]]
     return "\n".join(lines)

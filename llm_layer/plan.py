@@ -11,10 +11,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
 from llm_layer.catalogue.facts import ItemFacts
+from llm_layer.checking.columns import Columns
 from llm_layer.dialogue import MOST, Constraints, Limit, State
 from llm_layer.memory.evidence import Entry
 from llm_layer.profile import UserProfile
-from llm_layer.text import Language, normalize
+from llm_layer.text import Language, normalize, simplified
 from llm_layer.understanding.request import Question, Request
 from recsys.explaining import Explainer
 from recsys.recommender import Recommender
@@ -60,8 +61,8 @@ class Reason:
     ----------
     kind : {"watched", "likes", "shared", "stated"}
         An item of the history that adds to the score; one that a visitor named when the
-        conversation opened; what it shares with one that more like was asked for; what the
-        visitor stated that they like.
+        conversation opened; what it shares with one that more like was asked for or, with a
+        `share`, with one of the history; what the visitor stated that they like.
     row : int or None
         That item; None for ``"stated"``.
     share : float
@@ -109,6 +110,10 @@ class Plan:
         How many were wanted, where there are fewer; else 0.
     no_title : tuple of str
         Titles the visitor gave that the catalogue lacks.
+    near : tuple of int
+        Items to ask about in their place ("did you mean ...?").
+    guessed : tuple of int
+        Items that titles were only taken for, which the reply says.
     unstated : tuple of str
         What was asked for that the catalogue does not state.
     unweighed : bool
@@ -134,6 +139,10 @@ class Plan:
         For ``"why"``: the item met every wish there was, and there was one.
     question : Question or None
         For ``"question"``, and for an offer that asks something: what is asked.
+    invites : bool
+        For an offer: ask at the end which items they liked.
+    extreme : tuple of (str, str) or None
+        For ``"compare"``: column and end (``"lowest"``, ``"highest"``) that was asked about.
     policy : str
         Name of the domain's policy whose words are said; alone for ``"referral"``.
     """
@@ -146,6 +155,8 @@ class Plan:
     like: tuple[int, ...] = ()
     fewer_than: int = 0
     no_title: tuple[str, ...] = ()
+    near: tuple[int, ...] = ()
+    guessed: tuple[int, ...] = ()
     unstated: tuple[str, ...] = ()
     unweighed: bool = False
     topic: str = ""
@@ -159,6 +170,8 @@ class Plan:
     is_stranger: bool = False
     is_fitting: bool = False
     question: Question | None = None
+    invites: bool = False
+    extreme: tuple[str, str] | None = None
     policy: str = ""
 
 
@@ -190,6 +203,7 @@ class Planner:
     def __init__(self, rec: Recommender, facts: ItemFacts) -> None:
         self._rec = rec
         self._facts = facts
+        self._columns = Columns(facts)
 
     def without_list(
         self, request: Request, state: State, visitor: Visitor, profile: UserProfile
@@ -221,8 +235,13 @@ class Planner:
         request: Request,
         given_up: tuple[Limit, ...],
         stated: Sequence[Entry] = (),
+        *,
+        is_expert: bool = False,
     ) -> Plan:
-        """Plan to recommend `rows`, or to say that nothing is left."""
+        """Plan to recommend `rows`, or to say that nothing is left.
+
+        To experts with reasons that name who made both items, where there are any.
+        """
         wanted = state.count
         chosen = list(rows[:wanted])
         explainer = self.explainer(visitor) if chosen and visitor.history else None
@@ -232,7 +251,14 @@ class Planner:
             offers=tuple(
                 Offer(
                     row,
-                    self.reasons(visitor, row, state.examples, stated=stated, explainer=explainer),
+                    self.reasons(
+                        visitor,
+                        row,
+                        state.examples,
+                        stated=stated,
+                        explainer=explainer,
+                        is_expert=is_expert,
+                    ),
                 )
                 for row in chosen
             ),
@@ -241,6 +267,7 @@ class Planner:
             like=tuple(row for row in request.like or state.pursued if row in state.like),
             fewer_than=wanted if len(chosen) < wanted else 0,
             no_title=request.no_title,
+            **self._asked_back(request),
             unstated=request.unstated,
             unweighed=self._rec.content is None and request.is_mood_only,
             turn=len(state.said) - 1,
@@ -279,6 +306,7 @@ class Planner:
             given_up=state.set_aside.get(asked[0], ()) if asked and is_why else (),
             topic=request.topic or "all",
             no_title=request.no_title,
+            **self._asked_back(request),
             unstated=request.unstated,
             turn=len(state.said) - 1,
             no_place=no_place,
@@ -290,24 +318,29 @@ class Planner:
     def compared(self, request: Request, state: State, visitor: Visitor) -> Plan:
         """Plan to hold two or three items against each other.
 
-        Those that are named or pointed at; all that were shown last, three at most, where the
-        message names none. One alone is spoken about.
+        Those that are named or pointed at; those that were shown last, where the message names
+        none: three of them, or all to tell which is the newest, the cheapest ... One alone is
+        spoken about.
         """
+        extreme = self._columns.extreme(simplified(request.text))
         pointed = [state.item_at(place) for place in request.places]
         rows = [*request.about, *(row for row in pointed if row is not None)]
         if not rows:
             rows = list(state.last)
         elif len(rows) == 1:
             rows += [row for row in state.last if row not in rows][:1]
-        chosen = list(dict.fromkeys(rows))[:_COMPARED]
+        chosen = list(dict.fromkeys(rows))[: MOST if extreme else _COMPARED]
         if len(chosen) < 2:
             return self.about(request, state, visitor)
         return Plan(
             kind="compare",
             language=request.language,
             offers=tuple(Offer(row) for row in chosen),
+            extreme=extreme,
+            unstated=request.unstated,
             topic=request.topic or "all",
             no_title=request.no_title,
+            **self._asked_back(request),
             turn=len(state.said) - 1,
         )
 
@@ -327,6 +360,15 @@ class Planner:
     def asking(self, question: Question, request: Request, state: State) -> Plan:
         """Plan to ask something."""
         return replace(self.small_talk("question", request, state), question=question)
+
+    def _asked_back(self, request: Request) -> dict[str, Any]:
+        """What is said of titles that are not there, or were only taken for others."""
+        near = request.near[:1] if request.act not in ("not_like", "reject", "fewer") else ()
+        question = None
+        if near:
+            title = self._facts.title(near[0])
+            question = Question("title", (title,), act=request.act, topic=request.topic)
+        return {"near": near, "guessed": request.guessed, "question": question}
 
     def small_talk(self, kind: PlanKind, request: Request, state: State) -> Plan:
         """Plan for a turn that is about no item."""
@@ -357,13 +399,15 @@ class Planner:
         *,
         stated: Sequence[Entry] = (),
         explainer: Explainer | None = None,
+        is_expert: bool = False,
     ) -> tuple[Reason, ...]:
         """Up to `most` reasons, the best first.
 
         What the offer shares with an item that more like was asked for comes first; then what the
         visitor stated that they like, where the offer has it; then the history's largest
         contributions to the score, those before others that also share a genre or a director.
-        Only contributions above zero count.
+        Only contributions above zero count. For experts the largest of those that share who made
+        them says what it shares.
         """
         shared = [self._shared(near, row) for near in like if self._akin(near, row)]
         shared.sort(key=lambda reason: -len(reason.people) - len(reason.genres))
@@ -378,6 +422,9 @@ class Planner:
                 if near != row and near in known
             ]
             shares.sort(key=lambda pair: (not self._akin(pair[0], row), -pair[1]))
+            if is_expert:
+                told = [replace(self._shared(near, row), share=share) for near, share in shares]
+                found += [reason for reason in told if reason.people][:1]
             found += [Reason(kind, near, share) for near, share in shares]
         return tuple(found[:most])
 

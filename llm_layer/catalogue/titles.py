@@ -10,8 +10,8 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
-from rapidfuzz import fuzz, process
 
+from llm_layer.catalogue.linking import Link, TitleLinker, without_article
 from llm_layer.text import Word, inert, normalize, unquoted, words
 
 _YEAR = re.compile(r"\s*\((\d{4})\)\s*$")
@@ -21,15 +21,8 @@ _ARTICLES = (
     "The|A|An|La|Le|Les|L'|Il|Lo|I|El|Los|Las|Das|Der|Die|Det|Den|De|Een|Un|Une|Una|O|Os|As|Gli"
 )
 _MOVED_ARTICLE = re.compile(rf"^(?P<rest>.+), (?P<article>{_ARTICLES})$", re.IGNORECASE)
-_LEADING = frozenset({"the", "a", "an"})
 # Signs of the longest title that is shown whole.
 _LONGEST = 100
-# How alike a typed phrase and a title have to be: "Termintor" and "Terminator" are 95.
-_CLOSE = 84.0
-_CLOSE_SHORT = 88.0
-_CLOSE_WORD = 80.0
-# A title has at most so many times the words of a phrase that stands inside it.
-_SHARE = 3
 
 
 @dataclass(frozen=True)
@@ -69,7 +62,7 @@ def title_forms(raw: str) -> TitleForms:
     forms = [normalize(shown), normalize(whole)]
     for name in inner:
         forms.append(normalize(_article_in_front(name)))
-    forms += [_without_article(form) for form in list(forms)]
+    forms += [without_article(form) for form in list(forms)]
     named = tuple(dict.fromkeys(form for form in forms if form))
     return TitleForms(shown, named)
 
@@ -88,11 +81,6 @@ def _article_in_front(title: str) -> str:
         return title
     article = found["article"]
     return f"{article}{'' if article.endswith(chr(39)) else ' '}{found['rest']}"
-
-
-def _without_article(form: str) -> str:
-    first, _, rest = form.partition(" ")
-    return rest if first in _LEADING and rest else form
 
 
 @dataclass(frozen=True)
@@ -210,147 +198,41 @@ class TitleIndex:
         int or None
             Item row; None where nothing is near enough.
         """
+        found = self.linked(phrase, within=within)
+        return found.row if found is not None else None
+
+    def linked(self, phrase: str, *, within: bool = True) -> Link | None:
+        """As :meth:`link`, and whether the phrase is that title or was only taken for it."""
         if exact := self.rows(phrase):
-            return self.best(exact)
-        form = normalize(phrase)
-        if len(form) < 4:
-            return None
-        row = self._incomplete(form, within)
-        if row is None:
-            row = self._misspelled(form)
-        if row is None and (corrected := self._corrected(form)) != form:
-            rows = self._rows.get(corrected)
-            row = self.best(rows) if rows else self._incomplete(corrected, within)
-        return row
+            return Link(self.best(exact))
+        return self._linker.link(normalize(phrase), within)
+
+    def near(self, phrase: str) -> int | None:
+        """Item to ask about ("did you mean ...?") where a phrase is no title; None for none.
+
+        Examples
+        --------
+        >>> index = TitleIndex(["War of the Worlds, The (1953)", "Matrix, The (1999)"])
+        >>> index.link("the war at home"), index.near("the war at home")
+        (None, None)
+        >>> index.link("matrix reloaded"), index.near("matrix reloaded")
+        (None, 1)
+        """
+        return self._linker.near(normalize(phrase))
 
     def begun(self, phrase: str) -> int | None:
         """The most popular item whose title is, or begins with, a phrase; None for no such."""
-        wanted = _without_article(normalize(phrase))
-        first = wanted.split()[0] if wanted else ""
-        rows = [
-            row
-            for form in self._by_word.get(first, ())
-            if f"{_without_article(form)} ".startswith(f"{wanted} ")
-            for row in self._rows[form]
-        ]
-        return self.best(rows) if rows else None
-
-    def _incomplete(self, form: str, within: bool) -> int | None:
-        """The phrase begins a title, as "star wars" does, or stands within: the most popular."""
-        numbered = self._numbered.get(_with_digits(form))
-        if numbered:
-            return self.best(numbered)
-        wanted = _without_article(form)
-        if within and (subtitled := self._by_subtitle.get(wanted)):
-            return self.best(subtitled)
-        split = wanted.split()
-        others = {
-            other
-            for other in self._by_word.get(max(split, key=len), ())
-            if f" {wanted} " in f" {other} "
-        }
-        begun = {other for other in others if _without_article(other).startswith(wanted)}
-        if len(split) == 1 and len({_second_word(other) for other in begun}) > 1:
-            begun = set()  # one word that begins several titles is none of them
-        # Two words out of the middle of a long title name it as little as any other.
-        others = {other for other in others if len(other.split()) <= _SHARE * len(split)}
-        if len(wanted) < 5 or (not begun and (len(split) < 2 or not within or not others)):
-            return None
-        rows = {row for other in begun or others for row in self._rows[other]}
-        return self.best(rows) if rows else None
-
-    def _misspelled(self, form: str) -> int | None:
-        """Nearest title of about the same length that begins or ends with the same letters."""
-        best: tuple[float, float, int] | None = None
-        cutoff = _CLOSE if len(form) > 5 else _CLOSE_SHORT
-        for length in range(len(form) - 3, len(form) + 4):
-            for end in (form[:2], form[-3:] + "$"):
-                listed = self._by_ends.get((end, length), ())
-                found = process.extractOne(form, listed, scorer=fuzz.ratio, score_cutoff=cutoff)
-                if found is not None:
-                    row = self.best(self._rows[found[0]])
-                    key = (found[1], float(self._popularity[row]), row)
-                    best = key if best is None or key > best else best
-        return best[2] if best is not None else None
-
-    def _corrected(self, form: str) -> str:
-        """The phrase with each unknown word put into the nearest word that titles have."""
-        words_of = []
-        for word in form.split():
-            near = None
-            if word not in self._by_word and len(word) > 4:
-                listed = [
-                    each
-                    for length in range(len(word) - 1, len(word) + 2)
-                    for each in self._words_by_length.get((word[0], length), ())
-                ]
-                near = process.extractOne(word, listed, scorer=fuzz.ratio, score_cutoff=_CLOSE_WORD)
-            words_of.append(near[0] if near else word)
-        return " ".join(words_of)
+        return self._linker.begun(normalize(phrase))
 
     @cached_property
-    def _by_ends(self) -> dict[tuple[str, int], list[str]]:
-        """Titles by their first two letters, and by their last three, and their length."""
-        listed: dict[tuple[str, int], list[str]] = defaultdict(list)
-        for form in self._rows:
-            listed[form[:2], len(form)].append(form)
-            listed[form[-3:] + "$", len(form)].append(form)
-        return listed
-
-    @cached_property
-    def _by_subtitle(self) -> dict[str, tuple[int, ...]]:
-        """Items by what stands behind a colon or a dash, where that is two words or more."""
-        rows: dict[str, list[int]] = defaultdict(list)
+    def _linker(self) -> TitleLinker:
+        subtitled: dict[str, list[int]] = defaultdict(list)
         for row, title in enumerate(self.forms):
             for part in _SUBTITLE.split(title.shown)[1:]:
-                form = _without_article(normalize(part))
+                form = without_article(normalize(part))
                 if " " in form:
-                    rows[form].append(row)
-        return {form: tuple(listed) for form, listed in rows.items()}
-
-    @cached_property
-    def _by_word(self) -> dict[str, list[str]]:
-        listed: dict[str, list[str]] = defaultdict(list)
-        for form in self._rows:
-            for word in set(form.split()):
-                listed[word].append(form)
-        return listed
-
-    @cached_property
-    def _words_by_length(self) -> dict[tuple[str, int], list[str]]:
-        listed: dict[tuple[str, int], list[str]] = defaultdict(list)
-        for word in self._by_word:
-            listed[word[0], len(word)].append(word)
-        return listed
-
-    @cached_property
-    def _numbered(self) -> dict[str, tuple[int, ...]]:
-        """Items of numbered titles by the number as a digit: "godfather 2", "rocky 3"."""
-        rows: dict[str, set[int]] = defaultdict(set)
-        for form, listed in self._rows.items():
-            if _NUMERAL.search(form):
-                digits = _with_digits(form)
-                rows[digits].update(listed)
-                if begun := re.match(r"(.+? \d+) ", digits):
-                    rows[begun[1]].update(listed)
-        return {form: tuple(sorted(listed)) for form, listed in rows.items()}
+                    subtitled[form].append(row)
+        return TitleLinker(self._rows, subtitled, self.best)
 
 
 _SUBTITLE = re.compile(r":\s+|\s+[-–—]\s+")
-
-
-def _second_word(form: str) -> str:
-    return " ".join(_without_article(form).split()[1:2])
-
-
-_NUMERAL = re.compile(r"\b(?:ii|iii|iv|v|vi|vii|viii|\d|two|three|four)\b")
-_DIGITS = {
-    "ii": "2", "iii": "3", "iv": "4", "v": "5", "vi": "6", "vii": "7", "viii": "8",
-    "two": "2", "three": "3", "four": "4", "five": "5",
-}  # fmt: skip
-
-
-def _with_digits(form: str) -> str:
-    """A title with numerals as digits, without "part", "episode" and a leading article."""
-    split = [_DIGITS.get(word, word) for word in _without_article(form).split()]
-    return " ".join(word for word in split if word not in ("part", "episode", "chapter", "number"))

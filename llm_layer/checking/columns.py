@@ -140,6 +140,24 @@ class Columns:
             self._middles[column] = float(np.nanmedian(known))
         return self._middles[column]
 
+    def extreme(self, text: str) -> tuple[str, str] | None:
+        """Column and end ("lowest", "highest") of "the cheapest", "最新"; None without any."""
+        found = self._extremes.search(text) if self._extremes is not None else None
+        if found is None:
+            return None
+        word = found.group().casefold()
+        return next(
+            (name, end)
+            for name, column in self.numbers.items()
+            for end in _ENDS
+            if word in column.words.get(end, ())
+        )
+
+    @cached_property
+    def _extremes(self) -> re.Pattern[str] | None:
+        ends = [column.words.get(end, ()) for column in self.numbers.values() for end in _ENDS]
+        return alternatives([word for listed in ends for word in listed])
+
     def values(self, row: int) -> list[tuple[str, str]]:
         """Column and value of every short text of an item."""
         return [(name, value) for name in self.texts for value in self._facts.cell(name, row)]
@@ -203,6 +221,7 @@ def column_named(name: str, *, is_number: bool = True) -> Column:
     return Column(name, measure, labels, _units(tokens, measure) if is_number else {}, words)
 
 
+_ENDS = ("lowest", "highest")
 _COMPARING = ("lower", "higher", "lowest", "highest")
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
+import numpy.typing as npt
 
 from llm_layer.intents.features import SIGN_NORM, TEXT_NORM, hashes
 from llm_layer.understanding.request import Act
@@ -105,7 +106,7 @@ class IntentModel:
         StorageError
             The file cannot be written.
         """
-        tensors = {
+        tensors: dict[str, npt.NDArray[Any]] = {
             "ids": np.fromiter(self._rows, np.int64, len(self._rows)),
             "weights": self._weights.astype(np.float16),
             "bias": self._bias,

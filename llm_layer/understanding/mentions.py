@@ -7,13 +7,17 @@ from collections.abc import Callable
 
 from llm_layer.catalogue.facts import ItemFacts
 from llm_layer.catalogue.genres import GenreWords
+from llm_layer.catalogue.linking import Link
 from llm_layer.lexicon import load, load_words
-from llm_layer.text import Word, has_chinese, quoted_parts, words
+from llm_layer.text import has_chinese, quoted_parts, words
 from llm_layer.understanding import phrases
 from llm_layer.understanding.page import ITEM, PERSON, PLACE, Page, Titles
 from llm_layer.understanding.phrases import TitleRole
+from llm_layer.understanding.title_spans import TitleSpans
 
-_LATIN = re.compile(r"[A-Za-z0-9À-ɏ](?:[\w'’&:.!-]*[\wÀ-ɏ!])?(?:\s+[\w'’&:.!-]+)*", re.ASCII)
+_LATIN = re.compile(
+    r"[A-Za-z0-9À-ɏ](?:[\w'’&:.!-]*[\wÀ-ɏ!])?(?:(?::|\s[-–])?\s+[\w'’&:.!-]+)*", re.ASCII
+)
 _NO_LATIN_TITLE = frozenset(
     [
         "ok",
@@ -46,7 +50,6 @@ _LEADS = frozenset(
     ("the", "first", "original", "old", "new", "movie", "film", "called", "named", "one", "book")
 )
 _BEFORE_COMPARED = frozenset(("is", "was", "the", "movie", "film", "which", "better", "between"))
-_YEAR = re.compile(r"^(?:19|20)\d\d$")
 # Chinese titles that are words of every day, and what stands next to one that is meant.
 _EVERYDAY = frozenset(("外星人", "好家伙", "第六感", "终结者", "独立日", "角斗士", "出租车司机"))
 _ZH_BEFORE = re.compile(r"(?:像|类似|喜欢|爱|看过|看完|讨厌|跟|和|与|比|导演|主演|演|关于)了?$")
@@ -57,6 +60,7 @@ _BETWEEN = re.compile(r"\s*(?:,\s*(?:and\b|or\b)?|\band\b|\bor\b)\s*", re.IGNORE
 # A word of fewer letters behind "I like" is rather a word than a title.
 _SHORT = 5
 _SINGLE_QUOTES = re.compile(r"(?<![\w])['‘]([^'’‘]{2,60})['’](?!\w)")
+_ABBREVIATED = re.compile(r"(?:[A-Za-z]\.)+|(?:mrs?|ms|dr|st|vs)\.", re.IGNORECASE)
 _HAN_NUMBER = re.compile(r"^[\d\s.:%-]+$")
 
 
@@ -75,6 +79,8 @@ _PATTERNS: tuple[_Pattern, ...] = (
     (phrases.ASKED_ABOUT, True, "about"),
     (phrases.PLAIN_EXAMPLE, False, ""),
 )
+# Behind these nothing but a title is said.
+_EXPECTING = (phrases.EXAMPLE, phrases.STYLED, phrases.ASKED_ABOUT)
 
 
 class TitleReader:
@@ -96,6 +102,7 @@ class TitleReader:
         self._facts = facts
         self._genre_words = genre_words
         self._is_known = is_known
+        self._spans = TitleSpans(facts, genre_words, is_known)
         known = load("names_zh.json")["titles"]
         rows = {name: facts.titles.rows(title) for name, title in known.items()}
         self._named_zh = {name: facts.titles.best(found) for name, found in rows.items() if found}
@@ -112,8 +119,9 @@ class TitleReader:
         self._liked(page, found)
         for pattern, freely, own in _PATTERNS:
             self._behind(page, found, pattern, freely, own)
-        for mention in self._facts.titles.find_words(page.words()):
-            if self._distinctive(page.text[mention.start : mention.end]):
+        listed = page.words()
+        for mention in self._facts.titles.find_words(listed):
+            if self._spans.in_text(page.text, mention.start, mention.end, listed):
                 row = self._facts.titles.best(mention.rows)
                 found.add(phrases.role(page.text, mention.start, mention.end), row)
                 page.take(mention.start, mention.end, ITEM)
@@ -146,23 +154,49 @@ class TitleReader:
         return ()
 
     def _quoted(self, page: Page, found: Titles) -> None:
+        titles = self._facts.titles
         for inner, start, end in quoted_parts(page.text):
-            row = self._facts.titles.link(inner)
-            if row is None and page.typed:  # a catalogue in traditional signs
-                row = self._facts.titles.link(page.typed[start + 1 : end - 1])
-            row = self._named_zh.get(inner.strip()) if row is None else row
-            if row is None:
-                if self._is_known(inner):
-                    continue
-                found.missing.append(inner.strip())
-            else:
-                found.add(phrases.role(page.text, start, end), row)
-            page.take(start, end, ITEM if row is not None else " ")
+            link = titles.linked(inner)
+            if link is None and page.typed:  # a catalogue in traditional signs
+                link = titles.linked(page.typed[start + 1 : end - 1])
+            if link is None and (row := self._named_zh.get(inner.strip())) is not None:
+                link = Link(row)
+            if link is not None:
+                self._add(page, found, link, start, end, phrases.role(page.text, start, end))
+            elif not self._is_known(inner):
+                found.miss(inner.strip(), titles.near(inner))
+                page.take(start, end, " ")
         for match in list(_SINGLE_QUOTES.finditer(page.text)):
-            row = self._facts.titles.link(match[1])
-            if row is not None:
-                found.add(phrases.role(page.text, *match.span()), row)
-                page.take(*match.span(), ITEM)
+            link = titles.linked(match[1])
+            if link is not None:
+                role = phrases.role(page.text, *match.span())
+                self._add(page, found, link, *match.span(), role)
+
+    @staticmethod
+    def _add(page: Page, found: Titles, link: Link, start: int, end: int, role: TitleRole) -> None:
+        """Note a link, and that its words are understood."""
+        found.add(role, link.row)
+        if not link.is_sure and link.row not in found.guessed:
+            found.guessed.append(link.row)
+        page.take(start, end, ITEM)
+
+    def _miss(self, page: Page, found: Titles, begin: int, stop: int) -> None:
+        """Note a title that the catalogue lacks, where the words between are one."""
+        whole = page.words()
+        listed = [word for word in whole if begin <= word.start and word.end <= stop]
+        span = self._spans.missing(page.text, listed) if listed else None
+        if span is None:
+            return
+        # A full stop or a comma may stand in a title: "Mr. Mom", "Good Morning, Vietnam".
+        longer = _ABBREVIATED.match(page.text, span.start) is not None or any(
+            mention.start < span.end and span.start < mention.end
+            and not begin <= mention.start < mention.end <= stop
+            for mention in self._facts.titles.find_words(whole)
+        )  # fmt: skip
+        if not longer:
+            part = page.text[span.start : span.end]
+            found.miss(part, self._facts.titles.near(part))
+            page.take(span.start, span.end, " ")
 
     def _latin(self, page: Page, found: Titles) -> None:
         """In a Chinese message, words in Latin letters are names: of an item, where one fits."""
@@ -176,9 +210,11 @@ class TitleReader:
             if self._genre_words.find(part) and not (exact or begun):
                 continue
             begin = match.start() + match.group().index(part)
-            for row, start, end in self._listed(page, begin, begin + len(part), True):
-                found.add(phrases.role(page.text, start, end), row)
-                page.take(start, end, ITEM)
+            linked = self._listed(page, begin, begin + len(part), True)
+            for link, start, end in linked:
+                self._add(page, found, link, start, end, phrases.role(page.text, start, end))
+            if not linked:
+                self._miss(page, found, begin, begin + len(part))
 
     def _chinese_titles(self, page: Page, found: Titles) -> None:
         """Chinese titles of well-known items that the catalogue has under another name."""
@@ -201,7 +237,7 @@ class TitleReader:
             joints = [joint.span() for joint in _BETWEEN.finditer(text, begin, stop)]
             heads = [begin, *(end for _, end in joints)]
             spans = list(zip(heads, [*(start for start, _ in joints), stop], strict=True))
-            rows = [self._exact(text[slice(*span)].strip(), freely=True) for span in spans]
+            rows = [self._spans.exact(text[slice(*span)].strip(), freely=True) for span in spans]
             plain = any(len(said) < _SHORT or said in usual for said in
                         (text[slice(*span)].strip().lower() for span in spans))  # fmt: skip
             if plain or None in rows:
@@ -229,38 +265,39 @@ class TitleReader:
                 linked = self._each(page, begin, stop)
             if pattern is phrases.COMPARED and len(linked) < 2:
                 continue
-            for row, start, end in linked:
+            for link, start, end in linked:
                 said = phrases.role(text, start, end, begin)
-                found.add(own if own and said != "unlike" else said, row)
-                page.take(start, end, ITEM)
+                self._add(page, found, link, start, end, own if own and said != "unlike" else said)
+            if not linked and pattern in _EXPECTING:
+                self._miss(page, found, begin, stop)
 
     def _listed(
         self, page: Page, begin: int, stop: int, freely: bool
-    ) -> list[tuple[int, int, int]]:
-        """Titles one after the other, with "and" between: row, start, end of each."""
+    ) -> list[tuple[Link, int, int]]:
+        """Titles one after the other, with "and" between: link, start, end of each."""
         listed = [word for word in page.words() if begin <= word.start and word.end <= stop]
         if listed and listed[0].form in ("both", "between"):
             listed = listed[1:]
-        found: list[tuple[int, int, int]] = []
+        found: list[tuple[Link, int, int]] = []
         at = 0
-        while listed and self._first(page.text, listed, freely)[0] is None:
+        while listed and self._spans.first(page.text, listed, freely)[0] is None:
             if listed[0].form not in _LEADS:  # "the first Alien", "the film Heat"
                 break
             listed = listed[1:]
         while at < len(listed):
-            row, length = self._first(page.text, listed[at:], freely)
-            if row is None:
+            link, length = self._spans.first(page.text, listed[at:], freely)
+            if link is None:
                 break
-            found.append((row, listed[at].start, listed[at + length - 1].end))
+            found.append((link, listed[at].start, listed[at + length - 1].end))
             at += length
             if at < len(listed) and listed[at].form not in phrases.JOINT:
                 break
             at += 1
         return found
 
-    def _each(self, page: Page, begin: int, stop: int) -> list[tuple[int, int, int]]:
+    def _each(self, page: Page, begin: int, stop: int) -> list[tuple[Link, int, int]]:
         """Titles at the heads of the parts between "and", "than" and commas."""
-        found: list[tuple[int, int, int]] = []
+        found: list[tuple[Link, int, int]] = []
         for part in _PARTED.finditer(page.text, begin, stop):
             listed = [
                 word
@@ -271,93 +308,11 @@ class TitleReader:
                 listed = listed[1:]
             for length in range(min(8, len(listed)), 0, -1):
                 span = listed[0].start, listed[length - 1].end
-                row = self._exact(page.text[slice(*span)], freely=True)
-                if row is None and length == len(listed):
-                    row = self._nearly(page.text[slice(*span)])
-                if row is not None:
-                    found.append((row, *span))
+                row = self._spans.exact(page.text[slice(*span)], freely=True)
+                link = Link(row) if row is not None else None
+                if link is None and length == len(listed):
+                    link = self._spans.nearly(page.text[slice(*span)])
+                if link is not None:
+                    found.append((link, *span))
                     break
         return found
-
-    def _first(self, text: str, listed: list[Word], freely: bool) -> tuple[int | None, int]:
-        """Item named by the first words, and how many they are: exactly, else nearly."""
-        whole = text[listed[0].start : listed[-1].end]
-        begins = len(listed) > 1 and _YEAR.match(listed[0].form)
-        if begins and self._facts.titles.link(whole) is None:  # "the 1998 Psycho"
-            row, length = self._first(text, listed[1:], freely)
-            year = int(listed[0].form)
-            if row is not None:
-                same = self._facts.titles.rows(self._facts.title(row))
-                row = next((one for one in same if self._facts.year(one) == year), None)
-            return row, length + 1 if row is not None else 0
-        if listed[0].form == "the" and len(listed) > 2 and _YEAR.match(listed[1].form):
-            row, length = self._first(text, listed[1:], freely)
-            return row, length + 1 if row is not None else 0
-        most = min(len(listed), 10)
-        for length in range(most, 0, -1):
-            row = self._exact(text[listed[0].start : listed[length - 1].end], freely)
-            if row is not None and self._ends(listed, length, freely):
-                return row, length
-        if not freely:
-            return None, 0
-        for length in range(most, 0, -1):
-            if self._ends(listed, length, freely):
-                row = self._nearly(text[listed[0].start : listed[length - 1].end])
-                if row is not None:
-                    return row, length
-        return None, 0
-
-    @staticmethod
-    def _ends(listed: list[Word], length: int, freely: bool) -> bool:
-        """Whether a title may end behind so many words."""
-        if length == len(listed) or length > 1:
-            return length == len(listed) or not freely or length > 2 or _cuts(listed[length])
-        return _cuts(listed[length])
-
-    def _exact(self, part: str, freely: bool) -> int | None:
-        listed = words(part)
-        named = self._genre_words.find_words(listed)
-        if self._is_known(part) or phrases.NOT_A_TITLE.match(part):
-            return None
-        if named and len(listed) <= 2 and not part[:1].isupper():
-            return None
-        dated = phrases.DATED.match(part)
-        rows = self._facts.titles.rows(dated["title"] if dated else part)
-        if dated:
-            rows = tuple(row for row in rows if self._facts.year(row) == int(dated["year"]))
-        plain = all(word.form in load_words("stop_words.txt") for word in listed)
-        if not rows or (plain and not part[:1].isupper()):
-            return None
-        if len(listed) > 1 or part[:1].isupper() or freely:
-            return self._facts.titles.best(rows)
-        return None
-
-    def _nearly(self, part: str) -> int | None:
-        """Item that words where a title is expected come near to."""
-        listed = words(part)
-        stop = load_words("stop_words.txt")
-        content = [word for word in listed if word.form not in stop]
-        if not content or phrases.NOT_A_TITLE.match(part) or self._is_known(part):
-            return None
-        mentions = self._genre_words.find_words(listed)
-        if mentions and len(content) <= 2:
-            told = sum(mention.end - mention.start for mention in mentions)
-            is_kind = told >= sum(len(word.form) for word in listed)
-            return None if is_kind else self._facts.titles.begun(part)
-        if len(listed) == 1 and content[0].form in load_words("plain_words_en.txt"):
-            return None
-        return self._facts.titles.link(part, within=len(content) > 1)
-
-    def _distinctive(self, part: str) -> bool:
-        """Whether words in running text are a title and not just words ("heat", "big night")."""
-        listed = words(part)
-        if self._genre_words.find_words(listed) and not part[:1].isupper():
-            return False
-        content = [word for word in listed if word.form not in load_words("stop_words.txt")]
-        if len(listed) == 1 or self._is_known(part):
-            return False
-        return bool(content) and (part[:1].isupper() or len(listed) >= 3 or len(content) >= 2)
-
-
-def _cuts(word: Word) -> bool:
-    return word.form in phrases.CUT or not word.form.isascii()

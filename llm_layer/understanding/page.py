@@ -59,7 +59,11 @@ class Page:
 
 @dataclass
 class Titles:
-    """Item rows by what is said of them, and phrases given as titles that no title comes near."""
+    """Item rows by what is said of them, and phrases given as titles that the catalogue lacks.
+
+    `near` are items to ask about instead of those; `guessed` are rows that a phrase was only taken
+    for.
+    """
 
     like: list[int] = field(default_factory=list)
     unlike: list[int] = field(default_factory=list)
@@ -67,11 +71,19 @@ class Titles:
     about: list[int] = field(default_factory=list)
     than: list[int] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
+    near: list[int] = field(default_factory=list)
+    guessed: list[int] = field(default_factory=list)
 
     def add(self, role: TitleRole, row: int) -> None:
         """Note an item once for each thing that is said of it."""
         if role and row not in getattr(self, role):
             getattr(self, role).append(row)
+
+    def miss(self, phrase: str, near: int | None) -> None:
+        """Note a title that the catalogue lacks, and what to ask about instead."""
+        self.missing.append(phrase)
+        if near is not None and near not in self.near:
+            self.near.append(near)
 
     @property
     def named(self) -> tuple[int, ...]:

@@ -28,7 +28,7 @@ PLACE_IN_LIST = re.compile(
     rf"|\b(?P<en>(?:the |that |this |your )(?:{_NTH})(?! (?:century|world|time|night|ten|few|half|thing i))"
     rf"|(?:{_NTH})(?= (?:{_THING})|\W*$|\W+(?:and|or|please|then|is|was|sounds|looks|seems|vs|one)\b)"
     rf"|(?:(?:the|that|this|your) )?(?:last|final|middle|top)(?= (?:{_THING})\b)|the (?:last|final)(?=\W*$))(?: (?:{_THING}))?\b"
-    rf"|(?<=\band )(?P<joined>{_NTH})\b|(?<=\bor )(?P<either>{_NTH})\b|\b(?:number|no\.|nr\.?|option|choice|#) ?(?P<num>10|[1-9]|one|two|three|four|five)\b|#(?P<hash>10|[1-9])\b"
+    rf"|(?<=\band )(?P<joined>{_NTH})\b|(?<=\bor )(?P<either>{_NTH})\b|\b(?:number|no\.|nr\.?|option|choice|#) ?(?P<num>10|[1-9]|one|two|three|four|five)\b|#(?P<hash>10|[1-9])\b|^\W*(?:ok(?:ay)?\W+|hmm\W+)?(?P<bare>[1-9]) (?=(?:looks|sounds|seems) \w)"
     rf"|第(?P<zh>十|[一二三四五六七八九]|10|[1-9])[{MEASURE}]?(?!次|季|集)|前(?P<zhmany>[两二三23])[{MEASURE}]|最后(?:一|那)?(?P<last>[{MEASURE}])|最后那?个"
     rf"|\b(?P<that>(?:that|this) (?:one|film|movie|book|course|article|product))\b|(?P<zhthat>[这那][部个条本门篇件款双台首](?:电影|片子?|书|课程?|文章|商品)?(?!类型|题材|系列|意思|样|话|导演|演员|价))",
     _I,
@@ -178,7 +178,7 @@ def _places_of(match: re.Match[str]) -> list[int]:
         return [-1]
     if match["that"] or match["zhthat"]:
         return [1]
-    if number := match["num"] or match["hash"] or match["zh"]:
+    if number := match["num"] or match["hash"] or match["bare"] or match["zh"]:
         value = read_number(number.lower())
         return [int(value)] if value else []
     listed = (match["en"] or match["joined"] or match["either"] or "").lower().split()

@@ -70,10 +70,14 @@ class Question:
         What is asked for: ``"genres"``, ``"years"``, ``"likes"``, ``"relax"`` or a column.
     options : tuple of str
         Answers that are offered, as the catalogue writes them; empty where any will do.
+    act, topic : str
+        For ``"title"``: what is done with the title once it is confirmed.
     """
 
     slot: str
     options: tuple[str, ...] = ()
+    act: Act = "more_like"
+    topic: str = ""
 
 
 @dataclass(frozen=True)
@@ -114,7 +118,11 @@ class Request:
     extends : bool
         The genres come on top of those wanted before ("also", "with some").
     no_title : tuple of str
-        Phrases given as titles that no title comes near to.
+        Phrases given as titles that the catalogue lacks.
+    near : tuple of int
+        Item rows to ask about in their place ("did you mean ...?").
+    guessed : tuple of int
+        Item rows that phrases were only taken for: whoever typed them has to be told so.
     unstated : tuple of str
         What was asked for that the catalogue does not state (length, rating, place, price).
     topic : str
@@ -132,6 +140,14 @@ class Request:
         Genre or keyword, and how much more (up to 1) or less (down to -1) of it is wanted.
     attributes, no_attributes : dict of str to tuple of str
         Values wanted and not wanted of other columns of the item table, by column.
+    is_told : bool
+        The examples in `like` are told ("I loved Heat, what next?"), not what more like is asked
+        for ("something like Heat").
+    is_habit : bool
+        The genres, years and people tell what is usual for the visitor ("I mostly watch
+        comedies"), not what is asked for now.
+    confirmed : tuple of int
+        Item rows that were asked about and are meant.
     is_open : bool
         Anything will do ("any", "surprise me").
     understood_by : {"rules", "llm"}
@@ -140,6 +156,8 @@ class Request:
         Why the rules did where a language model was to; empty otherwise.
     seen_places : tuple of int
         Those of `refused` that the visitor knows already, which says nothing against them.
+    same_person : bool
+        It says "by him", "the same director": the one that the last reply named.
     points_back : bool
         It says "it" or "that one": what was spoken of last, where that was one item.
     is_foreign : bool
@@ -164,6 +182,8 @@ class Request:
     mood: str = ""
     extends: bool = False
     no_title: tuple[str, ...] = ()
+    near: tuple[int, ...] = ()
+    guessed: tuple[int, ...] = ()
     unstated: tuple[str, ...] = ()
     topic: str = ""
     no_years: tuple[Years, ...] = ()
@@ -173,10 +193,14 @@ class Request:
     leanings: dict[str, float] = field(default_factory=dict)
     attributes: dict[str, tuple[str, ...]] = field(default_factory=dict)
     no_attributes: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    is_told: bool = False
+    is_habit: bool = False
+    confirmed: tuple[int, ...] = ()
     is_open: bool = False
     understood_by: Literal["rules", "llm"] = "rules"
     reason: str = ""
     seen_places: tuple[int, ...] = ()
+    same_person: bool = False
     points_back: bool = False
     is_foreign: bool = False
 

@@ -29,11 +29,14 @@ from llm_layer.understanding.page import PERSON, PLACE, Page, Titles
 from llm_layer.understanding.people import PersonIndex
 from llm_layer.understanding.places import all_seen, points_back, read_count, read_places
 from llm_layer.understanding.request import Act, Range, Request, Years
+from llm_layer.understanding.told import habits, is_told
 from llm_layer.understanding.values import ValueWords
 from llm_layer.understanding.years import YEAR_WORD, is_compared, read_no_years, read_years
 
 # A number and up to two words before a genre.
 _NUMBER_BEFORE = re.compile(rf"(?<![\w-])({NUMBER})\s+(?:\w+\s+){{0,2}}$", re.IGNORECASE)
+# "Which is the cheapest?" names no title.
+_SUPERLATIVE = re.compile(r"\b(?:\w{2,}est|most|least|best|worst|better)\b|最|更", re.IGNORECASE)
 MOST_COUNTED = 30
 _MOST_SHOWN = 10
 
@@ -138,6 +141,9 @@ class Understanding:
             return Request(text=text, language="en", is_foreign=True)
         page.kind = "person"
         people, no_people = self._read_people(page)
+        is_habit, rest = habits(page.text, page.take)
+        asked = {mention.genre for mention in self._genre_words.find(rest)} if is_habit else set()
+        is_habit = is_habit and not (asked or PERSON in rest or read_years(rest)[0])
         page.kind = "place"
         back = points_back(page.text)
         places, refused, seen_places = read_places(
@@ -162,10 +168,13 @@ class Understanding:
             self._leanings.read(page.text, critique, page.take)
         page.kind = "genre"
         genres, no_genres = self._read_genres(page)
+        if asked:  # "I mostly watch comedies, but tonight I want a western"
+            genres = tuple(genre for genre in genres if genre in asked)
         page.kind = "value"
         attributes, no_attributes = self._read_values(page)
         mood = _mood(page.text)
         topic = acts.topic_of(shape)
+        is_open = acts.Shape(shape).has(OPEN)
         request = Request(
             text=text,
             language=language,
@@ -181,9 +190,11 @@ class Understanding:
             places=places,
             people=people,
             count=count,
-            mood=mood,
+            mood="" if is_open else mood,
             extends=phrases.ALSO.search(plain) is not None,
             no_title=tuple(titles.missing),
+            near=tuple(row for row in titles.near if row not in titles.named),
+            guessed=tuple(titles.guessed),
             unstated=self._unstated(plain, critique),
             no_years=no_years,
             no_people=no_people,
@@ -192,7 +203,10 @@ class Understanding:
             leanings=dict(critique.leanings),
             attributes=attributes,
             no_attributes=no_attributes,
-            is_open=acts.Shape(shape).has(OPEN),
+            is_told=bool(titles.like) and is_told(shape),
+            is_habit=is_habit,
+            is_open=is_open,
+            same_person=acts.means_same_person(shape),
             points_back=back,
             seen_places=seen_places,
         )
@@ -246,8 +260,11 @@ class Understanding:
             # A title in a question is what it is about, not an example of what is wanted.
             about = tuple(row for row in named if row not in titles.seen)
             missing = request.no_title
-            if not (named or request.places or request.refused or missing):
+            is_asked_of_all = act == "compare" and _SUPERLATIVE.search(shape)
+            if not (named or request.places or request.refused or missing or is_asked_of_all):
                 missing = self._titles.missing_in(shape)
+                near = map(self._facts.titles.near, missing)
+                request = replace(request, near=tuple(row for row in near if row is not None))
             topic = "" if act == "why" else self._topic(topic)
             places = request.places or request.refused
             return _plain(

@@ -32,6 +32,10 @@ _KINDS = {
 }
 
 
+# So many items at most are described where they are compared; of more the titles are enough.
+_DESCRIBED = 3
+
+
 class TurnTemplates:
     """Words the plans of turns that recommend nothing."""
 
@@ -60,7 +64,33 @@ class TurnTemplates:
         """Facts of two or three items side by side, then what their numbers bear out."""
         rows = [offer.row for offer in plan.offers]
         notes = self._wording.notes(plan)
+        if plan.extreme is not None and (told := self._extreme(rows, *plan.extreme, plan.language)):
+            if len(rows) > _DESCRIBED:
+                titles = self._wording.titles(rows, plan.language)
+                described = [f"{titles}。" if plan.language == "zh" else f"{titles}."]
+            return "\n".join([*notes, *described, told])
         return "\n".join([*notes, *described, *self._comparatives(rows, plan.language)])
+
+    def _extreme(self, rows: Sequence[int], name: str, end: str, language: Language) -> str:
+        """Which is the newest, the cheapest ...; empty where it is not one, or not known of all."""
+        columns = self._wording.columns
+        values = [columns.number(name, row) for row in rows]
+        known = [value for value in values if value is not None]
+        word = next(
+            (
+                word
+                for word in columns.numbers[name].words.get(end, ())
+                if has_chinese(word) == (language == "zh")
+            ),
+            "",
+        )
+        if len(known) < len(values) or not word:
+            return ""
+        best = min(known) if end == "lowest" else max(known)
+        if known.count(best) > 1:
+            return ""
+        title = self._wording.title(rows[known.index(best)], language)
+        return f"其中{word}的是{title}。" if language == "zh" else f"The {word} is {title}."
 
     def _options(self, question: Question, language: Language) -> str:
         options = question.options

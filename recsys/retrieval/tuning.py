@@ -27,6 +27,15 @@ SAMPLE = 2_000
 LEAST_SAMPLE = 20
 
 
+def a_sample(vectors: ArrayLike) -> NDArray[np.float32] | None:
+    """Some of the users' vectors to tune with, None where there are too few; always the same."""
+    users = np.asarray(vectors)
+    if len(users) < LEAST_SAMPLE:
+        return None
+    chosen = np.random.default_rng(0).choice(len(users), min(SAMPLE, len(users)), replace=False)
+    return np.asarray(users[np.sort(chosen)], np.float32)
+
+
 @dataclass(frozen=True)
 class Knob:
     """A whole number that trades recall for time.

@@ -5,6 +5,7 @@ import math
 import os
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -13,12 +14,14 @@ from llm_layer import Concierge
 from llm_layer.llm import (
     LLM,
     EmbeddedLLM,
+    LLMBusyError,
     LLMRefusedError,
     LLMTimeoutError,
     Message,
     OpenAICompatible,
     ask,
 )
+from llm_layer.llm.embedded import _request
 from llm_layer.stopping import TurnStoppedError, stopping_by
 from llm_layer.wording.prompts import Task, fill, grammar, prompt
 from recsys.errors import (
@@ -116,10 +119,51 @@ def test_a_stopped_turn_lets_go_of_the_model(embedded: EmbeddedLLM) -> None:
 def test_a_stopped_turn_does_not_wait_for_others(embedded: EmbeddedLLM) -> None:
     stop = threading.Event()
     stop.set()
-    with embedded._slots, stopping_by(stop), pytest.raises(TurnStoppedError):
+    words = embedded.stream(ASK, max_tokens=400)
+    assert next(words)  # another one is at work
+    with stopping_by(stop), pytest.raises(TurnStoppedError):
         embedded.complete(ASK)
-    with embedded._slots, pytest.raises(LLMTimeoutError, match="busy"):
+    with pytest.raises(LLMBusyError, match="busy with 1 other request"):
         embedded.complete(ASK, timeout=0.05)
+    words.close()
+
+
+@pytest.mark.parametrize("error", [TurnStoppedError, LLMTimeoutError])
+def test_a_long_prompt_is_not_read_to_its_end_for_nobody(
+    embedded: EmbeddedLLM, error: type[Exception]
+) -> None:
+    """Reading it takes ten seconds, in which there is no word after which to stop."""
+    looks = []
+
+    def gone() -> bool:
+        looks.append(1)
+        return error is TurnStoppedError and len(looks) > 2
+
+    request = _request([Message("user", "word " * 1500)], 4, 0.0, 0, None, None, 0)
+    heard = threading.Event()
+    timeout = 0.05 if error is LLMTimeoutError else 600.0
+    with pytest.raises(error):
+        embedded._ask(request, timeout, gone, lambda piece: heard.set())
+    assert not heard.is_set()
+    assert len(looks) < 20  # of 24 parts
+    assert embedded.complete(ASK, max_tokens=4).text
+
+
+def test_words_do_not_depend_on_who_else_is_at_work() -> None:
+    """Greedy words of several slots are those of one; low bits may differ, and words need not."""
+    several = EmbeddedLLM(parallel=3, context=512)
+    tasks = [Task("en", wish, ((wish,), (wish, "war"))) for wish in ("drama", "crime", "horror")]
+
+    def ask(task: Task) -> str:
+        return several.complete(
+            prompt(task, has_examples=False), grammar=grammar(task), temperature=0.0, max_tokens=24
+        ).text
+
+    alone = [ask(task) for task in tasks]
+    with ThreadPoolExecutor(3) as pool:
+        together = list(pool.map(ask, [*tasks, *reversed(tasks)]))
+    assert together == [*alone, *reversed(alone)]
+    assert len(set(alone)) == 3
 
 
 def test_threads_take_turns(embedded: EmbeddedLLM) -> None:
@@ -165,6 +209,10 @@ def test_bad_parameters() -> None:
         EmbeddedLLM(threads=0)
     with pytest.raises(InvalidInputError, match="context"):
         EmbeddedLLM(context=10)
+    with pytest.raises(InvalidInputError, match="parallel"):
+        EmbeddedLLM(parallel=0)
+    with pytest.raises(InvalidInputError, match="patience"):
+        EmbeddedLLM(patience=0.0)
 
 
 def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -83,3 +83,37 @@ def test_what_is_not_stated_of_an_item_is_said(rec: Recommender) -> None:
     talk.say("a comedy")
     for question in ("is the first one long?", "is it any good?"):
         assert "does not say" in talk.say(question).text
+
+
+def test_which_is_the_newest_of_all_that_were_shown(rec: Recommender) -> None:
+    talk = Concierge(rec, None).open(likes=[24])
+    facts = ItemFacts(rec)
+    shown = talk.say("show me 5 films").recommended
+    dated = {facts.year(facts.row(item)): item for item in shown}
+    for question, year in (("which is the newest?", max), ("哪部最早", min)):
+        reply = talk.say(question)
+        expected = facts.title(facts.row(dated[year(dated)]))
+        assert expected in reply.text.splitlines()[-1]
+        assert {item.id for item in reply.items} == set(shown)
+        assert reply.grounding.ok
+    assert "does not state prices" in talk.say("which is the cheapest?").text
+
+
+def test_him_is_whom_the_last_answer_named(rec: Recommender) -> None:
+    concierge = Concierge(rec, None)
+    for ask, wish in (
+        ("who directed Fargo?", "got anything else by him?"),
+        ("《Fargo》的导演是谁？", "他还导演过什么？"),
+    ):
+        talk = concierge.open(likes=[24])
+        talk.say(ask)
+        reply = talk.say(wish)
+        assert talk.state.constraints.people == ("joel coen",)
+        assert reply.recommended == (14,)
+
+
+def test_a_title_that_is_not_there_is_asked_about(rec: Recommender) -> None:
+    talk = Concierge(rec, None).open(likes=[24])
+    reply = talk.say("do you have “Inception”?")
+    assert reply.recommended == ()
+    assert "did not find that title" in reply.text

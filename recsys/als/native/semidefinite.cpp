@@ -77,4 +77,49 @@ double least_eigenvalue(const double* a, std::int64_t size, std::int64_t stride)
     return found / 2.0;
 }
 
+void eigenvectors(std::vector<double>& a, std::size_t size, std::vector<double>& values,
+                  std::vector<double>& vectors) {
+    const std::size_t n = size;
+    std::vector<double> rows(n * n);  // eigenvectors in rows
+    for (std::size_t i = 0; i < n; ++i) rows[i * n + i] = 1.0;
+    double total = 0.0;
+    for (const double value : a) total += value * value;
+    constexpr int kMostSweeps = 30;
+    constexpr double kLeft = 1e-28;  // of the sum of squares, off the diagonal
+    for (int sweep = 0; sweep < kMostSweeps; ++sweep) {
+        double off = 0.0;
+        for (std::size_t i = 0; i < n; ++i) {
+            for (std::size_t j = 0; j < i; ++j) off += a[i * n + j] * a[i * n + j];
+        }
+        if (off <= kLeft * total) break;
+        for (std::size_t p = 0; p + 1 < n; ++p) {
+            for (std::size_t q = p + 1; q < n; ++q) {
+                const double between = a[p * n + q];
+                if (between == 0.0) continue;
+                const double theta = (a[q * n + q] - a[p * n + p]) / (2.0 * between);
+                const double t = (theta < 0.0 ? -1.0 : 1.0) / (std::abs(theta) + std::hypot(theta, 1.0));
+                const double c = 1.0 / std::hypot(t, 1.0), s = t * c;
+                const auto turn = [c, s, n](double* x, double* y) {
+                    for (std::size_t k = 0; k < n; ++k) {
+                        const double left = x[k], right = y[k];
+                        x[k] = c * left - s * right;
+                        y[k] = s * left + c * right;
+                    }
+                };
+                const double at_p = a[p * n + p] - t * between, at_q = a[q * n + q] + t * between;
+                turn(&a[p * n], &a[q * n]);
+                for (std::size_t k = 0; k < n; ++k) a[k * n + p] = a[p * n + k], a[k * n + q] = a[q * n + k];
+                a[p * n + p] = at_p, a[q * n + q] = at_q;
+                a[p * n + q] = a[q * n + p] = 0.0;
+                turn(&rows[p * n], &rows[q * n]);
+            }
+        }
+    }
+    values.resize(n), vectors.resize(n * n);
+    for (std::size_t i = 0; i < n; ++i) {
+        values[i] = a[i * n + i];
+        for (std::size_t k = 0; k < n; ++k) vectors[k * n + i] = rows[i * n + k];
+    }
+}
+
 }  // namespace alsatian::als

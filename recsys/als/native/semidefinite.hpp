@@ -18,4 +18,9 @@ void minimize_semidefinite(std::vector<double>& a, std::vector<double>& b, doubl
 // and half of the least one or so; 0 where it is not positive definite in double.
 double least_eigenvalue(const double* a, std::int64_t size, std::int64_t stride);
 
+// Eigenvalues and, in columns of `vectors` (size, size), eigenvectors of a symmetric matrix, which is overwritten:
+// Jacobi's rotations, for a few dozen rows.
+void eigenvectors(std::vector<double>& a, std::size_t size, std::vector<double>& values,
+                  std::vector<double>& vectors);
+
 }  // namespace alsatian::als

@@ -19,20 +19,14 @@
 #include "rows.hpp"
 #include "subspace_entries.hpp"
 #include "subspace_fixed.hpp"
+#include "subspace_near.hpp"
 #include "subspace_products.hpp"
+#include "subspace_rows.hpp"
 #include "subspace_tiles.hpp"
 #include "together.hpp"
 
 namespace alsatian::als {
 namespace {
-
-#if defined(__AVX512F__)
-constexpr int kProductRows = 6;   // 6 x 4
-constexpr int kProductLanes = 4;
-#else
-constexpr int kProductRows = 6;   // 6 x 2
-constexpr int kProductLanes = 2;
-#endif
 
 template <class T>
 void add_scores(const Side<T>& side, const Slice<T>& slice, std::int64_t begin, std::int64_t end,
@@ -47,7 +41,7 @@ void add_scores(const Side<T>& side, const Slice<T>& slice, std::int64_t begin, 
 #endif
 #if defined(ALSATIAN_FIXED)
     if constexpr (sizeof(T) == 4) {
-        if (slice.fixed != nullptr) {
+        if (slice.whitened != nullptr) {
             const auto add = slice.stride == 64 ? add_scores_fixed<64> : add_scores_fixed<0>;
             return add(side, slice, begin, end, first, scores, scratch);
         }
@@ -60,54 +54,6 @@ void add_scores(const Side<T>& side, const Slice<T>& slice, std::int64_t begin, 
         for (std::int64_t k = 0; k < slice.width; ++k) scratch.step[k] = x[k];
         const std::int64_t entry = side.indptr[u], n = side.indptr[u + 1] - entry;
         move_scores(side, slice, entry, n, last, scratch.step, scores + (entry - first), scratch);
-    }
-}
-
-// ---- the Gramian's part --------------------------------------------------------------------------
-
-// out (rows, .) <- x gramian for `lanes` registers of columns; row r of x is x + r * factors.
-template <class T, int rows, int lanes>
-void product_tile(const T* x, std::int64_t factors, const T* gramian, std::int64_t stride, T* out) {
-    Lanes<T> sum[rows][lanes] = {};
-    for (std::int64_t k = 0; k < factors; ++k) {
-        Lanes<T> part[lanes];
-        for (int v = 0; v < lanes; ++v) part[v] = load(gramian + k * stride + v * kWidth<T>);
-        for (int r = 0; r < rows; ++r) {
-            const Lanes<T> s = spread<T>(x[r * factors + k]);
-            for (int v = 0; v < lanes; ++v) sum[r][v] += s * part[v];
-        }
-    }
-    for (int r = 0; r < rows; ++r) {
-        for (int v = 0; v < lanes; ++v) store(out + r * stride + v * kWidth<T>, sum[r][v]);
-    }
-}
-
-template <class T, int rows>
-void product_rows(const T* x, std::int64_t factors, const T* gramian, std::int64_t stride, T* out) {
-    std::int64_t j = 0;
-    for (; j + kProductLanes * kWidth<T> <= stride; j += kProductLanes * kWidth<T>) {
-        product_tile<T, rows, kProductLanes>(x, factors, gramian + j, stride, out + j);
-    }
-    for (; j < stride; j += kWidth<T>) {
-        product_tile<T, rows, 1>(x, factors, gramian + j, stride, out + j);
-    }
-}
-
-// scratch.products <- rows [begin, begin + count) of the target times the block's columns of the Gramian. A
-// row's sums run in one order however many rows are taken together.
-template <class T>
-void multiply_gramian(const Side<T>& side, const Slice<T>& slice, std::int64_t begin, std::int64_t count,
-                      const SubspaceScratch<T>& scratch) {
-    T* const products = scratch.products;
-    const T* const x = side.target + begin * side.factors;
-    std::int64_t r = 0;
-    for (; r + kProductRows <= count; r += kProductRows) {
-        product_rows<T, kProductRows>(x + r * side.factors, side.factors, slice.gramian, slice.stride,
-                                      products + r * slice.stride);
-    }
-    for (; r < count; ++r) {
-        product_rows<T, 1>(x + r * side.factors, side.factors, slice.gramian, slice.stride,
-                           products + r * slice.stride);
     }
 }
 
@@ -281,15 +227,19 @@ class FixedSteps {
         scratch.failed[0] = 0;
     }
 
-    // Row r of those whose products with the Gramian are in scratch.products.
+    // Row r of those whose products with the Gramian, and places in the basis, are in the scratch.
     Outcome add(std::int64_t index, std::int64_t r) {
         const Row<float> row = row_of(side_, index, end_);
         if (row.n == 0) return step_alone(row, r);
         SubspaceScratch<float> of_row = scratch_;
         of_row.matrix = scratch_.matrices + count_ * slice_.stride * slice_.stride;
         of_row.gradient = scratch_.sides + count_ * slice_.stride;
-        const Fixed made =
-            fixed_equations<S>(side_, slice_, row, product(r), scores_ + (row.begin - first_), of_row);
+        of_row.products = scratch_.products + r * slice_.stride;
+        of_row.turned = turned(r);
+        float* const scores = scores_ + (row.begin - first_);
+        const Fixed near = step_near<S>(side_, slice_, row, scores, of_row);
+        if (near != Fixed::refused) return near == Fixed::done ? Outcome::done : Outcome::stopped;
+        const Fixed made = fixed_equations<S>(side_, slice_, row, scores, of_row);
         if (made == Fixed::stopped) return Outcome::stopped;
         if (made == Fixed::refused) return step_alone(row, r);
         if (!finite(dot(of_row.gradient, of_row.gradient, slice_.stride))) return Outcome::not_finite;
@@ -305,16 +255,30 @@ class FixedSteps {
                                               scratch_.systems, scratch_.solution, lost);
         for (std::int64_t lane = 0; lane < count_; ++lane) {
             const Row<float> row = row_of(side_, rows_[lane], end_);
-            Outcome outcome = Outcome::done;
             if (lost[lane] != 0.0f) {
-                outcome = step_alone(row, places_[lane]);
-            } else {
-                for (std::int64_t k = 0; k < slice_.width; ++k) scratch_.step[k] = x[k * kWidth<float> + lane];
-                outcome = finish(row);
+                const Outcome outcome = step_alone(row, places_[lane]);
+                if (outcome != Outcome::done) return at_ = rows_[lane], outcome;
+                continue;
             }
-            if (outcome != Outcome::done) return at_ = rows_[lane], outcome;
+            float* const step = turned(places_[lane]);
+            for (std::int64_t k = 0; k < slice_.width; ++k) step[k] = x[k * kWidth<float> + lane];
+            add_fixed_dots<S>(rows_of(slice_), side_.indices + row.begin, row.n, row.n, step,
+                              scores_ + (row.begin - first_));
         }
         count_ = 0;
+        return Outcome::done;
+    }
+
+    // Takes the steps of `count` rows from `begin` on.
+    Outcome take(std::int64_t begin, std::int64_t count) {
+        const std::int64_t stride = slice_.stride;
+        multiply_rows(turned(0), stride, count, stride, slice_.whitened->turn_back, stride, scratch_.moved);
+        for (std::int64_t r = 0; r < count; ++r) {
+            const float* const step = scratch_.moved + r * stride;
+            for (std::int64_t k = 0; k < stride; ++k) scratch_.step[k] = step[k];
+            const Outcome outcome = take_step(side_, slice_, row_of(side_, begin + r, end_), scratch_);
+            if (outcome != Outcome::done) return at_ = begin + r, outcome;
+        }
         return Outcome::done;
     }
 
@@ -322,23 +286,18 @@ class FixedSteps {
     std::int64_t at(std::int64_t added) const { return at_ < 0 ? added : at_; }
 
    private:
-    const float* product(std::int64_t r) const { return scratch_.products + r * slice_.stride; }
+    float* turned(std::int64_t r) const { return scratch_.turned + r * slice_.stride; }
 
+    // In full width, which leaves nothing for `take`.
     Outcome step_alone(const Row<float>& row, std::int64_t r) {
+        for (std::int64_t k = 0; k < slice_.stride; ++k) turned(r)[k] = 0.0f;
+        float* const product = scratch_.products + r * slice_.stride;
+        multiply_rows(side_.target + row.index * side_.factors, side_.factors, 1, side_.factors, slice_.gramian,
+                      slice_.stride, product);
         const Outcome outcome =
-            step_row(side_, slice_, row, product(r), scores_ + (row.begin - first_), scratch_);
+            step_row(side_, slice_, row, product, scores_ + (row.begin - first_), scratch_);
         if (outcome != Outcome::not_positive) return outcome;
         scratch_.failed[++scratch_.failed[0]] = row.index;
-        return Outcome::done;
-    }
-
-    Outcome finish(const Row<float>& row) {
-        const Outcome outcome = take_step(side_, slice_, row, scratch_);
-        if (outcome != Outcome::done) return outcome;
-        for (std::int64_t k = 0; k < slice_.width; ++k) scratch_.step[k] *= slice_.fixed_columns[k];
-        for (std::int64_t k = slice_.width; k < slice_.stride; ++k) scratch_.step[k] = 0.0f;
-        add_fixed_dots<S>(rows_of(slice_), side_.indices + row.begin, row.n, row.n, scratch_.step,
-                          scores_ + (row.begin - first_));
         return Outcome::done;
     }
 
@@ -358,13 +317,15 @@ Progress step_fixed(const Side<float>& side, const Slice<float>& slice, std::int
     for (std::int64_t next = begin; next < end; next += together) {
         if (side.stopping()) return {Outcome::stopped, next};
         const std::int64_t count = end - next < together ? end - next : together;
-        multiply_gramian(side, slice, next, count, scratch);
+        turn_target(side, slice, next, count, scratch);
         FixedSteps<S> steps(side, slice, end, first, scores, scratch);
         for (std::int64_t r = 0; r < count; ++r) {
             Outcome outcome = steps.add(next + r, r);
             if (outcome == Outcome::done && r + 1 == count) outcome = steps.solve();
             if (outcome != Outcome::done) return {outcome, steps.at(next + r)};
         }
+        const Outcome taken = steps.take(next, count);
+        if (taken != Outcome::done) return {taken, steps.at(next)};
         if (scratch.failed[0] > 0) return {Outcome::not_positive, next + count};
     }
     return {Outcome::done, end};
@@ -386,7 +347,7 @@ Progress step(const Side<T>& side, const Slice<T>& slice, std::int64_t begin, st
 #endif
 #if defined(ALSATIAN_FIXED)
     if constexpr (sizeof(T) == 4) {
-        if (slice.fixed != nullptr) {
+        if (slice.whitened != nullptr) {
             const auto step = slice.stride == 64 ? step_fixed<64> : step_fixed<0>;
             return step(side, slice, begin, end, first, scores, scratch);
         }
@@ -403,7 +364,7 @@ template <>
 constexpr SubspaceKernels<float> kTable<float> = {true, add_scores<float>, pack_gramian, nullptr, step<float>};
 #elif defined(ALSATIAN_FIXED)
 template <>
-constexpr SubspaceKernels<float> kTable<float> = {false, add_scores<float>, nullptr, fix_rows, step<float>};
+constexpr SubspaceKernels<float> kTable<float> = {false, add_scores<float>, nullptr, whiten_rows, step<float>};
 #endif
 
 }  // namespace

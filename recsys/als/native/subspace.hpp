@@ -21,6 +21,26 @@ constexpr std::int64_t kTogetherTiled = 32;
 constexpr std::int64_t kTogetherLanes = 3;
 constexpr std::int64_t kMostTogether = kTogetherLanes * kMostLanes;
 
+// Rows of up to so many entries are stepped by conjugate gradients, in whole numbers: a block of theirs fits L2.
+constexpr std::int64_t kMostNear = 1024;
+
+// A block of the other side in whole numbers of 16 bits, in a basis W where the Gramian's block is a diagonal
+// (whitened_store.hpp): a row y of the block is y W there, a row x of the target x W'^-1, a gradient g is g W.
+template <class T>
+struct Whitened {
+    const std::int16_t* numbers;  // `stride` a row
+    const float* scales;          // what a row's numbers are to be multiplied by
+    float longest;                // no row of `numbers` is longer
+    const T* gramian;             // (factors, stride): columns of Slice::gramian in this basis
+    const T* linear;              // (stride): Side::linear in this basis, zeros where there is none
+    const T* turn_target;         // (width, stride): W'^-1
+    const T* turn_back;           // (stride, stride): W'
+    const T* holds;               // (stride): the diagonal W'G_BB W, ones in the padding
+    const T* lambdas;             // (stride): the diagonal W'W, zeros in the padding
+    const T* zeros;               // (stride, stride)
+    std::int64_t entries;         // packed at once, an even number up to kBlockRows
+};
+
 // One block of dimensions [begin, begin + width) of everything that a step on it reads.
 template <class T>
 struct Slice {
@@ -33,11 +53,7 @@ struct Slice {
     const T* gramian;          // (factors, stride): unobserved * other^T other, columns of the block
     bool tiled;                // take the normal matrix on the matrix unit; `stride` is a multiple of 32
     const std::uint32_t* packed_gramian;  // `gramian` for the matrix unit, where `tiled`
-    const std::int16_t* fixed;    // the block of the other side in whole numbers, `stride` a row; may be null
-    const float* fixed_scales;    // what a row's numbers are to be multiplied by,
-    const T* fixed_columns;       // (stride) and a column's
-    T fixed_least;                // no eigenvalue of the block of `gramian` is known to be less
-    std::int64_t fixed_entries;   // packed at once, an even number up to kBlockRows
+    const Whitened<T>* whitened;  // the same in whole numbers; may be null
 };
 
 // What one thread works in; each array is aligned to 64 bytes.
@@ -58,6 +74,10 @@ struct SubspaceScratch {
     T* sides;     // (lanes, stride) their right sides
     T* systems;   // as Scratch::systems
     T* solution;  // (2 * padded(width, 4), lanes)
+    T* turned;    // (as many, stride) rows of the target in the basis of Whitened, then their steps; and
+    T* moved;     // (as many, stride) the latter turned back
+    std::int16_t* near;    // (kMostNear, stride) a row's entries
+    float* near_numbers;   // (5, kMostNear) what goes with them
     std::int64_t* failed;  // (1 + kMostTogether) how many rows were not positive, and which
     std::uint32_t* left;   // (kTiledBlock or kBlockRows, stride / 2) packed entries, transposed for tiles
     std::uint32_t* right;  // (the same) packed entries
@@ -72,8 +92,11 @@ struct SubspaceKernels {
                        std::int64_t first, T* scores, const SubspaceScratch<T>&);
     // `gramian` (factors, stride) as Slice::packed_gramian: stride x factors padded to 32 (tiles only).
     void (*pack_gramian)(const T* gramian, std::int64_t factors, std::int64_t stride, std::uint32_t* to);
-    // See Kernels::fix.
-    decltype(Kernels<T>::fix) fix;
+    // Rows of `width` numbers, `row_stride` apart, times `turn` (width, stride), in whole numbers of 16 bits; they are
+    // to be multiplied by `scales`. Returns how long they are at most, before that, or something that is not finite
+    // where they are not. `room` has places for (kTogether, stride). Null for variants without such numbers.
+    float (*whiten)(const T* rows, std::int64_t count, std::int64_t width, std::int64_t row_stride,
+                    std::int64_t stride, const T* turn, T* room, std::int16_t* to, float* scales);
     // One exact step on the block for each of rows [begin, end), which moves `scores` along. After `not_positive`
     // the rows in scratch.failed are unchanged, and the work is to go on at the row that is named.
     Progress (*step)(const Side<T>&, const Slice<T>&, std::int64_t begin, std::int64_t end,

@@ -11,15 +11,16 @@
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "core.hpp"
-#include "fixed_store.hpp"
 #include "kernels.hpp"
 #include "parallel.hpp"
 #include "scratch.hpp"
 #include "semidefinite.hpp"
 #include "subspace.hpp"
+#include "whitened_store.hpp"
 
 namespace alsatian::als {
 
@@ -66,9 +67,11 @@ class SubspaceWorkspace {
           sides_(lanes * stride),
           systems_(lanes * (together_begin(padded(stride, 4), padded(stride, kPad) / kPad) + kPad)),
           solution_(lanes * 2 * padded(stride, 4)),
+          turned_(lanes > 0 ? 2 * kTogetherLanes * lanes * stride : 0), near_(lanes > 0 ? kMostNear * stride / 2 : 0),
+          near_numbers_(lanes > 0 ? 5 * kMostNear : 0),
           packed_((tiled ? kTiledBlock : lanes > 0 ? kBlockRows : 0) * stride),
           packed_rows_(tiled ? kTogetherTiled * padded(factors, kTileColumns) : 0), stride_(stride),
-          half_((tiled ? kTiledBlock : lanes > 0 ? kBlockRows : 0) * stride / 2) {}
+          half_((tiled ? kTiledBlock : lanes > 0 ? kBlockRows : 0) * stride / 2), lanes_(lanes) {}
 
     SubspaceScratch<T> scratch() {
         T* const vectors = vectors_.get();
@@ -80,6 +83,8 @@ class SubspaceWorkspace {
         made.dots = dots_.get();
         made.matrices = matrices_.get(), made.sides = sides_.get();
         made.systems = systems_.get(), made.solution = solution_.get();
+        made.turned = turned_.get(), made.moved = turned_.get() + kTogetherLanes * lanes_ * stride_;
+        made.near = reinterpret_cast<std::int16_t*>(near_.get()), made.near_numbers = near_numbers_.get();
         made.failed = failed_;
         made.left = packed_.get(), made.right = packed_.get() + half_;
         made.packed_rows = packed_rows_.get();
@@ -88,8 +93,11 @@ class SubspaceWorkspace {
 
    private:
     Aligned<T> rows_, scaled_, matrix_, inverses_, products_, vectors_, dots_, matrices_, sides_, systems_, solution_;
+    Aligned<T> turned_;
+    Aligned<std::uint32_t> near_;
+    Aligned<float> near_numbers_;
     Aligned<std::uint32_t> packed_, packed_rows_;
-    std::int64_t stride_, half_;
+    std::int64_t stride_, half_, lanes_;
     std::int64_t failed_[1 + kMostTogether] = {};
 };
 
@@ -106,7 +114,7 @@ class HalfSweep {
           threads_(resolve_threads(run.threads)),
           dimension_(std::min(dimension, factors)), blocks_((factors + dimension_ - 1) / dimension_),
           tiled_(run.split && table_.tiles && padded(dimension_, kTileColumns) == padded(dimension_, kPad)),
-          fixed_(run.split && table_.fix != nullptr && dimension_ <= kMostFixed &&
+          fixed_(run.split && table_.whiten != nullptr && dimension_ <= kMostFixed &&
                  pull(matrix, gram, factors, weights, side_.mass) <= kMostPullSplit),
           unit_(tiled_ ? kTileColumns : fixed_ ? 2 * kernels<T>(run.simd).lanes : kPad),
           stride_(padded(dimension_, unit_)), gramian_(factors * stride_),
@@ -207,15 +215,15 @@ class HalfSweep {
         }
         if (!pack_) return slice;
         if (fixed_) {
-            if (packed_ != block) whole_numbers_ = take_whole_numbers(slice);
-            packed_ = block;
-            if (whole_numbers_) {
-                slice.fixed = store_.numbers();
-                slice.fixed_scales = store_.scales();
-                slice.fixed_columns = store_.columns();
-                slice.fixed_least = least_;
-                slice.fixed_entries = store_.entries(slice.stride);
+            if (!store_) {
+                store_.emplace(gram_, factors, dimension_, unit_, weights_.unobserved, side_.linear, run_);
             }
+            if (packed_ != block) {
+                whole_numbers_ = store_->fill(block, slice.rows, matrix_.columns, slice.rows_stride, table_.whiten, run_);
+                if (whole_numbers_) whitened_ = store_->told(block);
+            }
+            packed_ = block;
+            if (whole_numbers_) slice.whitened = &whitened_;
             return slice;
         }
         if (!panel_) panel_ = std::make_unique<Aligned<T>>(matrix_.columns * stride_);
@@ -225,13 +233,6 @@ class HalfSweep {
         slice.rows_stride = slice.stride;
         slice.padded_rows = true;
         return slice;
-    }
-
-    bool take_whole_numbers(const Slice<T>& slice) {
-        const double* const gram = gram_ + slice.begin * (side_.factors + 1);
-        least_ = static_cast<T>(weights_.unobserved * store_.least(gram, slice.width, side_.factors));
-        return store_.fill(slice.rows, matrix_.columns, slice.width, slice.rows_stride, slice.stride, gram,
-                           side_.factors, table_.fix, run_);
     }
 
     void pack(const Slice<T>& slice) {
@@ -344,9 +345,9 @@ class HalfSweep {
     Aligned<std::uint32_t> packed_gramian_;
     std::unique_ptr<Aligned<T>> panel_;
     std::int64_t packed_ = -1;  // the block in panel_, or in store_
-    FixedStore<T> store_;
+    std::optional<WhitenedStore<T>> store_;
+    Whitened<T> whitened_{};
     bool whole_numbers_ = false;  // whether store_ has it
-    T least_ = T(0);
     bool pack_ = false;
     std::int64_t first_ = 0;  // the entry of the batch's first score
     std::vector<T> scores_;

@@ -33,7 +33,7 @@ def said(request: Request, understanding: Understanding) -> dict[str, Any]:
     filled = {
         name: value
         for name, value in vars(request).items()
-        if name not in ("text", "language", "points_back")
+        if name not in ("text", "language", "points_back", "is_told")
         and value not in ((), "", None, False, {}, "rules")
     }
     for name in ("like", "unlike", "seen", "about"):
