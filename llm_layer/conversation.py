@@ -312,6 +312,8 @@ class Conversation:
             lists=tuple(dict.fromkeys((*self._lists, *((state.last,) if state.last else ())))),
             stated=profile.entries,
             style=profile.style,
+            given=frozenset((*self.visitor.history, *state.accepted, *state.confirmed)),
+            guessed=frozenset(request.guessed),
         )
 
     def _replied(self, plan: Plan, draft: Draft, watch: _Stages, begun: float) -> Reply:

@@ -87,6 +87,8 @@ class State:
         Turned down or already known to the visitor.
     accepted : list of int
         Chosen by the visitor.
+    confirmed : list of int
+        Those that the visitor said they meant when they were asked.
     last : tuple of int
         Recommended last, in order.
     focus : int or None
@@ -127,6 +129,7 @@ class State:
     shown: list[int] = field(default_factory=list)
     refused: set[int] = field(default_factory=set)
     accepted: list[int] = field(default_factory=list)
+    confirmed: list[int] = field(default_factory=list)
     last: tuple[int, ...] = ()
     focus: int | None = None
     person: str = ""
@@ -168,6 +171,7 @@ class State:
         if request.act == "forget":
             self._forget_all()
         self._take_known(request)
+        self.confirmed += [row for row in request.confirmed if row not in self.confirmed]
         if request.act == "accept":
             self._accept(request)
         if request.act not in LISTING and request.act != "reset":
@@ -253,7 +257,7 @@ class State:
         """Nothing that was said or shown is left, but the language."""
         self.said, self.before = self.said[-1:], None
         self.shown, self.last, self.accepted, self.focus = [], (), [], None
-        self.person = ""
+        self.person, self.confirmed = "", []
         self.refused, self.set_aside, self.fitting = set(), {}, set()
         self.question, self.asked, self.corrected = None, [], []
         self.is_invited = False

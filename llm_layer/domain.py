@@ -49,6 +49,8 @@ class Domain:
         More words that state no fact about an item of this domain, parted by spaces.
     policies : tuple of Any
         Rules of the domain that a reply keeps.
+    counterexamples : tuple of str
+        Messages that no policy answers though they come near to one.
     """
 
     name: str
@@ -73,6 +75,7 @@ class Domain:
     extra: str = ""
     extra_zh: str = ""
     policies: tuple[Any, ...] = ()
+    counterexamples: tuple[str, ...] = ()
 
     def plain_words(self, language: Language) -> frozenset[str]:
         """Comparable forms of words that state no fact: those of the language and of the domain.

@@ -45,8 +45,11 @@ class Policy:
         an option of the question that was asked; a message that speaks of something else is left
         as it is.
         """
-        request = _pointed(request, state)
         question = state.question
+        if question is not None and question.slot == "title":
+            meant = self._meant(request, question)
+            return meant if meant is not request else _pointed(request, state)
+        request = _pointed(request, state)
         if question is None or request.act in ("out_of_scope", "forget", "reset", "correct"):
             return request
         if question.slot == "place":
@@ -146,6 +149,29 @@ class Policy:
             names[normalize(self._genre_words.name(option, "zh"))] = option
         near = process.extractOne(said, list(names), scorer=fuzz.ratio, score_cutoff=_CLOSE)
         return names[str(near[0])] if near else ""
+
+    def _meant(self, request: Request, question: Question) -> Request:
+        """An answer to "did you mean ...?": yes is what was asked for, with that title."""
+        named = (*request.like, *request.unlike, *request.about, *request.no_title)
+        if named or request.places or request.refused or request.has_wish:
+            return request
+        if request.act == "reject":  # no item was offered by that question
+            return replace(request, act="more")
+        rows = self._facts.titles.rows(question.options[0]) if question.options else ()
+        if request.act != "accept" or not rows:
+            return request
+        row = self._facts.titles.best(rows)
+        is_about = question.act in ("ask", "compare", "why")
+        return replace(
+            request,
+            act="ask" if is_about else "accept" if question.act == "accept" else "more_like",
+            about=(row,) if is_about else (),
+            like=() if is_about else (row,),
+            topic=(question.topic or "all") if is_about else "",
+            confirmed=(row,),
+            mood="",
+            count=None,
+        )
 
     @staticmethod
     def _chosen(request: Request) -> Request:

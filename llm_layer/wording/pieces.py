@@ -216,6 +216,12 @@ class Wording:
                 if zh
                 else "I did not find that title in the catalogue."
             )
+        if plan.near:
+            meant = self.title(plan.near[0], plan.language)
+            found.append(f"你是说{meant}吗？" if zh else f"Did you mean {meant}?")
+        if plan.guessed:
+            taken = self.titles(plan.guessed, plan.language)
+            found.append(f"我把名字当作{taken}了。" if zh else f"I took the title for {taken}.")
         if plan.kind == "offer" and (left_out := self._left_out(plan.constraints, plan.language)):
             found.append(f"没有列出{left_out}的。" if zh else f"I left out {left_out}.")
         if plan.given_up and plan.offers:

@@ -138,7 +138,7 @@ class Templates:
             f"{place}. {self._described(offer, plan.language, manner)}"
             for place, offer in enumerate(plan.offers, 1)
         ]
-        if manner.is_short or plan.invites:
+        if manner.is_short or plan.invites or plan.question is not None:
             return "\n".join([*lines, *self._wording.invitation(plan)])
         questions = _QUESTIONS[plan.language]
         if not self._has_years:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from recsys.als import AlternatingLeastSquares
+from recsys.batch import plan_job, run_job
 from recsys.interactions import Interactions
 from recsys.recommender import Recommender
 
@@ -74,6 +76,16 @@ def start_job(
 def rows_of(out: Path) -> pa.Table:
     """Every row of a finished job, in the order of its parts."""
     return pa.concat_tables([pq.read_table(part) for part in sorted(out.glob("part-*.parquet"))])
+
+
+def job(recommender: Recommender, out: Path, *, resume: bool = False, **options: Any) -> Any:
+    """Plan a job and run it."""
+    return run_job(plan_job(recommender, out, resume=resume, **options), resume=resume)
+
+
+def snapshot(folder: Path) -> dict[str, bytes]:
+    """What a folder's files hold, by name."""
+    return {entry.name: entry.read_bytes() for entry in folder.iterdir()}
 
 
 @pytest.fixture(scope="session")
