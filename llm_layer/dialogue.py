@@ -24,6 +24,8 @@ from llm_layer.understanding.request import (
 __all__ = ["DEFAULT_COUNT", "MOST", "Constraints", "Limit", "Range", "State", "Wishes"]
 
 DEFAULT_COUNT = 3
+#: In `State.asked`, for an invitation to name items that they liked.
+INVITATION = "titles"
 MOST = 10
 
 
@@ -85,6 +87,8 @@ class State:
         Turned down or already known to the visitor.
     accepted : list of int
         Chosen by the visitor.
+    confirmed : list of int
+        Those that the visitor said they meant when they were asked.
     last : tuple of int
         Recommended last, in order.
     focus : int or None
@@ -103,6 +107,8 @@ class State:
         Asked in the last reply and not answered yet.
     asked : list of str
         Slots of all questions asked so far.
+    is_invited : bool
+        The last reply asked, beside its list, which items they liked.
     corrected : list of str
         Messages whose changes were taken back.
     before : Wishes or None
@@ -123,6 +129,7 @@ class State:
     shown: list[int] = field(default_factory=list)
     refused: set[int] = field(default_factory=set)
     accepted: list[int] = field(default_factory=list)
+    confirmed: list[int] = field(default_factory=list)
     last: tuple[int, ...] = ()
     focus: int | None = None
     person: str = ""
@@ -132,6 +139,7 @@ class State:
     language: Language = "en"
     question: Question | None = None
     asked: list[str] = field(default_factory=list)
+    is_invited: bool = False
     corrected: list[str] = field(default_factory=list)
     before: Wishes | None = None
     age: int | None = None
@@ -163,6 +171,7 @@ class State:
         if request.act == "forget":
             self._forget_all()
         self._take_known(request)
+        self.confirmed += [row for row in request.confirmed if row not in self.confirmed]
         if request.act == "accept":
             self._accept(request)
         if request.act not in LISTING and request.act != "reset":
@@ -195,6 +204,12 @@ class State:
         self.question = question
         if question is not None:
             self.asked.append(question.slot)
+
+    def invite(self, is_invited: bool) -> None:
+        """Note whether a reply asks, beside its list, which items they liked."""
+        self.is_invited = is_invited
+        if is_invited:
+            self.asked.append(INVITATION)
 
     def wishes(self) -> Wishes:
         """What is asked for by now, as it can be put back."""
@@ -242,9 +257,10 @@ class State:
         """Nothing that was said or shown is left, but the language."""
         self.said, self.before = self.said[-1:], None
         self.shown, self.last, self.accepted, self.focus = [], (), [], None
-        self.person = ""
+        self.person, self.confirmed = "", []
         self.refused, self.set_aside, self.fitting = set(), {}, set()
         self.question, self.asked, self.corrected = None, [], []
+        self.is_invited = False
 
     def _accept(self, request: Request) -> None:
         pointed = [self.item_at(place) for place in request.places]

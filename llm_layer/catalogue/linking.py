@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import log
 
 from rapidfuzz import fuzz, process
 
@@ -22,8 +23,8 @@ _SUGGESTED = 84.0
 _MOST = 4
 # A title has at most so many times the words of a phrase that stands inside it.
 _SHARE = 3
-# So much of the telling words of a phrase and a title has to be the same to ask about it.
-_ALIKE = 0.6
+# So much of the words of a phrase and a title has to be the same to ask about it.
+_ALIKE = 0.55
 _NUMERAL = re.compile(r"\b(?:ii|iii|iv|v|vi|vii|viii|\d|two|three|four)\b")
 
 
@@ -93,21 +94,29 @@ class TitleLinker:
         alike = self._alike(form, _SUGGESTED)
         if alike:
             return self._best(self._rows[alike[0]])
-        typed = set(_telling(form))
-        if not typed:
-            return None
+        typed = {word for word in form.split() if not is_small(word)}
         scores: dict[str, float] = {}
         for word in typed:
             for other in self._by_word.get(word, ()):
                 if other not in scores:
-                    wanted = set(_telling(other))
-                    scores[other] = 2 * len(typed & wanted) / (len(typed) + len(wanted))
+                    scores[other] = self._shared(typed, other)
         best = max(scores.values(), default=0.0)
         if best < _ALIKE:
             return None
         return self._best(
             {row for other, score in scores.items() if score == best for row in self._rows[other]}
         )
+
+    def _shared(self, typed: set[str], other: str) -> float:
+        """Dice's share of the words of two titles, each weighed by how rare it is."""
+        wanted = {word for word in other.split() if not is_small(word)}
+        both, total = (
+            sum(
+                log(1 + len(self._rows) / max(1, len(self._by_word.get(word, ())))) for word in part
+            )
+            for part in (typed & wanted, [*typed, *wanted])
+        )
+        return 2 * both / total
 
     def begun(self, form: str) -> int | None:
         """The most popular item whose title is, or begins with, a form; None for no such."""

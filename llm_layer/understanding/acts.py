@@ -236,7 +236,7 @@ _HAVE = re.compile(
     _I,
 )
 _SAME_PERSON = re.compile(
-    r"\b(?:by|from|with|of|starring|directed by) (?:him|her|them|(?:the |that )?same (?:director|actor|actress|author|writer|artist|teacher|person|guy))\b"
+    r"\b(?:by|from|with|starring|directed by) (?:him|her|(?:the |that )?same (?:director|actor|actress|author|writer|artist|teacher|person|guy))\b"
     r"|\b(?:his|her) (?:other|best|latest|earlier|older|newer|next)\b"
     r"|[他她](?:还)?(?:的|导|演|拍|写|执导|主演|教)|(?:同一?|这)(?:个|位)(?:导演|演员|作者|老师)",
     _I,
