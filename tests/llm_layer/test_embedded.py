@@ -40,17 +40,6 @@ ASK = [Message("user", "Tell me a long story about a dog.")]
 TASK = Task("en", "comedies", (("comedy", "romance"), ("action",), ("children's",)))
 
 
-@pytest.fixture(scope="module")
-def embedded() -> EmbeddedLLM:
-    llm = EmbeddedLLM()
-    try:
-        llm.load()
-    except DownloadError as error:
-        absent = pytest.fail if os.environ.get("CI") else pytest.skip
-        absent(f"the packaged model cannot be had here: {error}")
-    return llm
-
-
 def test_it_keeps_the_protocol(embedded: EmbeddedLLM) -> None:
     assert isinstance(embedded, LLM)
     assert embedded.constrained
