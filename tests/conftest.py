@@ -61,7 +61,7 @@ def embedded() -> EmbeddedLLM:
     from llm_layer.llm import EmbeddedLLM
     from recsys.errors import DownloadError
 
-    llm = EmbeddedLLM()
+    llm = EmbeddedLLM(patience=600.0)  # nothing is meant to time out, on a busy machine
     try:
         llm.load()
     except DownloadError as error:
