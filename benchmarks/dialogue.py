@@ -34,6 +34,7 @@ import scipy.sparse as sp
 from benchmarks.command import exit_with
 from benchmarks.context import context, print_context
 from benchmarks.datasets import movielens_1m
+from llm_layer.dialogue import DEFAULT_COUNT
 from llm_layer.evaluation import Course, DialogueReport, evaluate_dialogues
 from llm_layer.evaluation.run import CATALOGUE
 from llm_layer.llm import EmbeddedLLM
@@ -101,10 +102,10 @@ def judge(report: DialogueReport) -> dict[str, bool]:
         if own.engine == CATALOGUE or own.mode not in ("history", "critique"):
             continue
         within = f"{own.label}: success within {report.course.turns} turns"
-        shortest = min(own.success.gain)
+        as_many = DEFAULT_COUNT * report.course.turns
         for k, gain in own.success.gain.items():
             # Who is known in full tells nothing new: then no conversation can beat its own list.
-            if own.mode == "history" and own.known is None and k > shortest:
+            if own.mode == "history" and own.known is None and k >= as_many:
                 verdicts[f"{within} not below one-shot top-{k} ({_points(gain)})"] = gain.high >= 0
             else:
                 verdicts[f"{within} above one-shot top-{k} ({_points(gain)})"] = gain.low > 0

@@ -152,9 +152,7 @@ def _complement(mass: _Floats) -> _Floats:
 
 
 def _log_shares(mass: _Floats, total: _Floats | float, n: int = 0) -> _Floats:
-    shares: _Floats = np.log(mass + _SMOOTHING) - np.log(
-        total + _SMOOTHING * (n or mass.shape[-1])
-    )
+    shares: _Floats = np.log(mass + _SMOOTHING) - np.log(total + _SMOOTHING * (n or mass.shape[-1]))
     return shares
 
 
@@ -202,5 +200,7 @@ def _left_out(table: sp.csr_matrix, mass: _Floats, counts: npt.NDArray[np.int64]
 def _thresholds(margins: _Floats, urgent: Sequence[bool]) -> _Floats:
     """Least margin at which each policy is met, from the margins of ordinary messages."""
     allowed = np.where(urgent, URGENT_FALSE_ALARMS, FALSE_ALARMS) / max(1, margins.shape[1])
-    chosen = [np.quantile(column, 1 - share) for column, share in zip(margins.T, allowed, strict=True)]
+    chosen = [
+        np.quantile(column, 1 - share) for column, share in zip(margins.T, allowed, strict=True)
+    ]
     return np.maximum(chosen, 0.0)

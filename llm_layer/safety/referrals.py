@@ -52,7 +52,9 @@ class Referrals:
             name, is_ordinary = self._likeness.verdict(message)
             liked = int(name) if name else -1
             if is_ordinary:
-                said = [at for at in said if self._listed[at].urgent or not self._listed[at].examples]
+                said = [
+                    at for at in said if self._listed[at].urgent or not self._listed[at].examples
+                ]
         if said and not (0 <= liked < said[0] and self._listed[liked].urgent):
             return self._listed[said[0]]
         return self._listed[liked] if liked >= 0 else None
