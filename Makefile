@@ -28,9 +28,11 @@ docs: $(VENV)/.ready-lint  ## the pages, warnings are errors
 bench: $(VENV)/.ready-bench  ## speed and quality against the peers (builds two of them: minutes)
 	$(BIN)/python -m benchmarks
 
+# Without optimization: building it, not running it, was the longest part, and nothing is optimized
+# away unchecked.
 native-test:  ## the C++ cores under AddressSanitizer and UndefinedBehaviorSanitizer
 	cmake -S . -B build/sanitize -DALSATIAN_PYTHON=OFF -DALSATIAN_NATIVE_TESTS=ON \
-	      -DALSATIAN_SANITIZE=ON -DALSATIAN_WERROR=ON -DCMAKE_BUILD_TYPE=RelWithDebInfo
+	      -DALSATIAN_SANITIZE=ON -DALSATIAN_WERROR=ON -DCMAKE_BUILD_TYPE=Debug
 	cmake --build build/sanitize -j 2
 	ctest --test-dir build/sanitize --output-on-failure
 

@@ -31,6 +31,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
     "reranking": (),
     "dialogue": (),
     "understanding": (),
+    "titles": (),
     "conversations": (),
     "many_conversations": ("--plot", "{out}/many_conversations.png"),
 }

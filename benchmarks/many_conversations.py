@@ -4,7 +4,9 @@
     python -m benchmarks.many_conversations --http --llm none
 
 Each of ``--at-once`` threads holds one conversation after the other, each with another user, of 3
-to 12 turns without a pause. A conversation names an item that nobody else names meanwhile. Every
+to 12 turns, without a pause or with ``--pause`` seconds of reading before each message, on average:
+without one, whoever is refused a language model's words takes the template and is back at once. A
+conversation names an item that nobody else names meanwhile. Every
 reply is held against its own conversation alone: what it recommends is new to this user, what it
 gives as a reason stands in this user's history or was named by them, and "what do you know about
 me" is answered with such items. With templates, whose words depend on nothing else, some of the
@@ -101,6 +103,8 @@ class Tally:
     writers: Counter[str] = field(default_factory=Counter)
     first: Any = field(default_factory=lambda: np.zeros(_BINS, np.int64))
     whole: Any = field(default_factory=lambda: np.zeros(_BINS, np.int64))
+    fallbacks: Counter[str] = field(default_factory=Counter)
+    fallen: Any = field(default_factory=lambda: np.zeros(_BINS, np.int64))
     mixed: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -111,6 +115,9 @@ class Tally:
             self.writers[heard.writer] += 1
             self.first[_bin(heard.first)] += 1
             self.whole[_bin(heard.whole)] += 1
+            if heard.fallback:
+                self.fallbacks[heard.fallback] += 1
+                self.fallen[_bin(heard.whole)] += 1
             self.mixed += faults[: max(0, 20 - len(self.mixed))]
 
 
@@ -141,15 +148,23 @@ class Stage:
         Threads.
     seed : int
         Of users, items and messages.
+    pause : float
+        Seconds before each message, on average, exponentially distributed.
     """
 
     def __init__(
-        self, rec: Recommender, line: Callable[[Any], Line], at_once: int, seed: int
+        self,
+        rec: Recommender,
+        line: Callable[[Any], Line],
+        at_once: int,
+        seed: int,
+        pause: float = 0.0,
     ) -> None:
         self._rec = rec
         self._line = line
         self._at_once = at_once
         self._seed = seed
+        self._pause = pause
         self._users = rec.users.ids.to_pylist()
         self._titles = _plain_titles(rec)
         self._live: dict[int, tuple[str, Any]] = {}
@@ -172,6 +187,8 @@ class Stage:
         line = self._line(user)
         told = []
         for said in messages:
+            if self._pause:
+                time.sleep(dice.expovariate(1 / self._pause))
             if time.monotonic() > deadline:
                 break
             heard = line.say(said)
@@ -276,7 +293,7 @@ def measure(rec: Recommender, options: argparse.Namespace) -> tuple[dict[str, An
     seconds = options.minutes * 60
 
     def talk(line: Callable[[Any], Line], process: int | str) -> tuple[dict[str, Any], Memory]:
-        stage = Stage(rec, line, options.at_once, options.seed)
+        stage = Stage(rec, line, options.at_once, options.seed, options.pause)
         line(None).say("something funny")  # what is made at the first turn
         stage.warm_up(options.warm_up)
         memory = Memory(process, seconds)
@@ -311,9 +328,11 @@ def _figures(tally: Tally, seconds: float) -> dict[str, Any]:
         "turns": tally.turns,
         "conversations": tally.conversations,
         "writers": dict(tally.writers),
+        "fallbacks": dict(tally.fallbacks),
         "milliseconds_p50_p95_p99_max": {
             "first words": percentiles(tally.first),
             "whole reply": percentiles(tally.whole),
+            "no words": percentiles(tally.fallen),
         },
         "mixed_up": tally.mixed,
         "errors": tally.errors,
@@ -328,6 +347,7 @@ def report(facts: dict[str, Any]) -> str:
         f"{facts['way']}, {facts['llm']}: {facts['conversations']} conversations, "
         f"{facts['turns']} turns, {facts['turns'] / facts['seconds']:.1f} a second, "
         f"written by {facts['writers']}",
+        f"asked in vain: {facts['fallbacks'] or 'none'} (their whole replies: 'no words' below)",
         f"mixed up: {len(facts['mixed_up'])}; errors: {len(facts['errors'])}",
     ]
     if "compared_alone" in facts:
@@ -356,6 +376,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, default=default / "ml-1m")
     parser.add_argument("--at-once", type=int, default=8)
     parser.add_argument("--minutes", type=float, default=30.0)
+    parser.add_argument("--pause", type=float, default=0.0, help="seconds of reading, on average")
     parser.add_argument("--llm", default="embedded", help="embedded, none, or a .gguf file")
     parser.add_argument("--http", action="store_true", help="through alsatian serve")
     parser.add_argument("--warm-up", type=int, default=1000, help="conversations read before")
@@ -370,6 +391,7 @@ def main(arguments: list[str] | None = None) -> int:
         **context(("numpy", "xllamacpp", "starlette", "uvicorn"), threads=0, seed=options.seed),
         "at_once": options.at_once,
         "llm": options.llm,
+        "pause": options.pause,
         "warm_up": options.warm_up,
         "way": "alsatian serve" if options.http else "one Concierge",
     }

@@ -7,7 +7,8 @@ counted as pairs of name and value, and F1 is taken over all pairs of a language
 list that was shown and the title that stands there are one and the same.
 
 ``--unseen`` scores 94 further requests, written after the rules and kept from those who wrote them:
-what the figures are worth beyond the set that the rules were mended against.
+what the figures are worth beyond the set that the rules were mended against. ``--fresh`` scores 300
+more, written later still by someone who had read neither the rules nor the training messages.
 
 Run: python -m benchmarks.understanding
 """
@@ -37,6 +38,7 @@ from recsys.recommender import Recommender
 
 REQUESTS = Path(__file__).resolve().parents[1] / "tests/llm_layer/data/understanding.jsonl"
 UNSEEN = REQUESTS.with_name("understanding_unseen.jsonl")
+FRESH = REQUESTS.with_name("understanding_fresh.jsonl")
 LEAST_ACTS, LEAST_SLOTS = 0.90, 0.85
 _ROLES = {"like": "like", "unlike": "unlike", "about": "about", "seen": "seen"}
 # What a title of the shown list amounts to, said by its place.
@@ -282,12 +284,15 @@ def main() -> int:
     default = Path(os.environ.get("ALSATIAN_DATA", "../shared/data"))
     parser.add_argument("--data", type=Path, default=default / "ml-1m")
     parser.add_argument("--tiny", action="store_true", help="every tenth request, no thresholds")
-    parser.add_argument("--unseen", action="store_true", help="the other set; no thresholds")
+    sets = parser.add_mutually_exclusive_group()
+    sets.add_argument("--unseen", action="store_true", help="the second set; no thresholds")
+    sets.add_argument("--fresh", action="store_true", help="the third set; no thresholds")
     parser.add_argument("--show", type=int, default=0, help="print so many mistakes a language")
     parser.add_argument("--json", type=Path, help="write the figures there too")
     options = parser.parse_args()
     items = pq.read_table(options.data / "items.parquet")
-    requests = load_requests(UNSEEN if options.unseen else REQUESTS)
+    path = UNSEEN if options.unseen else FRESH if options.fresh else REQUESTS
+    requests = load_requests(path)
     requests = requests[:: 10 if options.tiny else 1]
     scores = measure(requests, fit(options.data, items), fit(options.data, priced(items)))
     print(report(scores, options.show))
@@ -303,7 +308,7 @@ def main() -> int:
         }
         options.json.write_text(json.dumps(figures, ensure_ascii=False, indent=2), "utf-8")
     below = any(s.act_accuracy < LEAST_ACTS or s.f1() < LEAST_SLOTS for s in scores.values())
-    return 1 if below and not (options.tiny or options.unseen) else 0
+    return 1 if below and path == REQUESTS and not options.tiny else 0
 
 
 if __name__ == "__main__":

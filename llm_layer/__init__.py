@@ -5,7 +5,7 @@ Importing it loads no language model, and neither torch, xllamacpp nor openai.
 
 from __future__ import annotations
 
-from llm_layer.claims import Claim, Grounding
+from llm_layer.checking.claims import Claim, Grounding
 from llm_layer.concierge import Concierge
 from llm_layer.conversation import Conversation
 from llm_layer.demo import demo_conversation

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from recsys.lists import Lists
     from recsys.recommender import Recommender
 
-# Requests to the language model at a time: an endpoint puts them into one batch.
+# Requests to the language model at a time: an endpoint puts them into one batch. One that works
+# for fewer is asked by fewer: nobody is there to be told that it is busy.
 _AT_A_TIME = 8
 _TIMEOUT = 20.0
 
@@ -61,6 +62,7 @@ class ListWriter:
 
     def __init__(self, recommender: Recommender, llm: LLM | None) -> None:
         self._concierge = Concierge(recommender, llm, timeout=_TIMEOUT)
+        self._at_a_time = min(_AT_A_TIME, getattr(llm, "parallel", _AT_A_TIME))
 
     def __call__(self, lists: Lists) -> pa.Table:
         """Return user_id, text and writer ("llm" or "template") of each user who has a list."""
@@ -70,7 +72,7 @@ class ListWriter:
             lists.table.column("item_id").slice(start, stop - start).to_pylist()
             for start, stop in zip(first, [*first[1:], lists.table.num_rows], strict=True)
         ]
-        with ThreadPoolExecutor(_AT_A_TIME) as pool:
+        with ThreadPoolExecutor(self._at_a_time) as pool:
             replies: list[Reply] = list(
                 pool.map(self._concierge.introduce, users.to_pylist(), items)
             )

@@ -9,8 +9,8 @@ from typing import Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from llm_layer.facts import ItemFacts
-from llm_layer.request import Range, Relative, Years
+from llm_layer.catalogue.facts import ItemFacts
+from llm_layer.understanding.request import Range, Relative, Years
 
 Limit: TypeAlias = Literal["all_genres", "years", "people", "genres", "ranges", "attributes"]
 

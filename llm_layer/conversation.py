@@ -15,7 +15,7 @@ import numpy as np
 
 from llm_layer import turns
 from llm_layer.cards import Card, make_card
-from llm_layer.claims import Known
+from llm_layer.checking.claims import Known
 from llm_layer.dialogue import State
 from llm_layer.memory.conversations import Turn
 from llm_layer.memory.store import Store
@@ -26,7 +26,9 @@ from llm_layer.reply import Chunk, Draft, Reply
 from llm_layer.rerank import Wish
 from llm_layer.safety.policies import Referral
 from llm_layer.stopping import check_stopped
-from llm_layer.understand import Request
+from llm_layer.text import normalize
+from llm_layer.understanding.understand import Request
+from llm_layer.wording.manner import manner_of
 from recsys.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -151,9 +153,12 @@ class Conversation:
     def cards(self, reply: Reply) -> tuple[Card, ...]:
         """What a face shows of each item that a reply of this conversation recommends."""
         concierge, cards = self._concierge, []
+        stated = concierge.profile(self._visitor, reply.language).entries
         for place, item in enumerate(reply.recommended, 1):
             row = concierge.facts.row(item)
-            reasons = concierge._planner.reasons(self._visitor, row, self.state.examples)
+            reasons = concierge._planner.reasons(
+                self._visitor, row, self.state.examples, stated=stated
+            )
             why = concierge._wording.reason(reasons[0], reply.language) if reasons else ""
             cards.append(make_card(concierge.rec, concierge.facts, place, item, why))
         return tuple(cards)
@@ -263,8 +268,8 @@ class Conversation:
             request, verdict = concierge.guard.look(request, state.age)
             state.take(request, concierge.facts)
             self._request = request
-            named = len((*request.people, *request.like, *request.about))
-            self._style = self._style.heard(text, names=named)
+            # Anybody names a title they loved; who names its makers knows the field.
+            self._style = self._style.heard(text, names=len(request.people))
             profile = concierge.profile(self._visitor, request.language)
             profile = replace(profile, style=self._style.style(request.language))
         plan = None if verdict.stop else self._plan(request, profile, watch)
@@ -307,17 +312,25 @@ class Conversation:
             lists=tuple(dict.fromkeys((*self._lists, *((state.last,) if state.last else ())))),
             stated=profile.entries,
             style=profile.style,
+            given=frozenset((*self.visitor.history, *state.accepted, *state.confirmed)),
+            guessed=frozenset(request.guessed),
         )
 
     def _replied(self, plan: Plan, draft: Draft, watch: _Stages, begun: float) -> Reply:
         """Note what was said, and make a reply of it."""
         concierge, state = self._concierge, self.state
         state.ask(plan.question)
+        state.invite(plan.invites)
         if plan.kind == "offer":
             told = {item.id for item in draft.items if item.role == "recommended"}
             rows = [offer.row for offer in plan.offers if concierge.facts.item(offer.row) in told]
             state.recommended(rows, plan.given_up)
             self._lists.append(state.last)
+        elif plan.kind in ("ask", "why", "accepted") and len(plan.offers) == 1:
+            state.focus = plan.offers[0].row
+            people = concierge.facts.people(state.focus)
+            named = people.get(plan.topic) or next(iter(people.values()), ())
+            state.person = normalize(named[0]) if named else ""
         timings = watch.timings(
             write=draft.write,
             check=draft.check,
@@ -357,10 +370,21 @@ class Conversation:
         with watch.stage("rerank"):
             rows: list[int] = []
             if found.rows.size:
-                wish = Wish(tuple(state.like), state.constraints.genres, state.mood)
+                wish = Wish(state.pursued, state.constraints.genres, state.mood)
                 rows = self._concierge._reranker.rerank(found, wish, profile).rows.tolist()
         with watch.stage("plan"):
-            return planner.offer(rows, self._visitor, state, request, found.given_up)
+            plan = planner.offer(
+                rows,
+                self._visitor,
+                state,
+                request,
+                found.given_up,
+                profile.entries,
+                is_expert=manner_of(profile.style).detail == "expert",
+            )
+            is_list = plan.kind == "offer"
+            invites = is_list and self._concierge._policy.invites(request, state, history)
+            return replace(plan, invites=invites)
 
 
 class _Stages:

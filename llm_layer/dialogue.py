@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
+from llm_layer.catalogue.facts import ItemFacts
 from llm_layer.constraints import Constraints, Limit, covers
-from llm_layer.facts import ItemFacts
-from llm_layer.request import LISTING, Direction, Question, Range, Relative, Request, Years
 from llm_layer.text import Language
+from llm_layer.understanding.request import (
+    LISTING,
+    Direction,
+    Question,
+    Range,
+    Relative,
+    Request,
+    Years,
+)
 
 __all__ = ["DEFAULT_COUNT", "MOST", "Constraints", "Limit", "Range", "State", "Wishes"]
 
 DEFAULT_COUNT = 3
+#: In `State.asked`, for an invitation to name items that they liked.
+INVITATION = "titles"
 MOST = 10
 
 
@@ -31,6 +41,8 @@ class Wishes:
     count : int
     leanings : dict of str to float
     pursued : tuple of int
+    habits : dict of str to float
+    turned_down : tuple of int
         Each as in :class:`State`.
     """
 
@@ -41,6 +53,8 @@ class Wishes:
     count: int = DEFAULT_COUNT
     leanings: dict[str, float] = field(default_factory=dict)
     pursued: tuple[int, ...] = ()
+    habits: dict[str, float] = field(default_factory=dict)
+    turned_down: tuple[int, ...] = ()
 
 
 @dataclass
@@ -60,15 +74,27 @@ class State:
     leanings : dict of str to float
         Genre or keyword, and how much more (up to 1) or less (down to -1) of it is wanted.
     pursued : tuple of int
-        Examples that were named last, until something else is asked for. Others tell of taste.
+        Examples that more like was asked for last, until something else is asked for. Others tell
+        of taste.
+    habits : dict of str to float
+        Genre, person (comparable form) or span of years ("1990-1999") that they called usual for
+        them, and how much it is (1) or is not (-1).
+    turned_down : list of int
+        Those of `unlike` that were only turned down in a list, for which there are many reasons.
     shown : list of int
         Recommended in this conversation, never again.
     refused : set of int
         Turned down or already known to the visitor.
     accepted : list of int
         Chosen by the visitor.
+    confirmed : list of int
+        Those that the visitor said they meant when they were asked.
     last : tuple of int
         Recommended last, in order.
+    focus : int or None
+        The one item that the last reply spoke about: what "it" means; None after a list.
+    person : str
+        Comparable form of whom the last answer named: what "him" means; empty for nobody.
     set_aside : dict of int to tuple of str
         For each item shown, the limits that were given up when it was recommended.
     fitting : set of int
@@ -81,6 +107,8 @@ class State:
         Asked in the last reply and not answered yet.
     asked : list of str
         Slots of all questions asked so far.
+    is_invited : bool
+        The last reply asked, beside its list, which items they liked.
     corrected : list of str
         Messages whose changes were taken back.
     before : Wishes or None
@@ -96,16 +124,22 @@ class State:
     count: int = DEFAULT_COUNT
     leanings: dict[str, float] = field(default_factory=dict)
     pursued: tuple[int, ...] = ()
+    habits: dict[str, float] = field(default_factory=dict)
+    turned_down: list[int] = field(default_factory=list)
     shown: list[int] = field(default_factory=list)
     refused: set[int] = field(default_factory=set)
     accepted: list[int] = field(default_factory=list)
+    confirmed: list[int] = field(default_factory=list)
     last: tuple[int, ...] = ()
+    focus: int | None = None
+    person: str = ""
     set_aside: dict[int, tuple[Limit, ...]] = field(default_factory=dict)
     fitting: set[int] = field(default_factory=set)
     said: list[str] = field(default_factory=list)
     language: Language = "en"
     question: Question | None = None
     asked: list[str] = field(default_factory=list)
+    is_invited: bool = False
     corrected: list[str] = field(default_factory=list)
     before: Wishes | None = None
     age: int | None = None
@@ -137,11 +171,15 @@ class State:
         if request.act == "forget":
             self._forget_all()
         self._take_known(request)
+        self.confirmed += [row for row in request.confirmed if row not in self.confirmed]
         if request.act == "accept":
             self._accept(request)
         if request.act not in LISTING and request.act != "reset":
             return
         self._take_examples(request)
+        if request.is_habit:
+            self.habits |= dict.fromkeys(_usual(request), 1.0)
+            request = replace(request, genres=(), years=None, people=())
         self.constraints = self._merged(request, facts)
         self.mood = request.mood or self.mood
         for name, strength in request.leanings.items():
@@ -155,6 +193,7 @@ class State:
     def recommended(self, rows: Iterable[int], given_up: tuple[Limit, ...] = ()) -> None:
         """Note what a reply recommends, and what it had to leave out."""
         self.last = tuple(rows)
+        self.focus = self.last[0] if len(self.last) == 1 else None
         self.shown += [row for row in self.last if row not in self.shown]
         self.set_aside.update(dict.fromkeys(self.last, given_up))
         if self.constraints != Constraints() and not given_up:
@@ -166,6 +205,12 @@ class State:
         if question is not None:
             self.asked.append(question.slot)
 
+    def invite(self, is_invited: bool) -> None:
+        """Note whether a reply asks, beside its list, which items they liked."""
+        self.is_invited = is_invited
+        if is_invited:
+            self.asked.append(INVITATION)
+
     def wishes(self) -> Wishes:
         """What is asked for by now, as it can be put back."""
         return Wishes(
@@ -176,6 +221,8 @@ class State:
             self.count,
             dict(self.leanings),
             self.pursued,
+            dict(self.habits),
+            tuple(self.turned_down),
         )
 
     def to_dict(self, facts: ItemFacts) -> dict[str, Any]:
@@ -201,6 +248,7 @@ class State:
         self.constraints, self.mood, self.count = wishes.constraints, wishes.mood, wishes.count
         self.like, self.unlike = list(wishes.like), list(wishes.unlike)
         self.leanings, self.pursued = dict(wishes.leanings), wishes.pursued
+        self.habits, self.turned_down = dict(wishes.habits), list(wishes.turned_down)
 
     def _forget(self) -> None:
         self._wish(Wishes())
@@ -208,9 +256,11 @@ class State:
     def _forget_all(self) -> None:
         """Nothing that was said or shown is left, but the language."""
         self.said, self.before = self.said[-1:], None
-        self.shown, self.last, self.accepted = [], (), []
+        self.shown, self.last, self.accepted, self.focus = [], (), [], None
+        self.person, self.confirmed = "", []
         self.refused, self.set_aside, self.fitting = set(), {}, set()
         self.question, self.asked, self.corrected = None, [], []
+        self.is_invited = False
 
     def _accept(self, request: Request) -> None:
         pointed = [self.item_at(place) for place in request.places]
@@ -228,8 +278,16 @@ class State:
         turned_down = [self.item_at(place) for place in request.refused]
         if request.act == "reject" and not (request.refused or request.unlike or request.seen):
             turned_down = list(self.last)
-        unlike = [*request.unlike, *(row for row in turned_down if row is not None)]
-        self.refused.update(request.seen, unlike)
+        seen = {*request.seen, *map(self.item_at, request.seen_places)}
+        unlike = [
+            *request.unlike,
+            *(row for row in turned_down if row is not None and row not in seen),
+        ]
+        if request.act != "not_like":
+            weak = [row for row in unlike if row not in (*request.unlike, *self.unlike)]
+            self.turned_down += dict.fromkeys(weak)
+        self.turned_down = [row for row in self.turned_down if row not in request.unlike]
+        self.refused.update((row for row in seen if row is not None), unlike)
         self.unlike += [row for row in dict.fromkeys(unlike) if row not in self.unlike]
         self.like = [row for row in self.like if row not in self.unlike]
 
@@ -241,8 +299,13 @@ class State:
         unlike = [row for row in self.unlike if row not in like or row in request.unlike]
         self.unlike = unlike
         self.like = [row for row in self.like if row not in self.unlike]
-        if like or request.act not in ("more", "fewer", "reject"):
-            self.pursued = tuple(row for row in dict.fromkeys(like) if row in self.like)
+        # "Newer", "only from the 90s": still like those. Another genre, or a new wish: no more.
+        goes_on = request.act in ("more", "fewer", "reject") or (
+            request.act in ("critique", "constrain") and (request.extends or not request.genres)
+        )
+        if like or not goes_on:
+            asked = () if request.is_told else dict.fromkeys(like)
+            self.pursued = tuple(row for row in asked if row in self.like)
 
     def _merged(self, request: Request, facts: ItemFacts) -> Constraints:
         now = self.constraints
@@ -349,6 +412,14 @@ class State:
             if (above := known[known > bound]).size:
                 return Range(column, low=float(above.min()), is_relative=True)
         return Range(column, low=max(last), is_relative=True)
+
+
+def _usual(request: Request) -> Iterator[str]:
+    """What a message calls usual for its writer, as habits are named."""
+    yield from request.genres
+    yield from request.people
+    if request.years is not None:
+        yield "-".join("" if year is None else str(year) for year in request.years)
 
 
 _Values = dict[str, tuple[str, ...]]

@@ -13,14 +13,17 @@ What supports a claim:
 - **year** behind a title: the year of that item in the catalogue;
 - **genre**, **person**, **attribute** (any other column: prices, lengths, levels, brands, numbers
   with their units): the catalogue's entry for the item that the words are said of
-  (:mod:`llm_layer.binding`); in a sentence that speaks of no item, the visitor's own request.
+  (:mod:`llm_layer.checking.binding`); in a sentence that speaks of no item, the visitor's own
+  request.
   Negated ("no comedy"), exclusive ("the only comedy") or compared ("more crime than") they are
   supported by nothing. A heading ("comedies from the 1990s:") has to hold for every item of the
   list below it;
+- **shared** ("it shares comedy with ..."): the catalogue has it of all of them;
 - **comparison** ("older than", "the cheapest of these"): the catalogue's numbers of both sides;
-- **history** ("you watched"): the item is in the history; **naming** ("you named"): the visitor
-  named it; **habit** ("you often watch"): the genre is among the three most frequent ones;
-  **stated** ("you said you like"): the profile has it; nothing else is said of the **visitor**;
+- **history** ("you watched"): the item is in the history; **naming** ("you named"): the visitor's
+  own words spell it, slips of the fingers apart, whatever they were linked to; **habit** ("you
+  often watch"): the genre is among the three most frequent ones; **stated** ("you said you like"):
+  the profile has it; nothing else is said of the **visitor**;
 - **count** ("three films"): so many are listed;
 - **number**: the place of an item in a list, the year of an item next to it, or a year the
   visitor asked for;
@@ -35,19 +38,20 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from llm_layer import surface
-from llm_layer.binding import POINTS, Bound, bind, comparisons
-from llm_layer.claims import Grounding, Known, Named, Reading
-from llm_layer.columns import Columns
-from llm_layer.comparing import Comparing
+from llm_layer.catalogue.facts import ItemFacts
+from llm_layer.catalogue.genres import GenreWords
+from llm_layer.checking import surface
+from llm_layer.checking.binding import POINTS, Bound, bind, comparisons
+from llm_layer.checking.claims import Grounding, Known, Named, Reading
+from llm_layer.checking.columns import Columns
+from llm_layer.checking.comparing import Comparing
+from llm_layer.checking.figures import Figures
+from llm_layer.checking.sharing import Sharing
+from llm_layer.checking.visitor_claims import VisitorClaims
 from llm_layer.domain import FILMS, ROLE_WORDS, Domain
-from llm_layer.facts import ItemFacts
-from llm_layer.figures import Figures
-from llm_layer.genres import GenreWords
 from llm_layer.lexicon import load_words
 from llm_layer.text import Language, has_chinese, normalize, quoted_parts, words
-from llm_layer.visitor_claims import VisitorClaims
-from llm_layer.years import read_no_years, read_years
+from llm_layer.understanding.years import read_no_years, read_years
 
 # Nothing is said of other people or of the assistant's own making, whatever the visitor asks.
 _NO_ECHO = frozenset(
@@ -91,6 +95,7 @@ class GroundingChecker:
         self._columns = Columns(facts)
         self._figures = Figures(facts, self._columns)
         self._comparing = Comparing(facts, self._columns, domain)
+        self._sharing = Sharing(facts, genre_words)
         self._visitor = VisitorClaims(facts, genre_words, domain.noun, domain.nouns)
 
     def check(
@@ -118,6 +123,7 @@ class GroundingChecker:
         self._roles(reading, declared, known)
         self._markers(reading)
         surface.links(reading, self._facts, self._columns)
+        self._sharing.check(reading)
         self._visitor.check(reading, known)
         self._comparing.comparatives(reading, known)
         self._comparing.relations(reading)
@@ -179,10 +185,17 @@ class GroundingChecker:
         for row, item in declared.items():
             if item.role == "reason" and row not in known.history | known.named:
                 reading.claim("history", item.title, False, "history", items=(item.id,))
-            if item.role == "asked" and row not in known.named:
+            is_named = row in known.named and self._visitor.is_said(row, known)
+            if item.role == "asked" and not is_named:
                 reading.claim("naming", item.title, False, "messages", items=(item.id,))
             if item.role == "shown" and row not in known.shown:
                 reading.claim("shown", item.title, False, "earlier replies", items=(item.id,))
+            if item.role == "guessed" and row not in known.guessed:
+                reading.claim("naming", item.title, False, "messages", items=(item.id,))
+            if item.role == "suggested" and not all(
+                reading.is_question(start) for start, _, other in reading.places if other == row
+            ):
+                reading.claim("naming", item.title, False, "messages", items=(item.id,))
 
     def _markers(self, reading: Reading) -> None:
         """Numbers at the heads of lines have to be the places of the recommended items."""

@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
+from llm_layer.catalogue.facts import ItemFacts
+from llm_layer.checking.columns import Columns
 from llm_layer.dialogue import MOST, Constraints, Limit, State
-from llm_layer.facts import ItemFacts
 from llm_layer.memory.evidence import Entry
 from llm_layer.profile import UserProfile
-from llm_layer.request import Question, Request
-from llm_layer.text import Language
+from llm_layer.text import Language, normalize, simplified
+from llm_layer.understanding.request import Question, Request
 from recsys.explaining import Explainer
 from recsys.recommender import Recommender
 
@@ -40,8 +41,12 @@ PlanKind: TypeAlias = Literal[
     "foreign",
 ]
 
+# Roles of those who made an item.
+MAKERS = ("director", "author", "artist", "teacher")
 # So many of the largest contributions are looked through for a reason that shares something.
 _DEEP = 15
+# So many genres at most are told of what two items share.
+_SHARED = 3
 # So many items at most are held against each other.
 _COMPARED = 3
 # A visitor watches "often" what so many items of their history are.
@@ -54,18 +59,25 @@ class Reason:
 
     Attributes
     ----------
-    kind : {"watched", "likes", "asked"}
+    kind : {"watched", "likes", "shared", "stated"}
         An item of the history that adds to the score; one that a visitor named when the
-        conversation opened; one named in the talk.
-    row : int
-        That item.
+        conversation opened; what it shares with one that more like was asked for or, with a
+        `share`, with one of the history; what the visitor stated that they like.
+    row : int or None
+        That item; None for ``"stated"``.
     share : float
-        Its part of the score, in (0, 1]; 0 for ``"asked"``.
+        Its part of the score, in (0, 1]; 0 where it is no part of it.
+    genres : tuple of str
+        Those that are shared or liked.
+    people : tuple of (str, str)
+        Role and name of those who are shared; for ``"stated"`` with an empty role.
     """
 
-    kind: Literal["watched", "likes", "asked"]
-    row: int
+    kind: Literal["watched", "likes", "shared", "stated"]
+    row: int | None
     share: float = 0.0
+    genres: tuple[str, ...] = ()
+    people: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -98,6 +110,10 @@ class Plan:
         How many were wanted, where there are fewer; else 0.
     no_title : tuple of str
         Titles the visitor gave that the catalogue lacks.
+    near : tuple of int
+        Items to ask about in their place ("did you mean ...?").
+    guessed : tuple of int
+        Items that titles were only taken for, which the reply says.
     unstated : tuple of str
         What was asked for that the catalogue does not state.
     unweighed : bool
@@ -123,6 +139,10 @@ class Plan:
         For ``"why"``: the item met every wish there was, and there was one.
     question : Question or None
         For ``"question"``, and for an offer that asks something: what is asked.
+    invites : bool
+        For an offer: ask at the end which items they liked.
+    extreme : tuple of (str, str) or None
+        For ``"compare"``: column and end (``"lowest"``, ``"highest"``) that was asked about.
     policy : str
         Name of the domain's policy whose words are said; alone for ``"referral"``.
     """
@@ -135,6 +155,8 @@ class Plan:
     like: tuple[int, ...] = ()
     fewer_than: int = 0
     no_title: tuple[str, ...] = ()
+    near: tuple[int, ...] = ()
+    guessed: tuple[int, ...] = ()
     unstated: tuple[str, ...] = ()
     unweighed: bool = False
     topic: str = ""
@@ -148,6 +170,8 @@ class Plan:
     is_stranger: bool = False
     is_fitting: bool = False
     question: Question | None = None
+    invites: bool = False
+    extreme: tuple[str, str] | None = None
     policy: str = ""
 
 
@@ -179,6 +203,7 @@ class Planner:
     def __init__(self, rec: Recommender, facts: ItemFacts) -> None:
         self._rec = rec
         self._facts = facts
+        self._columns = Columns(facts)
 
     def without_list(
         self, request: Request, state: State, visitor: Visitor, profile: UserProfile
@@ -186,6 +211,8 @@ class Planner:
         """Plan for a turn that recommends nothing; None where a list is due."""
         if request.is_foreign:
             return self.small_talk("foreign", request, state)
+        if request.act == "reset" and request.has_wish:
+            return None  # "forget that, show me westerns"
         if request.act in ("greet", "thanks", "bye", "reset", "out_of_scope"):
             kind: PlanKind = request.act
             return self.small_talk(kind, request, state)
@@ -195,7 +222,7 @@ class Planner:
         if request.act == "profile":
             return self.profile(profile, request, state, visitor)
         if request.act in ("why", "ask"):
-            return self.about(request, state, visitor)
+            return self.about(request, state, visitor, profile.entries)
         if request.act == "compare":
             return self.compared(request, state, visitor)
         return self.accepted(request, state, visitor) if request.act == "accept" else None
@@ -207,8 +234,14 @@ class Planner:
         state: State,
         request: Request,
         given_up: tuple[Limit, ...],
+        stated: Sequence[Entry] = (),
+        *,
+        is_expert: bool = False,
     ) -> Plan:
-        """Plan to recommend `rows`, or to say that nothing is left."""
+        """Plan to recommend `rows`, or to say that nothing is left.
+
+        To experts with reasons that name who made both items, where there are any.
+        """
         wanted = state.count
         chosen = list(rows[:wanted])
         explainer = self.explainer(visitor) if chosen and visitor.history else None
@@ -216,21 +249,34 @@ class Planner:
             kind="offer" if chosen else "nothing",
             language=request.language,
             offers=tuple(
-                Offer(row, self.reasons(visitor, row, state.examples, explainer=explainer))
+                Offer(
+                    row,
+                    self.reasons(
+                        visitor,
+                        row,
+                        state.examples,
+                        stated=stated,
+                        explainer=explainer,
+                        is_expert=is_expert,
+                    ),
+                )
                 for row in chosen
             ),
             constraints=state.constraints.without(given_up),
             given_up=given_up,
-            like=tuple(row for row in request.like if row in state.like),
+            like=tuple(row for row in request.like or state.pursued if row in state.like),
             fewer_than=wanted if len(chosen) < wanted else 0,
             no_title=request.no_title,
+            **self._asked_back(request),
             unstated=request.unstated,
             unweighed=self._rec.content is None and request.is_mood_only,
             turn=len(state.said) - 1,
             too_many=request.count is not None and request.count > MOST,
         )
 
-    def about(self, request: Request, state: State, visitor: Visitor) -> Plan:
+    def about(
+        self, request: Request, state: State, visitor: Visitor, stated: Sequence[Entry] = ()
+    ) -> Plan:
         """Plan to answer a question about an item that was shown or named.
 
         Without a place or a title the question is about the first item shown. Where it gives one
@@ -254,39 +300,47 @@ class Planner:
             kind=kind,
             language=request.language,
             offers=tuple(
-                Offer(row, self.reasons(visitor, row, state.examples, 3)) for row in asked
+                Offer(row, self.reasons(visitor, row, state.examples, 3, stated=stated))
+                for row in asked
             ),
             given_up=state.set_aside.get(asked[0], ()) if asked and is_why else (),
             topic=request.topic or "all",
             no_title=request.no_title,
+            **self._asked_back(request),
             unstated=request.unstated,
             turn=len(state.said) - 1,
             no_place=no_place,
             is_stranger=not visitor.history,
+            constraints=state.constraints if is_why else Constraints(),
             is_fitting=bool(asked) and asked[0] in state.fitting,
         )
 
     def compared(self, request: Request, state: State, visitor: Visitor) -> Plan:
         """Plan to hold two or three items against each other.
 
-        Those that are named or pointed at; all that were shown last, three at most, where the
-        message names none. One alone is spoken about.
+        Those that are named or pointed at; those that were shown last, where the message names
+        none: three of them, or all to tell which is the newest, the cheapest ... One alone is
+        spoken about.
         """
+        extreme = self._columns.extreme(simplified(request.text))
         pointed = [state.item_at(place) for place in request.places]
         rows = [*request.about, *(row for row in pointed if row is not None)]
         if not rows:
             rows = list(state.last)
         elif len(rows) == 1:
             rows += [row for row in state.last if row not in rows][:1]
-        chosen = list(dict.fromkeys(rows))[:_COMPARED]
+        chosen = list(dict.fromkeys(rows))[: MOST if extreme else _COMPARED]
         if len(chosen) < 2:
             return self.about(request, state, visitor)
         return Plan(
             kind="compare",
             language=request.language,
             offers=tuple(Offer(row) for row in chosen),
+            extreme=extreme,
+            unstated=request.unstated,
             topic=request.topic or "all",
             no_title=request.no_title,
+            **self._asked_back(request),
             turn=len(state.said) - 1,
         )
 
@@ -306,6 +360,15 @@ class Planner:
     def asking(self, question: Question, request: Request, state: State) -> Plan:
         """Plan to ask something."""
         return replace(self.small_talk("question", request, state), question=question)
+
+    def _asked_back(self, request: Request) -> dict[str, Any]:
+        """What is said of titles that are not there, or were only taken for others."""
+        near = request.near[:1] if request.act not in ("not_like", "reject", "fewer") else ()
+        question = None
+        if near:
+            title = self._facts.title(near[0])
+            question = Question("title", (title,), act=request.act, topic=request.topic)
+        return {"near": near, "guessed": request.guessed, "question": question}
 
     def small_talk(self, kind: PlanKind, request: Request, state: State) -> Plan:
         """Plan for a turn that is about no item."""
@@ -333,15 +396,22 @@ class Planner:
         row: int,
         like: Sequence[int],
         most: int = 1,
+        *,
+        stated: Sequence[Entry] = (),
         explainer: Explainer | None = None,
+        is_expert: bool = False,
     ) -> tuple[Reason, ...]:
         """Up to `most` reasons, the best first.
 
-        An item named in the talk comes first where the offer shares a genre with it. Then the
-        history's largest contributions to the score, those before others that also share a genre
-        or a director. Only contributions above zero count.
+        What the offer shares with an item that more like was asked for comes first; then what the
+        visitor stated that they like, where the offer has it; then the history's largest
+        contributions to the score, those before others that also share a genre or a director.
+        Only contributions above zero count. For experts the largest of those that share who made
+        them says what it shares.
         """
-        found = [Reason("asked", near) for near in like if self._akin(near, row)][:1]
+        shared = [self._shared(near, row) for near in like if self._akin(near, row)]
+        shared.sort(key=lambda reason: -len(reason.people) - len(reason.genres))
+        found = [*shared[:1], *self._stated(stated, row)[:1]]
         if visitor.history:
             kind: Literal["watched", "likes"] = "likes" if visitor.user is None else "watched"
             known = frozenset(visitor.history)
@@ -352,6 +422,9 @@ class Planner:
                 if near != row and near in known
             ]
             shares.sort(key=lambda pair: (not self._akin(pair[0], row), -pair[1]))
+            if is_expert:
+                told = [replace(self._shared(near, row), share=share) for near, share in shares]
+                found += [reason for reason in told if reason.people][:1]
             found += [Reason(kind, near, share) for near, share in shares]
         return tuple(found[:most])
 
@@ -362,11 +435,33 @@ class Planner:
         return self._rec.explainer(visitor.user)
 
     def _akin(self, one: int, other: int) -> bool:
-        facts = self._facts
         if one == other:
             return False
-        directors = facts.people(one).get("director", ())
-        return bool(
-            set(facts.genres(one)) & set(facts.genres(other))
-            or set(directors) & set(facts.people(other).get("director", ()))
+        shared = self._shared(one, other)
+        return bool(shared.genres or shared.people)
+
+    def _shared(self, near: int, row: int) -> Reason:
+        """What an item has in common with another one: genres, and who made both."""
+        facts = self._facts
+        genres = tuple(genre for genre in facts.genres(row) if genre in facts.genres(near))
+        theirs = facts.people(near)
+        people = tuple(
+            (role, name)
+            for role in MAKERS
+            for name in facts.people(row).get(role, ())
+            if name in theirs.get(role, ())
         )
+        return Reason("shared", near, 0.0, genres[:_SHARED], people[:1])
+
+    def _stated(self, stated: Sequence[Entry], row: int) -> list[Reason]:
+        """What the visitor stated that they like, and the item has."""
+        found = []
+        for entry in stated:
+            if entry.source != "stated" or entry.strength <= 0:
+                continue
+            value = str(entry.value)
+            if entry.kind == "genre" and value in self._facts.genres(row):
+                found.append(Reason("stated", None, 0.0, (value,)))
+            if entry.kind == "person" and row in self._facts.person_rows.get(normalize(value), ()):
+                found.append(Reason("stated", None, 0.0, (), (("", value),)))
+        return found

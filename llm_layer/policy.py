@@ -13,12 +13,12 @@ from math import log
 
 from rapidfuzz import fuzz, process
 
+from llm_layer.catalogue.facts import ItemFacts
+from llm_layer.catalogue.genres import GenreWords
 from llm_layer.constraints import Constraints
-from llm_layer.dialogue import State
-from llm_layer.facts import ItemFacts
-from llm_layer.genres import GenreWords
-from llm_layer.request import Question, Request
+from llm_layer.dialogue import INVITATION, State
 from llm_layer.text import normalize, simplified
+from llm_layer.understanding.request import Question, Request
 
 # An answer may be misspelled so far.
 _CLOSE = 78.0
@@ -27,6 +27,8 @@ _MOST_OPTIONS = 3
 _RARE = 0.05
 # Fewer candidates than this are no choice to be narrowed down.
 _FEW = 4
+# Of whom so many items are known, and who was asked so often, is asked for no more of them.
+_WELL_KNOWN, _MOST_INVITATIONS = 10, 2
 
 
 class Policy:
@@ -37,12 +39,17 @@ class Policy:
         self._genre_words = genre_words
 
     def understood(self, request: Request, state: State) -> Request:
-        """A message in the light of the question that the last reply asked.
+        """A message in the light of the last reply.
 
-        "The second", "comedy", "any" and "yes" mean an option of it; a message that speaks of
-        something else is left as it is.
+        "It" is the one item that was spoken about. "The second", "comedy", "any" and "yes" mean
+        an option of the question that was asked; a message that speaks of something else is left
+        as it is.
         """
         question = state.question
+        if question is not None and question.slot == "title":
+            meant = self._meant(request, question)
+            return meant if meant is not request else _pointed(request, state)
+        request = _pointed(request, state)
         if question is None or request.act in ("out_of_scope", "forget", "reset", "correct"):
             return request
         if question.slot == "place":
@@ -96,6 +103,19 @@ class Policy:
             None,
         )
 
+    def invites(self, request: Request, state: State, history: Sequence[int]) -> bool:
+        """Whether a list should ask, at its end, which items the visitor liked.
+
+        A few titles tell more than anything else that a visitor can say of their taste, as long as
+        little is known of it. Not twice in a row, not for ever, and not of somebody who asks for
+        something in particular.
+        """
+        if request.act not in ("recommend", "more", "more_like", "reject"):
+            return False
+        known = {*history, *state.like, *state.accepted}
+        is_due = not state.is_invited and state.asked.count(INVITATION) < _MOST_INVITATIONS
+        return is_due and len(known) < _WELL_KNOWN and state.constraints == Constraints()
+
     def _questions(self, candidates: Sequence[int]) -> list[Question]:
         """Questions that would part the candidates, the one that parts them best first."""
         facts = self._facts
@@ -130,12 +150,60 @@ class Policy:
         near = process.extractOne(said, list(names), scorer=fuzz.ratio, score_cutoff=_CLOSE)
         return names[str(near[0])] if near else ""
 
+    def _meant(self, request: Request, question: Question) -> Request:
+        """An answer to "did you mean ...?": yes is what was asked for, with that title."""
+        named = (*request.like, *request.unlike, *request.about, *request.no_title)
+        if named or request.places or request.refused or request.has_wish:
+            return request
+        if request.act == "reject":  # no item was offered by that question
+            return replace(request, act="more")
+        rows = self._facts.titles.rows(question.options[0]) if question.options else ()
+        if request.act != "accept" or not rows:
+            return request
+        row = self._facts.titles.best(rows)
+        is_about = question.act in ("ask", "compare", "why")
+        return replace(
+            request,
+            act="ask" if is_about else "accept" if question.act == "accept" else "more_like",
+            about=(row,) if is_about else (),
+            like=() if is_about else (row,),
+            topic=(question.topic or "all") if is_about else "",
+            confirmed=(row,),
+            mood="",
+            count=None,
+        )
+
     @staticmethod
     def _chosen(request: Request) -> Request:
         """An answer to "which one?"."""
         if request.places and request.act in ("recommend", "constrain", "more_like"):
             return replace(request, act="accept")
         return request
+
+
+def _pointed(request: Request, state: State) -> Request:
+    """A request with the item that "it" and "that one" stand for, where one was spoken about."""
+    row = state.focus
+    if request.same_person and state.person and not (request.people or request.no_people):
+        listed = request.act in ("more", "ask", "accept", "out_of_scope")
+        act = "recommend" if listed and not request.about else request.act
+        known = request.seen if row is None else (*request.seen, row)
+        return replace(request, act=act, people=(state.person,), mood="", places=(), seen=known)
+    named = (*request.like, *request.unlike, *request.seen, *request.about)
+    if row is None or row in named:
+        return request
+    is_that = request.points_back and (request.places or request.refused) in ((), (1,))
+    if request.act == "compare" and request.points_back and len(request.about) == 1:
+        return replace(request, about=(row, *request.about), places=())
+    if named or request.no_title or not (is_that or not (request.places or request.refused)):
+        return request
+    if request.act in ("ask", "why"):
+        return replace(request, about=(row,), places=(), refused=())
+    if request.act in ("accept", "more_like") and not request.refused:
+        return replace(request, like=(row,), places=())
+    if request.act in ("reject", "not_like") and is_that:
+        return replace(request, unlike=(row,), places=(), refused=())
+    return request
 
 
 def _with_option(request: Request, slot: str, option: str) -> Request:

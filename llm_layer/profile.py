@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from llm_layer.activity import DAY, STATED, Activity, Decay
-from llm_layer.facts import ItemFacts
-from llm_layer.keywords import Keywords
+from llm_layer.catalogue.facts import ItemFacts
+from llm_layer.catalogue.keywords import Keywords
+from llm_layer.memory.activity import DAY, STATED, Activity, Decay
 from llm_layer.memory.evidence import Entry
 from llm_layer.memory.style import Style
 from llm_layer.text import Language

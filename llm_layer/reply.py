@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from llm_layer.claims import Grounding, Named
+from llm_layer.checking.claims import Grounding, Named
 from llm_layer.text import Language
 
 

@@ -16,7 +16,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from llm_layer.facts import ItemFacts
+from llm_layer.catalogue.facts import ItemFacts
 from llm_layer.profile import UserProfile
 from llm_layer.retrieve import Candidates
 from recsys.errors import InvalidInputError

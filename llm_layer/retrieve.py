@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -10,15 +11,21 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
-from llm_layer.critique import leaning_genres
+from llm_layer.catalogue.facts import ItemFacts
 from llm_layer.dialogue import Constraints, Limit, State
-from llm_layer.facts import ItemFacts
+from llm_layer.understanding.critique import leaning_genres
 from recsys.recommender import Recommender
 
 Floats = npt.NDArray[np.float32]
 
-# An item that was named as an example counts as so many of a visitor's history.
-_LIKE_WEIGHT = 10.0
+# Of somebody's taste few items tell little: what is usual for everybody counts as so many of them.
+_PRIOR = 2.0
+# What an item that was only turned down in a list weighs, against one of the history.
+_REJECTION = 0.5
+# The same for a visitor without any: how much of its direction is taken away.
+_REJECTED_SHARE = 0.1
+# What somebody calls usual for them leans their list so far, and as much as so many items tell.
+_HABIT, _HABIT_ITEMS = 0.3, 5.0
 # Share of the direction that the examples asked for last take, against the rest of the taste.
 _LIKE_SHARE = 0.6
 # How much of the direction of unwanted items is taken away.
@@ -32,6 +39,8 @@ _ALL_SCORED = 200_000
 # A direction is the mean of so many items at least.
 _FEW = 5
 _KINDS_KEPT = 1024
+# A habit that is a span of years.
+_SPAN = re.compile(r"(\d{4})?-(\d{4})?")
 
 
 @dataclass(frozen=True)
@@ -105,30 +114,32 @@ class Retriever:
             Rows that `taste` was folded in from, with their weights: examples of the talk are
             folded in beside them, as though they were part of the history.
         """
-        vector = self._steered(taste, state, basis or {})
+        basis = basis or {}
+        leanings = self._leanings(state, len({*basis, *state.like}))
+        vector = self._steered(taste, state, basis, leanings)
         barred = np.zeros(len(self._facts), np.bool_) if allowed is None else ~allowed
         barred[[*known, *state.shown, *state.refused, *state.like]] = True
         for given_up in _ways_out(state.constraints):
             constraints = state.constraints.without(given_up)
             rows = np.flatnonzero(constraints.mask(self._facts) & ~barred)
             if rows.size:
-                return self._among(rows, vector, state, n, given_up)
+                return self._among(rows, vector, leanings, state.mood, n, given_up)
         return Candidates(np.empty(0, np.int64), np.empty(0, np.float32), vector)
 
     def _among(
         self,
         rows: npt.NDArray[np.int64],
         vector: Floats,
-        state: State,
+        leanings: Mapping[str, float],
+        mood: str,
         n: int,
         given_up: tuple[Limit, ...],
     ) -> Candidates:
-        leanings = self._told(state.leanings)
         found, scores = self._best(rows, vector, leanings, n)
         content = self._rec.content
-        if not state.mood or content is None:
+        if not mood or content is None:
             return Candidates(found, scores, vector, given_up)
-        words = content.encode([state.mood])[0]
+        words = content.encode([mood])[0]
         near = content.item_vectors[rows] @ words
         found = np.union1d(found, rows[np.argsort(-near, kind="stable")[:n]])
         scores = np.asarray(self._rec.item_factors[found] @ vector, np.float32)
@@ -150,9 +161,18 @@ class Retriever:
         scores = hits.scores[0, : found.size]
         return _falling(found, self._leaned(found, scores, leanings), n)
 
-    def _told(self, leanings: Mapping[str, float]) -> dict[str, float]:
-        """Leanings with the genres that a keyword is usual in: few descriptions say "violent"."""
-        return {**leanings, **leaning_genres(dict(leanings), self._facts.genre_names)}
+    def _leanings(self, state: State, n_known: int) -> dict[str, float]:
+        """Leanings, with the genres that a keyword is usual in, and habits.
+
+        Few descriptions say "violent". A habit tells as much as a few items do, so that it says
+        little of somebody whose history is known.
+        """
+        asked = leaning_genres(dict(state.leanings), self._facts.genre_names)
+        found = {**state.leanings, **asked}
+        share = _HABIT * _HABIT_ITEMS / (_HABIT_ITEMS + n_known)
+        for term, strength in state.habits.items():
+            found[term] = found.get(term, 0.0) + share * strength
+        return found
 
     def _leaned(
         self, rows: npt.NDArray[np.int64], scores: Floats, leanings: Mapping[str, float]
@@ -162,47 +182,84 @@ class Retriever:
             return scores
         gain = np.zeros(rows.size, np.float32)
         for term, strength in leanings.items():
-            gain += np.float32(strength) * self._facts.about(term)[rows]
+            gain += np.float32(strength) * self._kind(term)[rows]
         lead = float(scores.max() - np.median(scores))
         return np.asarray(scores + _LEANING_BONUS * lead * gain, np.float32)
 
     def _mean_direction(self, term: str) -> Floats | None:
         """Where the items of a kind lie, seen from the middle of all; None where they are few."""
-        rows = np.flatnonzero(self._facts.about(term))
+        rows = np.flatnonzero(self._kind(term))
         if rows.size < _FEW:
             return None
         return _unit(self._rec.item_factors[rows].mean(axis=0) - self._centre)
 
-    def _steered(self, taste: Floats, state: State, basis: Mapping[int, float]) -> Floats:
-        taste = self._with_examples(basis, state.like) if basis and state.like else taste
-        vector = _unit(taste)
-        # Without a history to fold them into, examples are all that is known.
-        near = state.pursued if basis else state.like
-        if near:
-            towards = _unit(self._rec.fold_in(self._facts.items(near)))
+    def _kind(self, term: str) -> npt.NDArray[np.bool_]:
+        """Which items are of a span of years, by a person, of a genre, or about a word."""
+        if span := _SPAN.fullmatch(term):
+            return Constraints(years=(_year(span[1]), _year(span[2]))).mask(self._facts)
+        if term in self._facts.person_rows:
+            return Constraints(people=(term,)).mask(self._facts)
+        return self._facts.about(term)
+
+    def _steered(
+        self,
+        taste: Floats,
+        state: State,
+        basis: Mapping[int, float],
+        leanings: Mapping[str, float],
+    ) -> Floats:
+        vector = self._told(taste, state, basis)
+        if state.pursued:
+            towards = _unit(self._rec.fold_in(self._facts.items(state.pursued)))
             vector = (1 - _LIKE_SHARE) * vector + _LIKE_SHARE * towards
         for row in state.unlike:
-            away = _unit(self._rec.item_factors[row])
-            vector = vector - _UNLIKE_SHARE * max(0.0, float(vector @ away)) * away
-        for term, strength in self._told(state.leanings).items():
+            if row not in state.turned_down:
+                vector = _without(vector, self._rec.item_factors[row], _UNLIKE_SHARE)
+        for term, strength in leanings.items():
             direction = self._direction(term)
             if direction is not None:
                 vector = vector + _LEANING_SHARE * strength * direction
         return np.asarray(vector, np.float32)
 
-    def _with_examples(self, basis: Mapping[int, float], like: Sequence[int]) -> Floats:
-        """Factor of somebody with this history who also took to these items."""
-        usual = sum(basis.values()) / len(basis)
-        weights = dict(basis)
-        for row in like:
-            weights[row] = weights.get(row, 0.0) + _LIKE_WEIGHT * usual
-        return self._rec.fold_in(self._facts.items(weights), list(weights.values()))
+    def _told(self, taste: Floats, state: State, basis: Mapping[int, float]) -> Floats:
+        """Direction of the taste by all that is known and was told.
+
+        What they like counts as one more of their history each; what they only turned down, half
+        as an item that they did not choose. The fewer items there are, the more it stays with the
+        average visitor.
+        """
+        usual = sum(basis.values()) / len(basis) if basis else 1.0
+        weights = {**dict.fromkeys(state.like, usual), **basis}
+        if not weights:
+            vector = _unit(taste)
+            for row in state.turned_down:
+                vector = _without(vector, self._rec.item_factors[row], _REJECTED_SHARE)
+            return vector
+        if state.turned_down or len(weights) > len(basis):
+            taste = self._rec.fold_in(
+                self._facts.items(weights),
+                list(weights.values()),
+                rejected=self._facts.items(state.turned_down),
+                rejection=_REJECTION * usual,
+            )
+        prior = _PRIOR / (_PRIOR + len(weights))
+        return _unit(_unit(taste) + prior * _unit(self._average))
 
 
 def _ways_out(constraints: Constraints) -> list[tuple[Limit, ...]]:
     """Sets of limits to give up, the fewest and cheapest first; nothing given up at first."""
     limits = constraints.limits()
     return [chosen for size in range(len(limits) + 1) for chosen in combinations(limits, size)]
+
+
+def _year(text: str | None) -> int | None:
+    return int(text) if text else None
+
+
+def _without(vector: Floats, factor: Floats, share: float) -> Floats:
+    """A vector less part of what it has of the direction of a factor."""
+    away = _unit(factor)
+    return np.asarray(vector - share * max(0.0, float(vector @ away)) * away, np.float32)
 
 
 def _unit(vector: Floats) -> Floats:

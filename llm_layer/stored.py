@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
+from llm_layer.catalogue.facts import ItemFacts
 from llm_layer.constraints import Constraints
 from llm_layer.dialogue import DEFAULT_COUNT, State, Wishes
-from llm_layer.facts import ItemFacts
-from llm_layer.request import Question, Range
+from llm_layer.understanding.request import Question, Range
 from recsys.errors import UnknownIdError
 
 _VERSION = 1
@@ -24,7 +24,10 @@ def state_to_dict(state: State, facts: ItemFacts) -> dict[str, Any]:
         "shown": facts.items(state.shown),
         "refused": facts.items(sorted(state.refused)),
         "accepted": facts.items(state.accepted),
+        "confirmed": facts.items(state.confirmed),
         "last": facts.items(state.last),
+        "person": state.person,
+        "focus": facts.items([state.focus] if state.focus is not None else []),
         "set_aside": [
             [facts.item(row), list(limits)] for row, limits in state.set_aside.items() if limits
         ],
@@ -33,6 +36,7 @@ def state_to_dict(state: State, facts: ItemFacts) -> dict[str, Any]:
         "language": state.language,
         "question": asdict(state.question) if state.question is not None else None,
         "asked": list(state.asked),
+        "is_invited": state.is_invited,
         "corrected": list(state.corrected),
         "age": state.age,
     }
@@ -47,7 +51,10 @@ def state_from_dict(stored: dict[str, Any], facts: ItemFacts) -> State:
     state.shown = _rows(stored.get("shown", ()), facts)
     state.refused = set(_rows(stored.get("refused", ()), facts))
     state.accepted = _rows(stored.get("accepted", ()), facts)
+    state.confirmed = _rows(stored.get("confirmed", ()), facts)
     state.last = tuple(_rows(stored.get("last", ()), facts))
+    state.person = str(stored.get("person", ""))
+    state.focus = next(iter(_rows(stored.get("focus", ()), facts)), None)
     for item, limits in stored.get("set_aside", ()):
         state.set_aside.update(dict.fromkeys(_rows([item], facts), tuple(limits)))
     state.set_aside = {row: state.set_aside.get(row, ()) for row in state.shown}
@@ -55,8 +62,10 @@ def state_from_dict(stored: dict[str, Any], facts: ItemFacts) -> State:
     state.said = [str(text) for text in stored.get("said", ())]
     state.language = "zh" if stored.get("language") == "zh" else "en"
     if question := stored.get("question"):
-        state.question = Question(str(question["slot"]), tuple(question["options"]))
+        kept = {name: question[name] for name in ("act", "topic") if name in question}
+        state.question = Question(str(question["slot"]), tuple(question["options"]), **kept)
     state.asked = [str(slot) for slot in stored.get("asked", ())]
+    state.is_invited = bool(stored.get("is_invited", False))
     state.corrected = [str(text) for text in stored.get("corrected", ())]
     age = stored.get("age")
     state.age = int(age) if age is not None else None
@@ -72,6 +81,8 @@ def _wishes_to_dict(wishes: Wishes, facts: ItemFacts) -> dict[str, Any]:
         "count": wishes.count,
         "leanings": dict(wishes.leanings),
         "pursued": facts.items(wishes.pursued),
+        "habits": dict(wishes.habits),
+        "turned_down": facts.items(wishes.turned_down),
     }
 
 
@@ -84,6 +95,8 @@ def _wishes_from_dict(stored: dict[str, Any], facts: ItemFacts) -> Wishes:
         int(stored.get("count", DEFAULT_COUNT)),
         {str(name): float(value) for name, value in stored.get("leanings", {}).items()},
         tuple(_rows(stored.get("pursued", ()), facts)),
+        {str(name): float(value) for name, value in stored.get("habits", {}).items()},
+        tuple(_rows(stored.get("turned_down", ()), facts)),
     )
 
 

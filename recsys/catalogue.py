@@ -237,6 +237,24 @@ def align(table: Any, item_id: str, warm: IdMap) -> tuple[pa.Table, IdMap]:
     return taken.set_column(position, item_id, everything), IdMap(everything, "item")
 
 
+def catalogue_of(
+    items: Any,
+    item_id: str,
+    warm: IdMap,
+    *,
+    roles: Mapping[str, str] | None = None,
+    text: Sequence[str] = (),
+) -> tuple[Catalogue, IdMap]:
+    """The catalogue of an item table, and the items that can be recommended: see :func:`align`.
+
+    Cold items are left out where there is no `text` to place them by.
+    """
+    table, everything = align(items, item_id, warm)
+    if not text:
+        table, everything = table.slice(0, len(warm)), warm
+    return Catalogue(table, item_id, roles=roles, text=text), everything
+
+
 def _ids_like(column: pa.ChunkedArray, name: str, warm: IdMap) -> pa.Array:
     """The table's ids in the type of the interactions' ids."""
     ids = column.combine_chunks()

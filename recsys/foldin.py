@@ -76,7 +76,13 @@ class FoldIn:
         self._mass = float(weights.sum())
 
     def system(
-        self, liked: npt.ArrayLike, weights: npt.ArrayLike, unobserved: npt.ArrayLike = 1.0
+        self,
+        liked: npt.ArrayLike,
+        weights: npt.ArrayLike,
+        unobserved: npt.ArrayLike = 1.0,
+        *,
+        rejected: npt.ArrayLike | None = None,
+        excess: npt.ArrayLike = 0.0,
     ) -> UserSystem:
         """The system of a user who likes items with these factors.
 
@@ -89,6 +95,10 @@ class FoldIn:
         unobserved : array, shape (n_liked,)
             b of each as the model knows it: 1, or ``item_weights``. 0 for a cold item, which is not
             in the sum over all items, so that nothing is to be taken out of it.
+        rejected : array, shape (n_rejected, f), optional
+            Factors of items that they turned down: pairs with label 0, as unobserved ones are.
+        excess : array, shape (n_rejected,)
+            By how much each of those weighs more than an unobserved pair: w − α0 b, each > 0.
 
         Raises
         ------
@@ -100,14 +110,11 @@ class FoldIn:
         strength = float(self._model.regularization) * (
             len(w) + self._unobserved * self._mass
         ) ** float(self._model.regularization_exponent)
-        excess = w - self._unobserved * np.asarray(unobserved, np.float64)
         matrix = self._base.copy()
-        step = max(1, _ALONE // y.shape[1] ** 2)
-        if y.shape[1] ** 2 <= _ALONE // _FEWEST:
-            for at in range(0, len(y), step):
-                matrix += (y[at : at + step].T * excess[at : at + step]) @ y[at : at + step]
-        else:
-            matrix += (y.T * excess) @ y
+        _add(matrix, y, w - self._unobserved * np.asarray(unobserved, np.float64))
+        if rejected is not None:
+            against = np.atleast_2d(np.asarray(rejected, np.float64))
+            _add(matrix, against, np.broadcast_to(np.asarray(excess, np.float64), len(against)))
         matrix[np.diag_indices_from(matrix)] += strength
         try:
             factorized = scipy.linalg.cho_factor(matrix, lower=True, check_finite=True)
@@ -116,3 +123,28 @@ class FoldIn:
                 "this history gives a singular system; fit with regularization above 0"
             ) from error
         return UserSystem(y, w, factorized)
+
+
+def _add(matrix: Doubles, factors: Doubles, excess: Doubles) -> None:
+    """Add Σ excess_i y_i y_iᵀ in place."""
+    step = max(1, _ALONE // factors.shape[1] ** 2)
+    if factors.shape[1] ** 2 > _ALONE // _FEWEST:
+        step = max(1, len(factors))
+    for at in range(0, len(factors), step):
+        some = factors[at : at + step]
+        matrix += (some.T * excess[at : at + step]) @ some
+
+
+def check_model(model: AlternatingLeastSquares) -> None:
+    """Refuse a model whose scores are more than the product of two factors.
+
+    Raises
+    ------
+    InvalidInputError
+        It has biases.
+    """
+    if model.biases:
+        raise InvalidInputError(
+            "the model has biases=True, which Recommender's indexes and fold-in do not take; use "
+            "biases=False, or AlternatingLeastSquares.recommend"
+        )

@@ -81,6 +81,10 @@ class Interactions:
         """Number of distinct (user, item) pairs."""
         return int(self.matrix.nnz)
 
+    def item_counts(self) -> npt.NDArray[np.int64]:
+        """How many users touched each item, shape (n_items,)."""
+        return np.bincount(self.matrix.indices, minlength=self.n_items)
+
     def __repr__(self) -> str:
         times = "with" if self.timestamps is not None else "without"
         return (

@@ -11,26 +11,34 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import scipy.sparse as sp
 
 from recsys import model_folder
 from recsys.als import AlternatingLeastSquares
-from recsys.catalogue import Catalogue, align
+from recsys.catalogue import Catalogue, catalogue_of
 from recsys.content import Content, ContentEncoder, encode_items, predict_factors
 from recsys.errors import InvalidInputError
 from recsys.explaining import Explainer, Explanation
-from recsys.foldin import FoldIn, UserSystem
+from recsys.foldin import FoldIn, UserSystem, check_model
 from recsys.forgetting import Receipt, forget_everywhere, steady
+from recsys.histories import (
+    checked_user_rows,
+    history_of,
+    history_table,
+    liked_by_visitor,
+    marked,
+    widened,
+)
 from recsys.ids import IdMap, Ids
 from recsys.interactions import Interactions
 from recsys.lists import Lists, listed, make_lists
 from recsys.retrieval import ExactIndex, Hits, Index, IndexKind, make_index
 from recsys.retrieval.base import check_count
-from recsys.retrieval.tuning import LEAST_SAMPLE, SAMPLE, check_recall
+from recsys.retrieval.tuning import a_sample, check_recall
 from recsys.rules import Prepared, Rule, prepare
 from recsys.rules.picking import pick
 from recsys.rules.searching import Block
 from recsys.rules.shortage import reasons
+from recsys.similarity import directions, most_like
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 Rows: TypeAlias = npt.NDArray[np.int64]
@@ -79,7 +87,7 @@ class Recommender:
         fingerprint: str = "",
     ) -> None:
         self.interactions = interactions
-        _check_model(model)
+        check_model(model)
         self.model = model
         self.items = items
         self.catalogue = catalogue
@@ -94,7 +102,9 @@ class Recommender:
             np.concatenate([learned, cold_factors]) if len(cold_factors) else learned
         )
         self.index = (
-            make_index(self.item_factors, index, recall=recall, queries=_sample(model))
+            make_index(
+                self.item_factors, index, recall=recall, queries=a_sample(model.user_factors)
+            )
             if isinstance(index, str)
             else index
         )
@@ -178,14 +188,12 @@ class Recommender:
             )
         check_recall(recall)
         model = model if model is not None else AlternatingLeastSquares()
-        _check_model(model)  # before it is trained
-        catalogue = None
-        everything = events.items
+        check_model(model)  # before it is trained
+        catalogue, everything = None, events.items
         if items is not None:
-            table, everything = align(items, item_id, events.items)
-            if not item_text:  # nothing to place cold items by
-                table, everything = table.slice(0, events.n_items), events.items
-            catalogue = Catalogue(table, item_id, roles=roles, text=item_text)
+            catalogue, everything = catalogue_of(
+                items, item_id, events.items, roles=roles, text=item_text
+            )
         model.fit(
             events.matrix,
             show_progress=show_progress,
@@ -199,8 +207,7 @@ class Recommender:
         if catalogue is not None and item_text:
             content = encode_items(catalogue.texts(), encoder or ContentEncoder())
             learned = np.asarray(model.item_factors, np.float32)
-            counts = np.bincount(events.matrix.indices, minlength=events.n_items)
-            cold = predict_factors(content.item_vectors, learned, counts)
+            cold = predict_factors(content.item_vectors, learned, events.item_counts())
         return cls(
             events,
             model,
@@ -280,9 +287,11 @@ class Recommender:
             A row or `n` out of range, or a rule that does not fit the model.
         """
         n = check_count(n)
-        rows = self._checked_rows(rows)
+        rows = checked_user_rows(rows, len(self.users))
         prepared = prepare(rules, self, contradictions="report")
-        seen = self._wide(self.interactions.matrix[rows]) if exclude_seen else None
+        seen = None
+        if exclude_seen:
+            seen = widened(self.interactions.matrix[rows], len(self.items))
         queries = np.asarray(self.model.user_factors[rows], np.float32)
         block = Block(queries, seen, rows, self.num_threads)
         hits, found = pick(self, prepared, block, n)
@@ -336,9 +345,11 @@ class Recommender:
                 raise InvalidInputError(
                     f"exclude has {len(exclude)} lists for {len(queries)} vectors; give one each"
                 )
-            rows = [np.unique(self.items.rows(listed)) for listed in exclude]
-            excluded = _csr_of(rows, len(self.items))
-        return self._search(queries, n, excluded, rules)
+            lines = [np.unique(self.items.rows(line)) for line in exclude]
+            excluded = marked(lines, len(self.items))
+        prepared = prepare(rules, self, contradictions="report")
+        block = Block(queries, excluded, None, self.num_threads)
+        return pick(self, prepared, block, check_count(n))[0]
 
     def similar_items(
         self, item: Any, n: int = 10, *, by: Literal["factors", "content"] = "factors"
@@ -356,10 +367,7 @@ class Recommender:
         if by == "content" and self.content is None:
             raise InvalidInputError("this model has no content vectors; fit with item_text=[...]")
         index = self._factor_directions if by == "factors" else self._content_directions
-        own = _csr_of([np.array([row])], len(self.items))
-        n = min(check_count(n), len(self.items))
-        hits = index.search(index.vectors[row : row + 1], n, exclude=own)
-        return listed(self, hits)[1]
+        return listed(self, most_like(index, row, n))[1]
 
     @steady
     def explain(self, user: Any, item: Any, n: int = 10) -> Explanation:
@@ -382,12 +390,12 @@ class Recommender:
 
     def explainer(self, user: Any) -> Explainer:
         """What explains several scores of one user: their system is solved once."""
-        rows, weights = self._history(int(self.users.rows([user])[0]))
+        rows, weights = history_of(self.interactions, int(self.users.rows([user])[0]))
         return Explainer(self, user, rows, weights, self._system(rows, weights))
 
     def explainer_from(self, items: Ids, weights: Sequence[float] | None = None) -> Explainer:
         """As :meth:`explainer`, for a visitor who likes `items`."""
-        rows, given = self._liked(items, weights)
+        rows, given = liked_by_visitor(self.items, items, weights)
         return Explainer(self, None, rows, given, self._system(rows, given))
 
     def user_vector(self, user: Any) -> Floats:
@@ -395,7 +403,14 @@ class Recommender:
         row = int(self.users.rows([user])[0])
         return np.array(self.model.user_factors[row], np.float32)
 
-    def fold_in(self, items: Ids, weights: Sequence[float] | None = None) -> Floats:
+    def fold_in(
+        self,
+        items: Ids,
+        weights: Sequence[float] | None = None,
+        *,
+        rejected: Ids = (),
+        rejection: float = 0.5,
+    ) -> Floats:
         """Factor of a visitor who likes `items`: float32, shape (f,).
 
         Parameters
@@ -404,9 +419,20 @@ class Recommender:
             At least one; cold items count through the factors predicted for them.
         weights : sequence of float, optional
             As in the interactions, each finite and > 0; 1 each by default.
+        rejected : sequence of ids
+            What they turned down: as an item that they did not choose, but weighing `rejection`
+            instead of the model's ``unobserved_weight``, where that is less. What is among `items`
+            too counts as liked.
+        rejection : float
+            Weight of each of those, finite and > 0.
         """
-        rows, given = self._liked(items, weights)
-        return self._system(rows, given).factor().astype(np.float32)
+        rows, given = liked_by_visitor(self.items, items, weights)
+        if not len(rejected):
+            return self._system(rows, given).factor().astype(np.float32)
+        if not 0 < rejection < np.inf:
+            raise InvalidInputError(f"rejection is {rejection!r}, expected a finite number > 0")
+        against = np.setdiff1d(self.items.rows(rejected), rows)
+        return self._system(rows, given, against, rejection).factor().astype(np.float32)
 
     @steady
     def history(self, user: Any) -> pa.Table:
@@ -417,17 +443,7 @@ class Recommender:
         pyarrow.Table
             item_id, weight (float32) and, where known, timestamp (int64).
         """
-        row = int(self.users.rows([user])[0])
-        rows, weights = self._history(row)
-        begin, end = self.interactions.matrix.indptr[row : row + 2]
-        columns = {"item_id": self.items.take(rows), "weight": pa.array(weights)}
-        if self.interactions.timestamps is None:
-            order = np.argsort(-weights, kind="stable")
-        else:
-            times = np.asarray(self.interactions.timestamps[begin:end])
-            columns["timestamp"] = pa.array(times)
-            order = np.argsort(-times, kind="stable")
-        return pa.table(columns).take(pa.array(order))
+        return history_table(self.interactions, int(self.users.rows([user])[0]))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model folder: manifest, safetensors and Parquet, each file checksummed.
@@ -492,102 +508,29 @@ class Recommender:
 
     @cached_property
     def _factor_directions(self) -> ExactIndex:
-        return ExactIndex(_directions(self.item_factors))
+        return directions(self.item_factors)
 
     @cached_property
     def _content_directions(self) -> ExactIndex:
         assert self.content is not None
-        return ExactIndex(_directions(self.content.item_vectors))
+        return directions(self.content.item_vectors)
 
-    def _search(
-        self,
-        queries: Floats,
-        n: int,
-        excluded: sp.csr_matrix | None,
-        rules: Sequence[Rule] | Prepared,
-    ) -> Hits:
-        prepared = prepare(rules, self, contradictions="report")
-        return pick(
-            self, prepared, Block(queries, excluded, None, self.num_threads), check_count(n)
-        )[0]
+    def _system(
+        self, rows: Rows, weights: Floats, rejected: Rows | None = None, rejection: float = 0.0
+    ) -> UserSystem:
+        liked, unobserved = self.item_factors[rows], self._unobserved(rows)
+        if rejected is None or not rejected.size:
+            return self._fold.system(liked, weights, unobserved)
+        model = self.model
+        usual = model.unobserved_weight * self._unobserved(rejected)
+        excess = np.maximum(model.alpha * rejection - usual, 0.0)
+        against = self.item_factors[rejected]
+        return self._fold.system(liked, weights, unobserved, rejected=against, excess=excess)
 
-    def _checked_rows(self, rows: npt.ArrayLike) -> Rows:
-        values = np.asarray(rows)
-        if values.ndim != 1 or (values.size and values.dtype.kind not in "iu"):
-            raise InvalidInputError(
-                f"rows are of type {values.dtype} and shape {values.shape}, expected user rows: "
-                "one dimension of whole numbers"
-            )
-        outside = values[(values < 0) | (values >= len(self.users))]
-        if outside.size:
-            raise InvalidInputError(
-                f"rows hold {outside[0]}, expected user rows from 0 to {len(self.users) - 1}"
-            )
-        return values.astype(np.int64)
-
-    def _wide(self, matrix: sp.csr_matrix) -> sp.csr_matrix:
-        """Interactions widened by the cold items, so that their columns are item rows."""
-        shape = (matrix.shape[0], len(self.items))
-        return sp.csr_matrix((matrix.data, matrix.indices, matrix.indptr), shape=shape, copy=False)
-
-    def _history(self, user_row: int) -> tuple[Rows, Floats]:
-        matrix = self.interactions.matrix
-        begin, end = matrix.indptr[user_row : user_row + 2]
-        rows = np.asarray(matrix.indices[begin:end], np.int64)
-        return rows, np.asarray(matrix.data[begin:end], np.float32)
-
-    def _liked(self, items: Ids, weights: Sequence[float] | None) -> tuple[Rows, Floats]:
-        rows = self.items.rows(items)
-        if not rows.size:
-            raise InvalidInputError("no item to fold in; give at least one that the visitor likes")
-        try:
-            given = np.ones(rows.size) if weights is None else np.asarray(weights, np.float64)
-        except (TypeError, ValueError) as error:
-            raise InvalidInputError(f"weights {weights!r} are no numbers") from error
-        if given.shape != rows.shape or not (np.isfinite(given) & (given > 0)).all():
-            raise InvalidInputError(
-                f"weights must be {rows.size} finite numbers > 0, one for each item; "
-                f"found {given.tolist()}"
-            )
-        unique, place = np.unique(rows, return_inverse=True)
-        summed = np.bincount(place, weights=given).astype(np.float32)
-        return unique, summed
-
-    def _system(self, rows: Rows, weights: Floats) -> UserSystem:
+    def _unobserved(self, rows: Rows) -> npt.NDArray[np.float64]:
+        """Weight of each as an unobserved pair, against the model's; 0 for a cold item."""
         n_learned = self.interactions.n_items
-        unobserved = (rows < n_learned).astype(np.float64)
+        weights = (rows < n_learned).astype(np.float64)
         if self.model.item_weights is not None:
-            unobserved *= self.model.item_weights[np.minimum(rows, n_learned - 1)]
-        return self._fold.system(self.item_factors[rows], weights, unobserved)
-
-
-def _sample(model: AlternatingLeastSquares) -> Floats | None:
-    """Some users' factors to tune an approximate index with, None where there are too few."""
-    users = np.asarray(model.user_factors)
-    if len(users) < LEAST_SAMPLE:
-        return None
-    chosen = np.random.default_rng(0).choice(len(users), min(SAMPLE, len(users)), replace=False)
-    return np.asarray(users[np.sort(chosen)], np.float32)
-
-
-def _check_model(model: AlternatingLeastSquares) -> None:
-    """Refuse a model whose scores are more than the product of two factors."""
-    if model.biases:
-        raise InvalidInputError(
-            "the model has biases=True, which Recommender's indexes and fold-in do not take; use "
-            "biases=False, or AlternatingLeastSquares.recommend"
-        )
-
-
-def _csr_of(rows: Sequence[Rows], width: int) -> sp.csr_matrix:
-    indptr = np.concatenate([[0], np.cumsum([len(listed) for listed in rows])]).astype(np.int64)
-    indices = np.concatenate([*rows, np.empty(0, np.int64)]).astype(np.int32)
-    data = np.ones(indices.size, np.float32)
-    return sp.csr_matrix((data, indices, indptr), shape=(len(rows), width))
-
-
-def _directions(vectors: Floats) -> Floats:
-    """Rows scaled to length 1; rows of zeros stay zero."""
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    scaled = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
-    return np.ascontiguousarray(scaled, np.float32)
+            weights *= self.model.item_weights[np.minimum(rows, n_learned - 1)]
+        return weights

@@ -1,13 +1,17 @@
-"""Fixtures over real data: the folder that `ALSATIAN_DATA` names, else ../shared/data."""
+"""Real data, in the folder that `ALSATIAN_DATA` names, else ../shared/data; the packaged model."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
+if TYPE_CHECKING:
+    from llm_layer.llm import EmbeddedLLM
 
 # Test processes share the cores; OpenMP threads that spin at barriers would make torch crawl.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -47,3 +51,20 @@ def ml1m() -> Path:
 def ml1m_items(ml1m: Path) -> pa.Table:
     """Item table of MovieLens 1M."""
     return pq.read_table(ml1m / "items.parquet")
+
+
+@pytest.fixture(scope="session")
+def embedded() -> EmbeddedLLM:
+    """The packaged language model, loaded once."""
+    if not os.environ.get("CI"):  # there its absence is a failure
+        pytest.importorskip("xllamacpp")
+    from llm_layer.llm import EmbeddedLLM
+    from recsys.errors import DownloadError
+
+    llm = EmbeddedLLM(patience=600.0)  # nothing is meant to time out, on a busy machine
+    try:
+        llm.load()
+    except DownloadError as error:
+        absent = pytest.fail if os.environ.get("CI") else pytest.skip
+        absent(f"the packaged model cannot be had here: {error}")
+    return llm

@@ -55,6 +55,9 @@ class Sentence:
         begin, end = self.clause(at)
         here = [each for each in self.subject_signs if begin <= each.start() < end]
         clause = self.text[begin:end]
+        if here and re.search(r"\bshares?\b|\bin common\b|共同点|共有", clause):
+            before = [each for each in self.subject_signs if each.start() < begin]
+            return [self.ids(each.group()) for each in [*before[-1:], *here]]
         if here:
             if len(here) > 1 and re.search(r"\b(?:are|both|all|were)\b|都|均", clause):
                 return [self.ids(each.group()) for each in here]

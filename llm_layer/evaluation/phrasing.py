@@ -7,8 +7,8 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from llm_layer.facts import ItemFacts
-from llm_layer.genres import GenreWords
+from llm_layer.catalogue.facts import ItemFacts
+from llm_layer.catalogue.genres import GenreWords
 from llm_layer.text import Language, unquoted
 
 Move: TypeAlias = Literal[
@@ -17,7 +17,13 @@ Move: TypeAlias = Literal[
     "genre_decade",
     "decade",
     "person",
+    "usual_genre",
+    "usual_genre_decade",
+    "usual_decade",
+    "fan",
     "favourite",
+    "told",
+    "similar",
     "seen",
     "seen_all",
     "more",
@@ -59,8 +65,29 @@ WORDINGS: Mapping[Language, Mapping[Move, tuple[str, ...]]] = {
             "I would like to see a film with {person}.",
             "Do you have anything with {person}?",
         ),
+        "usual_genre": (
+            "I mostly watch {genre} films.",
+            "I usually go for {genre}. What do you suggest?",
+            "Mostly {genre}, as a rule.",
+        ),
+        "usual_genre_decade": (
+            "I mostly watch {genre} films from the {decade}s.",
+            "I usually go for {genre} from the {decade}s.",
+        ),
+        "usual_decade": (
+            "I mostly watch films from the {decade}s.",
+            "I usually go for films from the {decade}s.",
+        ),
+        "fan": (
+            "I am a fan of {person}.",
+            "I often watch films with {person}. What do you suggest?",
+        ),
         "favourite": (
             "I loved {title}. What should I watch next?",
+            "I really enjoyed {title}. What do you suggest?",
+        ),
+        "told": ("I loved {title}.", "I really enjoyed {title}."),
+        "similar": (
             "I want something like {title}.",
             "Can you find me something similar to {title}?",
         ),
@@ -114,11 +141,13 @@ WORDINGS: Mapping[Language, Mapping[Move, tuple[str, ...]]] = {
         ),
         "decade": ("想看{decade}年代的电影。", "有没有{decade}年代的片子？"),
         "person": ("想看{person}的电影。", "有没有{person}的片子？"),
-        "favourite": (
-            "我很喜欢{title}，接下来看什么？",
-            "想看类似{title}的电影。",
-            "有没有像{title}一样的电影？",
-        ),
+        "usual_genre": ("我平时多看{genre}片。", "我一般喜欢看{genre}片，有什么推荐？"),
+        "usual_genre_decade": ("我平时多看{decade}年代的{genre}片。",),
+        "usual_decade": ("我平时多看{decade}年代的电影。", "我一般喜欢看{decade}年代的片子。"),
+        "fan": ("我是{person}的影迷。", "我经常看{person}的电影。"),
+        "favourite": ("我很喜欢{title}，接下来看什么？", "{title}我很喜欢，有什么推荐？"),
+        "told": ("我很喜欢{title}。",),
+        "similar": ("想看类似{title}的电影。", "有没有像{title}一样的电影？"),
         "seen": (
             "{title}我看过了，很喜欢，还有别的吗？",
             "我喜欢{title}，不过已经看过了，换别的吧。",

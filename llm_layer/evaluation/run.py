@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from llm_layer.catalogue.facts import ItemFacts
 from llm_layer.concierge import Concierge
 from llm_layer.dialogue import DEFAULT_COUNT
 from llm_layer.evaluation.baselines import catalogue_only, one_shot_places
@@ -19,7 +20,6 @@ from llm_layer.evaluation.hiding import Hidden, Seeker, hide
 from llm_layer.evaluation.report import DialogueReport, GroupResult, group_label
 from llm_layer.evaluation.simulator import Mode
 from llm_layer.evaluation.taste import Tastes
-from llm_layer.facts import ItemFacts
 from llm_layer.llm.base import LLM
 from llm_layer.text import Language
 from recsys.als import AlternatingLeastSquares
@@ -150,7 +150,7 @@ class _Runs:
         dialogues = self._converse(mode, known, seekers)
         used = Counter(self._counted.used) - before if self._counted is not None else Counter()
         lengths = sorted({_TOP, DEFAULT_COUNT * self._course.turns})
-        places = one_shot_places(self._concierge.rec, seekers, lengths[-1])
+        places = one_shot_places(self._concierge.rec, self._concierge.facts, seekers, lengths[-1])
         return GroupResult(
             engine=self._name,
             mode=mode,

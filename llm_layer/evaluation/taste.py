@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from llm_layer.facts import ItemFacts
+from llm_layer.catalogue.facts import ItemFacts
 
 # A genre is disliked where a history has less than this part of what it would have by chance, and
 # would have had some by chance.

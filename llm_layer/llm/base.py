@@ -112,6 +112,12 @@ class LLMTimeoutError(LLMError):
     kind = "timed out"
 
 
+class LLMBusyError(LLMTimeoutError):
+    """Others are before this request for longer than it can wait; told as soon as that is known."""
+
+    kind = "busy"
+
+
 class LLMMalformedError(LLMError):
     """The answer is not what the protocol promises: no JSON, no text, an empty one."""
 

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from llm_layer.facts import ItemFacts
+from llm_layer.catalogue.facts import ItemFacts
 from llm_layer.memory.evidence import Entry, Evidence
 from llm_layer.profile import Trait, UserProfile
 from llm_layer.text import unquoted

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from llm_layer.catalogue.facts import ItemFacts
+from llm_layer.catalogue.genres import GenreWords
 from llm_layer.dialogue import State
-from llm_layer.facts import ItemFacts
-from llm_layer.genres import GenreWords
 from llm_layer.memory.consent import Consent
 from llm_layer.memory.evidence import Entry, Evidence, EvidenceKind, user_key
 from llm_layer.memory.statements import Listener, Statement
 from llm_layer.memory.store import Store
 from llm_layer.memory.style import StyleCounts
-from llm_layer.request import Request
+from llm_layer.understanding.request import Request
 from recsys.errors import InvalidInputError
 
 SOURCE = "conversation"

@@ -13,13 +13,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from llm_layer.facts import ItemFacts
-from llm_layer.genres import GenreWords
+from llm_layer.catalogue.facts import ItemFacts
+from llm_layer.catalogue.genres import GenreWords
 from llm_layer.lexicon import load_words
 from llm_layer.memory.evidence import EntryKind, EntrySource
-from llm_layer.places import PLACE_IN_LIST
-from llm_layer.request import Request
 from llm_layer.text import has_chinese, normalize, words
+from llm_layer.understanding.places import PLACE_IN_LIST
+from llm_layer.understanding.request import Request
 
 _I = re.IGNORECASE
 _STRONG, _PLAIN, _WISH = 1.0, 0.7, 0.5

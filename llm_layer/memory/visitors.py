@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from llm_layer.catalogue.facts import ItemFacts
 from llm_layer.dialogue import State
-from llm_layer.facts import ItemFacts
 from llm_layer.memory.conversations import StoredConversation
 from llm_layer.memory.evidence import user_key
 from llm_layer.memory.memory import Memory

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from llm_layer.facts import ItemFacts
+from llm_layer.catalogue.facts import ItemFacts
 from llm_layer.llm.base import require
 from llm_layer.profile import UserProfile
 from llm_layer.rerank import Ranked, Usage, Wish, checked

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from llm_layer.facts import ItemFacts
+from llm_layer.catalogue.facts import ItemFacts
 from llm_layer.llm.base import LLM, Completion
 from llm_layer.profile import UserProfile
 from llm_layer.rerank import Ranked, Wish, checked

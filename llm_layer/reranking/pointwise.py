@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from llm_layer.facts import ItemFacts
+from llm_layer.catalogue.facts import ItemFacts
 from llm_layer.llm.base import LLM, Completion, can
 from llm_layer.profile import UserProfile
 from llm_layer.rerank import Ranked, Wish, checked

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from llm_layer.facts import ItemFacts
+from llm_layer.catalogue.facts import ItemFacts
 from llm_layer.profile import Profiler, UserProfile
 from llm_layer.rerank import Wish
 from llm_layer.retrieve import Candidates

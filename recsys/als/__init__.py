@@ -6,7 +6,7 @@ confidences; the C++ behind it is held to the NumPy twin in :mod:`recsys.als.ref
 
 from __future__ import annotations
 
-from recsys.als.cpu import simd_variant, simd_variants
+from recsys.als.border import simd_variant, simd_variants
 from recsys.als.model import AlternatingLeastSquares
 from recsys.als.sparse import csr_over
 from recsys.als.training import SweepRecord, TrainingState

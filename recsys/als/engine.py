@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from recsys.als import cpu
+from recsys.als.border import Factors
 from recsys.als.config import ALSConfig
-from recsys.als.cpu import Factors
 from recsys.als.features import FeatureRegression, map_penalty
 from recsys.als.reference import Terms
 from recsys.als.sides import NOTHING_TOLD, Side, Sides, entries_of_columns, meeting_biases
@@ -200,23 +200,17 @@ def open_training(
     config: ALSConfig,
     sides: Sides = NOTHING_TOLD,
     maps: Maps = (None, None),
+    solvers: tuple[SolveRows, SolveRows] | None = None,
 ) -> Training:
     """Start a training on the device that `config` names.
 
     Parameters
     ----------
-    csr : csr_matrix
-        Canonical, users by items.
-    rows : SparseRows
-        The same, checked.
-    users, items : ndarray
-        Factors to start from; they hold the result after :meth:`Training.fetch`.
-    config : ALSConfig
-        Settings.
-    sides : Sides
-        Weights and features.
-    maps : tuple of ndarray or None
-        Maps from features to rows, of users and items; changed in place.
+    csr, rows, users, items, config, sides, maps
+        As of :class:`NativeTraining`; `users` and `items` hold the result after
+        :meth:`Training.fetch`.
+    solvers : tuple of callable, optional
+        As there; not for a card.
 
     Raises
     ------
@@ -228,7 +222,7 @@ def open_training(
         The card is too small.
     """
     if config.device == "cpu":
-        return NativeTraining(csr, rows, users, items, config, sides, maps)
+        return NativeTraining(csr, rows, users, items, config, sides, maps, solvers)
     from recsys.als.gpu import CardTraining, find_card  # torch takes seconds to import
 
     if config.solver == "auto":

@@ -1,8 +1,8 @@
 """The settings and factors of a model, and what derives from them.
 
 :class:`FactorStore` is the ground floor. Above it stand :mod:`recsys.als.fresh` (factors solved
-anew), :mod:`recsys.als.explaining`, :mod:`recsys.als.topn`, and :mod:`recsys.als.model`, which
-trains.
+anew), :mod:`recsys.als.explaining`, :mod:`recsys.als.topn`, :mod:`recsys.als.fitting`, which
+trains, and :mod:`recsys.als.model`, which is what people use.
 """
 
 from __future__ import annotations
@@ -13,16 +13,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_matrix
 
-from recsys.als import cpu
+from recsys.als import border, cpu
 from recsys.als.config import ALSConfig
 from recsys.als.ranking import rows_of, unit_rows
 from recsys.als.settings import Setting
 from recsys.als.sides import checked_weights
+from recsys.als.sparse import canonical_csr
 from recsys.errors import InvalidInputError, NotFittedError
 from recsys.retrieval import ExactIndex
 
-Factors: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
-Weights: TypeAlias = NDArray[np.float32]
+Factors: TypeAlias = border.Factors
+Weights: TypeAlias = border.Weights
 
 #: What a sweep changes.
 PARAMETERS = (
@@ -323,7 +324,7 @@ class FactorStore:
 
     def _widened(self, matrix: object, columns: int, name: str) -> csr_matrix:
         """Return `matrix` as canonical CSR of `columns` columns, its own arrays shared."""
-        csr = cpu.canonical_csr(matrix, name)
+        csr = canonical_csr(matrix, name)
         if csr.shape[1] > columns:
             raise InvalidInputError(
                 f"{name} has {csr.shape[1]} columns, the model knows {columns}; expected at most "

@@ -18,8 +18,8 @@ import scipy.linalg
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, issparse
 
+from recsys.als.border import Factors
 from recsys.als.config import ALSConfig
-from recsys.als.cpu import Factors
 from recsys.errors import InvalidInputError
 
 Doubles = NDArray[np.float64]

@@ -13,6 +13,7 @@ import safetensors.numpy
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 
+from recsys.als.border import Factors
 from recsys.als.config import ALSConfig
 from recsys.als.training import SweepRecord, records_from
 from recsys.errors import ModelFormatError
@@ -23,8 +24,6 @@ VERSION = 2  # 1 knew neither biases nor EXTRAS; both are read
 _SIDES = ("user_factors", "item_factors")
 #: Arrays that a model may hold beside its factors.
 EXTRAS = ("user_weights", "item_weights", "user_feature_factors", "item_feature_factors")
-
-Factors = NDArray[np.float32] | NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from recsys.als.features import Features
 from recsys.als.ranking import rows_of
 from recsys.als.reference import Terms
 from recsys.als.sides import popularity_weights
+from recsys.als.sparse import canonical_csr
 from recsys.errors import InvalidInputError
 
 
@@ -145,7 +146,7 @@ class FreshFactors(FactorStore):
     ) -> Weights | None:
         """Weights of unobserved pairs: by popularity, else as told for known rows, else 1."""
         if kind == "item" and self.popularity_exponent:
-            entries = np.diff(cpu.canonical_csr(histories, "item_users").indptr)
+            entries = np.diff(canonical_csr(histories, "item_users").indptr)
             return popularity_weights(entries, self.popularity_exponent, self._popularity_scale)
         told: Weights | None = getattr(self, f"_{kind}_weights")
         if told is None:
@@ -236,7 +237,7 @@ class FreshFactors(FactorStore):
             There are no factors.
         """
         users, items = self._checked("user_factors"), self._checked("item_factors")
-        csr = cpu.canonical_csr(user_items, "user_items")
+        csr = canonical_csr(user_items, "user_items")
         if csr.shape != (len(users), len(items)):
             raise InvalidInputError(
                 f"user_items has shape {csr.shape}, expected {(len(users), len(items))}"

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_matrix
 
+from recsys.als.border import Factors, Weights
 from recsys.als.config import ALSConfig
-from recsys.als.cpu import Factors, Weights
 from recsys.als.features import Features
 from recsys.errors import InvalidInputError
 
@@ -109,6 +109,48 @@ def popularity_scale(entries: NDArray[np.int64], exponent: float) -> float:
 def popularity_weights(entries: NDArray[np.int64], exponent: float, scale: float) -> Weights:
     """Weights of rows with so many entries: ``scale * entries**exponent``, as float32."""
     return np.asarray(scale * entries.astype(np.float64) ** exponent, np.float32)
+
+
+def checked_sides(
+    shape: tuple[int, int],
+    features: tuple[Any, Any],
+    weights: tuple[ArrayLike | None, ArrayLike | None],
+    dtype: np.dtype[Any],
+) -> Sides:
+    """Return what is told of so many users and items, once it is sound.
+
+    Raises
+    ------
+    InvalidInputError
+        Weights or features that do not fit the rows, or are not finite.
+    """
+    users, items = (
+        Side(
+            checked_weights(told, rows, f"{kind}_weights"),
+            None if values is None else Features(values, rows, f"{kind}_features", dtype),
+        )
+        for kind, rows, values, told in zip(("user", "item"), shape, features, weights, strict=True)
+    )
+    return Sides(users, items)
+
+
+def weighted_by_popularity(sides: Sides, csr: csr_matrix, exponent: float) -> tuple[Sides, float]:
+    """Weigh items by the entries of their columns; also tell the scale.
+
+    Raises
+    ------
+    InvalidInputError
+        Weights of items are told already.
+    """
+    if sides.items.weights is not None:
+        raise InvalidInputError(
+            f"item_weights are given and popularity_exponent is {exponent}"
+            ", which makes them; expected one of the two"
+        )
+    entries = entries_of_columns(csr)
+    scale = popularity_scale(entries, exponent)
+    items = replace(sides.items, weights=popularity_weights(entries, exponent, scale))
+    return Sides(sides.users, items), scale
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, issparse
 
 from recsys.errors import InvalidInputError
 
@@ -94,6 +94,49 @@ def taken_csr(matrix: Any) -> csr_matrix:
     if isinstance(matrix, csr_matrix) and entries == len(data):
         return matrix
     return csr_over(data[:entries], indices[:entries], indptr, (rows, columns))
+
+
+def canonical_csr(matrix: Any, name: str) -> csr_matrix:
+    """Return `matrix` as CSR of float32 with sorted, unique columns; the input is not changed.
+
+    Parameters
+    ----------
+    matrix : scipy.sparse matrix or array
+        Any sparse format. Nothing is copied where it is CSR, float32 and canonical already.
+        Duplicate entries are summed.
+    name : str
+        Its name in errors.
+
+    Raises
+    ------
+    InvalidInputError
+        Not sparse, complex or not numeric, or an inner structure that contradicts itself.
+    """
+    if not issparse(matrix):
+        raise InvalidInputError(
+            f"{name} is a {type(matrix).__name__}, expected a scipy.sparse.csr_matrix; "
+            "wrap a dense array with csr_matrix(...)"
+        )
+    if matrix.ndim != 2 or matrix.dtype.kind not in "buif":
+        raise InvalidInputError(
+            f"{name} is of dtype {matrix.dtype} and {matrix.ndim} dimensions, expected a matrix of "
+            "real numbers"
+        )
+    try:
+        # To float32 before duplicates are summed: small integers would wrap around.
+        with np.errstate(over="ignore"):  # an overflow is infinite, and refused as such
+            if matrix.format == "csr":
+                csr = taken_csr(matrix)
+                if csr.dtype != np.float32:
+                    values = csr.data.astype(np.float32)
+                    csr = csr_over(values, csr.indices, csr.indptr, csr.shape)
+            else:
+                csr = csr_matrix(matrix.astype(np.float32, copy=False))
+        if not is_canonical(csr):
+            csr = summed(csr)
+    except ValueError as error:
+        raise InvalidInputError(f"{name} is not a sound sparse matrix: {error}") from error
+    return csr
 
 
 def is_canonical(csr: csr_matrix) -> bool:

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_matrix
 
-from recsys.als import cpu
 from recsys.als.config import whole_number
 from recsys.als.explaining import Explaining
 from recsys.als.factors import Factors
 from recsys.als.ranking import Ranked, best_rows, unit_rows
+from recsys.als.sparse import canonical_csr
 
 
 class TopN(Explaining):
@@ -128,7 +128,7 @@ class TopN(Explaining):
             stacklevel=2,
         )
         first = whole_number("users_items_offset", users_items_offset, 0)
-        csr = cpu.canonical_csr(user_items, "user_items")
+        csr = canonical_csr(user_items, "user_items")
         ids, _ = self.recommend(
             np.arange(first, first + csr.shape[0]),
             csr,

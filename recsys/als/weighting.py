@@ -7,7 +7,7 @@ import math
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from recsys.als import cpu
+from recsys.als.sparse import canonical_csr
 from recsys.errors import InvalidInputError
 
 
@@ -51,7 +51,7 @@ def damped_confidence(
     for name, value in (("user_exponent", user_exponent), ("item_exponent", item_exponent)):
         if not isinstance(value, int | float | np.number) or not math.isfinite(value):
             raise InvalidInputError(f"{name} is {value!r}, expected a finite number")
-    csr = cpu.canonical_csr(user_items, "user_items")
+    csr = canonical_csr(user_items, "user_items")
     entries = np.diff(csr.indptr)
     received = np.bincount(csr.indices, minlength=csr.shape[1])
     # In logarithms, and relative to the largest: no power overflows on the way.

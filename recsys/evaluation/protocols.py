@@ -236,7 +236,7 @@ def _measure(run: _Run, split: Split, cutoffs: list[int]) -> _Measured:
     test = split.test[split.test_users]
     n_test = np.diff(test.indptr).astype(np.int64)
     relevant = relevance(run.ids, test)
-    users_per_item = np.bincount(split.train.matrix.indices, minlength=split.train.n_items)
+    users_per_item = split.train.item_counts()
     measured = _Measured({}, {})
     for k in curve_cutoffs(cutoffs):
         for metric, function in METRICS.items():

@@ -98,7 +98,7 @@ class PopularityRanker:
 
     def fit(self, train: Interactions) -> None:
         """Count each item's users."""
-        counts = np.bincount(train.matrix.indices, minlength=train.n_items)
+        counts = train.item_counts()
         self._order = np.argsort(-counts, kind="stable").astype(np.int32)
         self._place = np.empty(train.n_items, np.int64)
         self._place[self._order] = np.arange(train.n_items)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +13,10 @@ from scipy.sparse import csr_matrix
 
 from recsys.errors import InvalidInputError
 from recsys.retrieval import _topn
-from recsys.retrieval.base import (
-    Hits,
-    allocate,
-    candidate_rows,
-    check_count,
-    check_exclude,
-    check_threads,
-    check_vectors,
-    described,
-)
+from recsys.retrieval.base import Hits, allocate, check_threads, check_vectors, described
 from recsys.retrieval.files import load_vectors, save_vectors
 from recsys.retrieval.removal import Removable
+from recsys.retrieval.request import Request, check_request
 
 #: From how many queries on the whole numbers of the items are worth making.
 PRESELECT_FROM = 32
@@ -97,7 +88,15 @@ def top_n(
     ([[1, 2, 0, -1]], [3])
     """
     vectors = check_vectors(items, "items")
-    request = _check(vectors, queries, n, exclude, allow, deny, num_threads)
+    request = check_request(
+        vectors.shape,
+        queries,
+        n,
+        exclude=exclude,
+        allow=allow,
+        deny=deny,
+        num_threads=num_threads,
+    )
     if preselect is None:
         preselect = len(request.queries) >= PRESELECT_FROM
     catalogue = _prepare(vectors, request.rows, request.threads, simd) if preselect else None
@@ -170,34 +169,6 @@ def simd_in_use() -> str:
         raise InvalidInputError(f"ALSATIAN_SIMD: {error}") from error
 
 
-@dataclass(frozen=True)
-class _Request:
-    """A search whose parameters have been checked."""
-
-    queries: NDArray[np.float32]
-    n: int
-    exclude: csr_matrix | None
-    rows: NDArray[np.int32] | None
-    threads: int
-
-
-def _check(
-    vectors: NDArray[np.float32],
-    queries: ArrayLike,
-    n: int,
-    exclude: csr_matrix | None,
-    allow: ArrayLike | None,
-    deny: ArrayLike | None,
-    num_threads: int,
-) -> _Request:
-    """Check what a caller gave."""
-    n = check_count(n)
-    threads = check_threads(num_threads)
-    x = check_vectors(queries, "queries", vectors.shape[1])
-    excluded = check_exclude(exclude, len(x), len(vectors))
-    return _Request(x, n, excluded, candidate_rows(len(vectors), allow, deny), threads)
-
-
 def _prepare(
     vectors: NDArray[np.float32], rows: NDArray[np.int32] | None, threads: int, simd: str = ""
 ) -> _topn.Catalogue | None:
@@ -210,7 +181,7 @@ def _prepare(
 
 def _search(
     vectors: NDArray[np.float32],
-    request: _Request,
+    request: Request,
     catalogue: _topn.Catalogue | None,
     simd: str = "",
 ) -> Hits:
@@ -256,7 +227,7 @@ class _Prepared:
         self._all: _topn.Catalogue | None = None
         self._some: tuple[NDArray[np.int32], _topn.Catalogue | None] | None = None
 
-    def catalogue(self, vectors: NDArray[np.float32], request: _Request) -> _topn.Catalogue | None:
+    def catalogue(self, vectors: NDArray[np.float32], request: Request) -> _topn.Catalogue | None:
         """What to search `request` with; None for a plain search."""
         with self._lock:
             simd = simd_in_use()
@@ -328,8 +299,15 @@ class ExactIndex(Removable):
         The whole numbers that the search goes by are made once, with the first few dozen queries,
         and kept: half the size of the vectors.
         """
-        denied = self._denied(deny)
-        request = _check(self.vectors, queries, n, exclude, allow, denied, num_threads)
+        request = check_request(
+            self.vectors.shape,
+            queries,
+            n,
+            exclude=exclude,
+            allow=allow,
+            deny=self._denied(deny),
+            num_threads=num_threads,
+        )
         return _search(self.vectors, request, self._prepared.catalogue(self.vectors, request))
 
     def __getstate__(self) -> dict[str, Any]:

@@ -9,7 +9,6 @@ import contextlib
 import os
 from abc import abstractmethod
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,18 +21,14 @@ from recsys.retrieval.base import (
     NO_ROW,
     NO_SCORE,
     Hits,
-    candidate_rows,
-    check_count,
-    check_exclude,
-    check_threads,
     check_vectors,
     described,
     empty_hits,
 )
 from recsys.retrieval.exact import top_n
-from recsys.retrieval.files import open_index, read_removed, save_index
+from recsys.retrieval.files import open_index, save_index
 from recsys.retrieval.removal import Removable
-from recsys.retrieval.tuning import Knob, Tuned, tuned_from
+from recsys.retrieval.request import Request, check_request
 from recsys.storage import atomic_write
 
 #: Entries of one block of over-fetched results.
@@ -132,32 +127,28 @@ class FaissIndex(Removable):
         InvalidInputError
             A parameter is of the wrong shape, out of range, or not finite.
         """
-        n = check_count(n)
-        threads = check_threads(num_threads)
-        x = check_vectors(queries, "queries", self.factors)
-        excluded = check_exclude(exclude, len(x), self.size)
-        rows = candidate_rows(self.size, allow, self._denied(deny))
-        allowed = self.size if rows is None else len(rows)
-        if len(x) == 0 or allowed == 0:
-            return empty_hits(len(x), n)
-        seen = np.zeros(len(x), dtype=np.int64) if excluded is None else np.diff(excluded.indptr)
-        with faiss_threads(faiss_module(), threads):
-            hits = self._search_allowed(x, n, excluded, seen, rows, allowed)
-        return self._finish_short(x, hits, excluded, rows, allowed, threads)
+        request = check_request(
+            self._vectors.shape,
+            queries,
+            n,
+            exclude=exclude,
+            allow=allow,
+            deny=self._denied(deny),
+            num_threads=num_threads,
+        )
+        if len(request.queries) == 0 or request.allowed == 0:
+            return empty_hits(len(request.queries), request.n)
+        with faiss_threads(faiss_module(), request.threads):
+            hits = self._search_allowed(request)
+        return self._finish_short(request, hits)
 
-    def _search_allowed(
-        self,
-        x: NDArray[np.float32],
-        n: int,
-        excluded: csr_matrix | None,
-        seen: NDArray[np.int64],
-        rows: NDArray[np.int32] | None,
-        allowed: int,
-    ) -> Hits:
+    def _search_allowed(self, request: Request) -> Hits:
+        x, n, excluded, allowed = request.queries, request.n, request.exclude, request.allowed
         hits = empty_hits(len(x), n)
-        selector = None if rows is None else _selector(self.size, rows)
+        selector = None if request.rows is None else _selector(self.size, request.rows)
         # Queries that have seen about as many items are fetched together, so that one heavy user
         # does not make the fetch large for all.
+        seen = np.zeros(len(x), dtype=np.int64) if excluded is None else np.diff(excluded.indptr)
         levels = np.ceil(np.log2(np.maximum(seen, 1))).astype(np.int64) + (seen > 0)
         for level in np.unique(levels):
             fetch = min(n + (0 if level == 0 else 1 << int(level - 1)), allowed)
@@ -182,26 +173,19 @@ class FaissIndex(Removable):
     def _parameters(self, fetch: int, selector: Any, allowed: int) -> Any:
         return None if selector is None else faiss_module().SearchParameters(sel=selector)
 
-    def _finish_short(
-        self,
-        x: NDArray[np.float32],
-        hits: Hits,
-        excluded: csr_matrix | None,
-        rows: NDArray[np.int32] | None,
-        allowed: int,
-        threads: int,
-    ) -> Hits:
-        n = hits.ids.shape[1]
-        short = np.flatnonzero(hits.counts < min(n, allowed))
+    def _finish_short(self, request: Request, hits: Hits) -> Hits:
+        """Search again, exactly, for queries that came up short of what the catalogue holds."""
+        n, excluded = request.n, request.exclude
+        short = np.flatnonzero(hits.counts < min(n, request.allowed))
         if len(short) == 0:
             return hits
         exact = top_n(
-            x[short],
+            request.queries[short],
             self._vectors,
             n,
             exclude=None if excluded is None else excluded[short],
-            allow=rows,
-            num_threads=threads,
+            allow=request.rows,
+            num_threads=request.threads,
         )
         # Most are short because nothing is left for them; those keep what FAISS found.
         more = exact.counts > hits.counts[short]
@@ -276,56 +260,6 @@ class FaissIndex(Removable):
         size, factors = int(index.ntotal), int(index.d)
         self._index = index
         self._vectors = faiss.rev_swig_ptr(storage.get_xb(), size * factors).reshape(size, factors)
-
-
-class ApproximateIndex(FaissIndex):
-    """What the indexes share that find most of the answer: tuning, and when to go exact instead."""
-
-    #: With a filter that leaves fewer rows than this, or a smaller share, exact search is faster.
-    exact_below_rows = 20_000
-    exact_below_share = 0.1
-
-    #: What the tuning found, None before it.
-    tuned: Tuned | None = None
-
-    @property
-    def recall_(self) -> float | None:
-        """Recall that the tuning measured on queries held out, None where nobody measured it."""
-        return None if self.tuned is None else self.tuned.recall
-
-    @abstractmethod
-    def knobs(self) -> tuple[Knob, ...]:
-        """Return what trades recall for time, in the order of tuning."""
-
-    def _settings(self) -> dict[str, Any]:
-        settings: dict[str, Any] = {knob.name: getattr(self, knob.name) for knob in self.knobs()}
-        if self.tuned is not None:
-            settings["tuned"] = asdict(self.tuned)
-        return settings
-
-    def _restore(self, manifest: dict[str, Any], folder: Path) -> None:
-        """Take the settings and removed rows of a manifest."""
-        for knob in self.knobs():
-            if knob.name in manifest:
-                setattr(self, knob.name, check_count(manifest[knob.name], knob.name))
-        self.tuned = tuned_from(manifest.get("tuned"), folder)
-        self._removed = read_removed(folder, manifest)
-
-    def _search_allowed(
-        self,
-        x: NDArray[np.float32],
-        n: int,
-        excluded: csr_matrix | None,
-        seen: NDArray[np.int64],
-        rows: NDArray[np.int32] | None,
-        allowed: int,
-    ) -> Hits:
-        filtered = rows is not None and (
-            allowed < self.exact_below_rows or allowed < self.exact_below_share * self.size
-        )
-        if filtered or n * 4 > allowed:
-            return empty_hits(len(x), n)  # all are short: the exact search takes them
-        return super()._search_allowed(x, n, excluded, seen, rows, allowed)
 
 
 def in_memory(index: Any) -> Any:

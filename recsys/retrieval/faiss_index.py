@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from recsys.errors import InvalidInputError
 from recsys.retrieval.base import check_count, check_threads
+from recsys.retrieval.faiss_approximate import ApproximateIndex
 from recsys.retrieval.faiss_base import (
-    ApproximateIndex,
     FaissIndex,
     faiss_module,
     faiss_threads,

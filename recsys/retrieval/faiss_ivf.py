@@ -12,9 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from recsys.errors import InvalidInputError, ModelFormatError
 from recsys.retrieval.base import NO_ROW, NO_SCORE, check_count, check_threads
+from recsys.retrieval.faiss_approximate import ApproximateIndex
 from recsys.retrieval.faiss_base import (
     BLOCK_CELLS,
-    ApproximateIndex,
     faiss_module,
     faiss_threads,
     in_memory,

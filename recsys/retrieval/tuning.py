@@ -18,13 +18,22 @@ from recsys.retrieval.exact import top_n
 from recsys.retrieval.recall import found_per_query
 
 if TYPE_CHECKING:
-    from recsys.retrieval.faiss_base import ApproximateIndex
+    from recsys.retrieval.faiss_approximate import ApproximateIndex
 
 #: Queries that the tuning looks at, half of them held out.
 SAMPLE = 2_000
 
 #: Fewer queries say too little.
 LEAST_SAMPLE = 20
+
+
+def a_sample(vectors: ArrayLike) -> NDArray[np.float32] | None:
+    """Some of the users' vectors to tune with, None where there are too few; always the same."""
+    users = np.asarray(vectors)
+    if len(users) < LEAST_SAMPLE:
+        return None
+    chosen = np.random.default_rng(0).choice(len(users), min(SAMPLE, len(users)), replace=False)
+    return np.asarray(users[np.sort(chosen)], np.float32)
 
 
 @dataclass(frozen=True)

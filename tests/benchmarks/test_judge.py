@@ -68,6 +68,11 @@ GOOD = [
          said=("something like heat",)),
     turn("“Fargo” (1996), because you asked for more like “Toy Story” (1995).", "13", "12",
          said=("more like toy storry",)),
+    turn("1. “Blade Runner” (1982), sci-fi, because it shares the director Ridley Scott and sci-fi"
+         " with “Alien” (1979).", "16", "15", said=("like alien",)),
+    turn("1. 《Blade Runner》（1982），因为它和《Alien》（1979）的共同点是导演"
+         " Ridley Scott、科幻。",
+         "16", "15", said=("像 Alien 的",), **ZH),
     turn("You often watch comedies.", history=frozenset({TOYS, FARGO, LEBOWSKI})),
     turn("If you want a comedy, take “Airplane!” (1980). Which one sounds best?", "24"),
     turn("For a night of horror, there is “The Shining” (1980).", "25"),
@@ -156,6 +161,16 @@ BAD = [
     ("person", turn("For something with Tom Hanks, take “Heat” (1995).", "10")),
     ("person", turn("I left out Tom Hanks. Take “Splash” (1984).", "26")),
     ("person", turn("《Heat》（1995）的导演是 Ridley Scott。", "10", **ZH)),
+    # What two items share
+    ("genre", turn("1. “Blade Runner” (1982), because it shares horror with “Alien” (1979).", "16",
+                   "15", said=("like alien",))),
+    ("genre", turn("1. “Alien” (1979), because it shares horror with “Blade Runner” (1982).", "15",
+                   "16", said=("like blade runner",))),
+    ("person", turn("1. “The Matrix” (1999), because it shares the director Ridley Scott with"
+                    " “Alien” (1979).", "11", "15", said=("like alien",))),
+    ("genre", turn("1. 《Blade Runner》（1982），因为它和《Alien》（1979）"
+                   "的共同点是恐怖。", "16", "15",
+                   said=("像 Alien 的",), **ZH)),
     # The visitor
     ("user", turn("Take “Fargo” (1996), because you watched “Alien” (1979).", "13", "15",
                   history=frozenset({HEAT}))),

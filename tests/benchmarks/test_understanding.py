@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from benchmarks import understanding
-from benchmarks.understanding import Score, load_requests, pairs
+from benchmarks.understanding import FRESH, REQUESTS, Score, load_requests, pairs
 
 SHOWN = ["Heat (1995)", "Fargo (1996)", "Casablanca (1942)"]
 ACTS = {
@@ -18,8 +18,9 @@ ACTS = {
 }  # fmt: skip
 
 
-def test_the_requests_are_as_their_description_says() -> None:
-    requests = load_requests()
+@pytest.mark.parametrize(("path", "least_of_an_act"), [(REQUESTS, 8), (FRESH, 5)])
+def test_the_requests_are_as_their_description_says(path: Path, least_of_an_act: int) -> None:
+    requests = load_requests(path)
     assert len(requests) == len({request["text"] for request in requests})
     for language in ("en", "zh"):
         named = [
@@ -29,7 +30,7 @@ def test_the_requests_are_as_their_description_says() -> None:
             for act in request.get("acts") or [request["act"]]
         ]
         assert set(named) == ACTS
-        assert min(map(named.count, ACTS)) >= 8
+        assert min(map(named.count, ACTS)) >= least_of_an_act
         assert len(named) >= 150
 
 

@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 import scipy.sparse as sp
 
-from llm_layer.facts import ItemFacts
-from llm_layer.genres import GenreWords
+from llm_layer.catalogue.facts import ItemFacts
+from llm_layer.catalogue.genres import GenreWords
 from recsys.als import AlternatingLeastSquares
 from recsys.interactions import Interactions
 from recsys.recommender import Recommender

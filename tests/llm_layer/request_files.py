@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from llm_layer.facts import ItemFacts
-from llm_layer.request import Request
+from llm_layer.catalogue.facts import ItemFacts
+from llm_layer.understanding.request import Request
 
 DATA = Path(__file__).parent / "data"
 Slots = set[tuple[str, str]]

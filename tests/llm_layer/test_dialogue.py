@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from conversation_doubles import row_of
 
+from llm_layer.catalogue.facts import ItemFacts
+from llm_layer.catalogue.genres import GenreWords
 from llm_layer.dialogue import Constraints, State
-from llm_layer.facts import ItemFacts
-from llm_layer.genres import GenreWords
 from llm_layer.plan import Planner, Visitor
 from llm_layer.profile import Profiler, UserProfile
 from llm_layer.rerank import BlendReranker, Wish
 from llm_layer.retrieve import Candidates, Retriever
-from llm_layer.understand import Understanding
+from llm_layer.understanding.understand import Understanding
 from recsys.recommender import Recommender
 
 
@@ -28,7 +28,8 @@ def after(understanding: Understanding, facts: ItemFacts, *messages: str) -> Sta
     """State after messages; each is answered with Fargo (1996) and Airplane! (1980)."""
     state = State()
     for message in messages:
-        state.take(understanding.read(message, state.language), facts)
+        request = understanding.read(message, state.language, in_talk=bool(state.last))
+        state.take(request, facts)
         state.recommended([row_of(13), row_of(24)])
     return state
 
@@ -56,6 +57,55 @@ def test_the_last_word_counts(understanding: Understanding, facts: ItemFacts) ->
     assert (state.like, state.unlike) == ([], [row_of(10)])
 
 
+def test_what_is_told_of_a_taste_is_no_order(
+    understanding: Understanding, facts: ItemFacts
+) -> None:
+    state = after(
+        understanding, facts, "I mostly watch comedies from the 90s", "我平时喜欢看西部片"
+    )
+    assert state.constraints == Constraints()
+    assert state.habits == {"Comedy": 1.0, "1990-1999": 1.0, "Western": 1.0}
+    assert not state.mood
+    # Said once more as an order, it is one; a correction takes habits back as well.
+    assert after(understanding, facts, "a comedy").constraints.genres == ("Comedy",)
+    asked = after(understanding, facts, "I usually watch comedies, but tonight I want a western")
+    assert (asked.constraints.genres, asked.habits) == (("Western",), {})
+    taken_back = after(understanding, facts, "I mostly watch comedies", "no, I meant a western")
+    assert not taken_back.habits
+    stored = State.from_dict(state.to_dict(facts), facts)
+    assert stored.habits == state.habits
+
+
+@pytest.mark.parametrize(
+    ("message", "is_pursued"),
+    [
+        ("I loved Heat. What should I watch next?", False),
+        ("I have seen Heat and loved it. What else?", False),
+        ("我很喜欢《Heat》，接下来看什么？", False),
+        ("something like Heat", True),
+        ("I loved Heat, anything similar?", True),
+        ("想看类似《Heat》的", True),
+    ],
+)
+def test_more_like_an_example_is_only_pursued_where_it_is_asked_for(
+    understanding: Understanding, facts: ItemFacts, message: str, is_pursued: bool
+) -> None:
+    state = after(understanding, facts, message)
+    assert state.like == [row_of(10)]
+    assert state.pursued == ((row_of(10),) if is_pursued else ())
+
+
+def test_what_is_turned_down_in_a_list_is_told_from_what_is_disliked(
+    understanding: Understanding, facts: ItemFacts
+) -> None:
+    shown = [row_of(13), row_of(24)]
+    state = after(understanding, facts, "a comedy", "none of these")
+    assert (state.unlike, state.turned_down) == (shown, shown)
+    state = after(understanding, facts, "a comedy", "none of these", "nothing like Fargo")
+    assert (state.unlike, state.turned_down) == (shown, [row_of(24)])
+    assert State.from_dict(state.to_dict(facts), facts).turned_down == [row_of(24)]
+
+
 def test_an_example_is_pursued_until_something_else_is_asked_for(
     understanding: Understanding, facts: ItemFacts
 ) -> None:
@@ -66,7 +116,9 @@ def test_an_example_is_pursued_until_something_else_is_asked_for(
     assert after(understanding, facts, "like Heat", "show me others").pursued == (heat,)
     state = after(understanding, facts, "like Heat", "more like the first one")
     assert (state.like, state.pursued) == ([heat, fargo], (fargo,))
-    for other in ("a comedy", "no horror", "something older", "not like Heat"):
+    for narrower in ("no horror", "something older", "only from the 90s"):
+        assert after(understanding, facts, "like Heat", narrower).pursued == (heat,), narrower
+    for other in ("a comedy", "not like Heat", "something with Tom Hanks"):
         state = after(understanding, facts, "like Heat", other)
         assert state.pursued == (), other
         assert state.like == ([] if "Heat" in other else [heat]), other

@@ -11,13 +11,13 @@ import pytest
 import scipy.sparse as sp
 from conversation_doubles import ScriptedLLM
 
-from llm_layer import wording
-from llm_layer.claims import Known, Named
+from llm_layer.catalogue.facts import ItemFacts
+from llm_layer.catalogue.genres import GenreWords
+from llm_layer.checking.claims import Known, Named
 from llm_layer.concierge import Concierge
 from llm_layer.domain import DOMAINS, FILMS, SHOP, Domain
-from llm_layer.facts import ItemFacts
-from llm_layer.genres import GenreWords
 from llm_layer.grounding import GroundingChecker
+from llm_layer.wording import prompts
 from recsys.als import AlternatingLeastSquares
 from recsys.interactions import Interactions
 from recsys.recommender import Recommender
@@ -92,9 +92,9 @@ def test_every_phrase_of_a_grammar_is_plain_in_its_domain(
     facts = ItemFacts(shop)
     checker = GroundingChecker(facts, GenreWords(facts.genre_names), domain)
     genres = ("kitchen", "garden", "furniture")
-    task = wording.Task("en", "a wish", (genres, (), genres), domain=domain)
-    second = wording.Task("en", "a wish", (("garden",), genres, ("hair care",)), domain=domain)
-    text = wording.grammar(task) + wording.grammar(second)
+    task = prompts.Task("en", "a wish", (genres, (), genres), domain=domain)
+    second = prompts.Task("en", "a wish", (("garden",), genres, ("hair care",)), domain=domain)
+    text = prompts.grammar(task) + prompts.grammar(second)
     phrases = {part for part in text.split('"')[1::2] if "{" not in part}
     assert len(phrases) > 60
     for phrase in phrases:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from conversation_doubles import FILMS, row_of
 
-from llm_layer.claims import Known, Named
-from llm_layer.facts import ItemFacts
-from llm_layer.genres import GenreWords
+from llm_layer.catalogue.facts import ItemFacts
+from llm_layer.catalogue.genres import GenreWords
+from llm_layer.checking.claims import Known, Named
 from llm_layer.grounding import GroundingChecker
 
 

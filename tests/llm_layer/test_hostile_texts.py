@@ -10,10 +10,10 @@ import pytest
 import scipy.sparse as sp
 from conversation_doubles import ScriptedLLM
 
+from llm_layer.catalogue.facts import ItemFacts
+from llm_layer.catalogue.titles import title_forms
 from llm_layer.concierge import Concierge
-from llm_layer.facts import ItemFacts
 from llm_layer.text import has_unseen, inert
-from llm_layer.titles import title_forms
 from recsys.als import AlternatingLeastSquares
 from recsys.interactions import Interactions
 from recsys.recommender import Recommender

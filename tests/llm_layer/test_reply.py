@@ -7,14 +7,14 @@ import pytest
 import scipy.sparse as sp
 from conversation_doubles import HOSTILE, ScriptedLLM, film_table
 
-from llm_layer import wording
-from llm_layer.claims import Known
+from llm_layer.catalogue.facts import ItemFacts
+from llm_layer.catalogue.genres import GenreWords
+from llm_layer.checking.claims import Known
 from llm_layer.concierge import Concierge
-from llm_layer.facts import ItemFacts
-from llm_layer.genres import GenreWords
 from llm_layer.grounding import GroundingChecker
 from llm_layer.llm.base import LLM, LLMMalformedError, LLMRefusedError, LLMTimeoutError
 from llm_layer.reply import Reply
+from llm_layer.wording import prompts
 from recsys.als import AlternatingLeastSquares
 from recsys.interactions import Interactions
 from recsys.recommender import Recommender
@@ -139,11 +139,11 @@ def test_every_word_that_the_grammar_offers_is_plain(
     facts: ItemFacts, genre_words: GenreWords, count: int, has_reason: bool
 ) -> None:
     """No phrase of the grammar can be the cause of a violation."""
-    task = wording.Task("en", "a wish", GENRES[:count], has_reason)
+    task = prompts.Task("en", "a wish", GENRES[:count], has_reason)
     checker = GroundingChecker(facts, genre_words)
     genres = {"comedy", "romance", "action", "children's"}
     phrases = set()
-    for line in wording.grammar(task).splitlines():
+    for line in prompts.grammar(task).splitlines():
         literals = line.split('"')[1::2]
         asks = line.startswith("ask ")
         phrases |= {(literal, asks) for literal in literals if "{" not in literal}
@@ -161,8 +161,8 @@ def test_every_word_that_the_grammar_offers_is_plain(
 
 
 def test_titles_cannot_smuggle_marks_in() -> None:
-    task = wording.Task("en", "a wish", (("comedy",),), has_reason=False)
-    filled, fault = wording.fill("Try {1}.", task, {"1": "“{why} {1}”"})
+    task = prompts.Task("en", "a wish", (("comedy",),), has_reason=False)
+    filled, fault = prompts.fill("Try {1}.", task, {"1": "“{why} {1}”"})
     assert (filled, fault) == ("Try “{why} {1}”.", "")
 
 

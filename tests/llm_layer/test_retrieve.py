@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from llm_layer.catalogue.facts import ItemFacts
 from llm_layer.dialogue import Constraints, State
-from llm_layer.facts import ItemFacts
 from llm_layer.retrieve import Retriever
 from recsys.recommender import Recommender
 
@@ -61,47 +61,103 @@ def test_a_leaning_that_nothing_has_changes_nothing(rec: Recommender, facts: Ite
     assert leaned.rows.tolist() == plain.rows.tolist()
 
 
+def unit(vector: np.ndarray) -> np.ndarray:
+    return vector / np.linalg.norm(vector)
+
+
 def test_an_example_is_folded_in_beside_the_history(rec: Recommender, facts: ItemFacts) -> None:
-    """Exactly the factor of a user who also took to it ten times as much as to the usual item."""
+    """The factor of a user who also took to it, near the average by how little that is."""
     history = rec.history(2)
     rows = rec.items.rows(history["item_id"]).tolist()
     basis = dict(zip(rows, history["weight"].to_pylist(), strict=True))
+    usual = sum(basis.values()) / len(basis)
     example = next(row for row in range(len(facts)) if row not in basis)
-    state = State(like=[example, rows[0]])
     retriever = Retriever(rec, facts)
-    found = retriever.fetch(rec.user_vector(2), rows, state, 5, basis=basis)
-    weights = [1.0] * len(rows) + [10.0]
-    weights[0] = 11.0
-    expected = rec.fold_in(facts.items([*rows, example]), weights)
-    expected /= np.linalg.norm(expected)
+    found = retriever.fetch(rec.user_vector(2), rows, State(like=[example]), 5, basis=basis)
+    folded = rec.fold_in(facts.items([*rows, example]), [*basis.values(), usual])
+    average = np.asarray(rec.model.user_factors).mean(axis=0)
+    expected = unit(unit(folded) + 2 / (2 + len(rows) + 1) * unit(average))
     np.testing.assert_allclose(found.vector, expected, atol=1e-6)
-    # What is asked for now, in this very turn, counts for more.
-    state.pursued = (example,)
+    # What is like it is asked for now, in this very turn: that counts for more.
+    state = State(like=[example], pursued=(example,))
     found = retriever.fetch(rec.user_vector(2), rows, state, 5, basis=basis)
-    alone = rec.fold_in(facts.items([example]))
-    alone /= np.linalg.norm(alone)
+    alone = unit(rec.fold_in(facts.items([example])))
     np.testing.assert_allclose(found.vector, 0.4 * expected + 0.6 * alone, atol=1e-6)
+    # What they named again is what was known.
+    again = retriever.fetch(rec.user_vector(2), rows, State(like=rows[:1]), 5, basis=basis)
+    plain = retriever.fetch(rec.user_vector(2), rows, State(), 5, basis=basis)
+    np.testing.assert_allclose(again.vector, plain.vector, atol=1e-6)
 
 
 def test_examples_bring_what_is_like_them(ml1m_rec: Recommender) -> None:
-    """Most while they are asked for; still some when they are only part of the taste."""
+    """Most while they are asked for; the more, the less else is known."""
     facts = ItemFacts(ml1m_rec)
     retriever = Retriever(ml1m_rec, facts)
     factors = ml1m_rec.item_factors / np.linalg.norm(ml1m_rec.item_factors, axis=1)[:, None]
-    near: list[list[float]] = [[], [], []]
+    near: list[list[float]] = [[], [], [], [], []]
     for user in ml1m_rec.users.take([10, 200, 3000]).to_pylist():
         rows = ml1m_rec.items.rows(ml1m_rec.history(user)["item_id"]).tolist()
-        basis = dict.fromkeys(rows, 1.0)
+        few = dict.fromkeys(rows[:2], 1.0)
+        taste = ml1m_rec.fold_in(facts.items(few))
+        known = (ml1m_rec.user_vector(user), dict.fromkeys(rows, 1.0))
         for item in (1, 589, 1214):  # Toy Story, Terminator 2, Alien
             example = facts.row(item)
-            states = (State(), State(like=[example]), State(like=[example], pursued=(example,)))
-            for state, found in zip(states, near, strict=True):
-                taste = ml1m_rec.user_vector(user)
-                hits = retriever.fetch(taste, [*rows, example], state, 10, basis=basis).rows
+            told, asked = State(like=[example]), State(like=[example], pursued=(example,))
+            tried = ((*known, State()), (*known, told), (*known, asked), (taste, few, State()))
+            for (vector, basis, state), found in zip(
+                (*tried, (taste, few, told)), near, strict=True
+            ):
+                hits = retriever.fetch(vector, [*rows, example], state, 10, basis=basis).rows
                 found.append(float((factors[hits] @ factors[example]).mean()))
-    before, told, asked = np.mean(near, axis=1)
-    assert told > before + 0.05
-    assert asked > told + 0.05
+    before, told_much, asked_much, before_few, told_few = np.mean(near, axis=1)
+    assert told_much > before
+    assert asked_much > told_much + 0.05
+    assert told_few > before_few + 0.05
+
+
+def test_what_was_only_turned_down_steers_less_than_what_is_disliked(
+    rec: Recommender, facts: ItemFacts
+) -> None:
+    retriever = Retriever(rec, facts)
+    history = rec.history(2)
+    rows = rec.items.rows(history["item_id"]).tolist()
+    basis = dict(zip(rows, history["weight"].to_pylist(), strict=True))
+    taste = rec.user_vector(2)
+    row = int(retriever.fetch(taste, rows, State(), 5, basis=basis).rows[0])
+    away = unit(rec.item_factors[row])
+
+    def towards(state: State) -> float:
+        return float(unit(retriever.fetch(taste, rows, state, 5, basis=basis).vector) @ away)
+
+    plain, weak = towards(State()), towards(State(unlike=[row], turned_down=[row]))
+    assert towards(State(unlike=[row])) < weak < plain
+    # Without a history there is nothing to fold it in beside.
+    average = retriever.taste(())
+    left = retriever.fetch(average, (), State(unlike=[row], turned_down=[row]), 5).vector
+    assert left @ away < unit(average) @ away
+
+
+@pytest.mark.parametrize("term", ["Western", "1950-1959", "1990-"])
+def test_a_habit_leans_the_list_of_whom_little_is_known_of(
+    ml1m_rec: Recommender, term: str
+) -> None:
+    """And leaves that of somebody with a history nearly as it is."""
+    facts = ItemFacts(ml1m_rec)
+    retriever = Retriever(ml1m_rec, facts)
+    kind = retriever._kind(term)
+    assert 20 < kind.sum() < len(facts) / 1.3
+    state = State(habits={term: 1.0})
+    average = retriever.taste(())
+    before = kind[retriever.fetch(average, (), State(), 40).rows].mean()
+    after = kind[retriever.fetch(average, (), state, 40).rows].mean()
+    assert before < after < 1
+    user = ml1m_rec.users.take([10]).to_pylist()[0]
+    basis = dict.fromkeys(ml1m_rec.items.rows(ml1m_rec.history(user)["item_id"]).tolist(), 1.0)
+    fetched = [
+        retriever.fetch(ml1m_rec.user_vector(user), basis, one, 40, basis=basis).rows.tolist()
+        for one in (State(), state)
+    ]
+    assert len(set(fetched[0]) & set(fetched[1])) > 30
 
 
 def test_a_keyword_leans_the_genres_that_it_is_usual_in(ml1m_rec: Recommender) -> None:

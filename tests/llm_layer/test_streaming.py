@@ -18,7 +18,7 @@ from llm_layer.llm.base import (
     Message,
 )
 from llm_layer.reply import Reply
-from llm_layer.wording import first_sentence, rambling
+from llm_layer.wording.prompts import first_sentence, rambling
 from recsys.recommender import Recommender
 
 

@@ -21,11 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys.als import cpu
+from recsys.als.border import Factors, Weights
 from recsys.als.choice import predicted_seconds
 from recsys.als.config import ALSConfig
-from recsys.als.cpu import Factors, Size, Way, Weights
 from recsys.als.randomness import aligned_empty
 from recsys.als.reference import Terms
+from recsys.als.ways import Size, Way, choose_way, part_of_gramian
 from recsys.cluster import Cluster, Need
 from recsys.errors import InvalidInputError
 
@@ -154,7 +155,7 @@ def solve_block(
     if config.biases:
         met = solved.copy()
         met[:, -1] = 1
-    return solved, cpu.part_of_gramian(met, told.after.size, told.after.config, row_weights)
+    return solved, part_of_gramian(met, told.after.size, told.after.config, row_weights)
 
 
 def _solved(
@@ -353,7 +354,7 @@ class BlockSolver:
         """Solve every row of `target` in place given all rows of `held`."""
         half, cluster = self._half, self._cluster
         gramian = self.other.gramian if self.other is not None else None
-        way = cpu.choose_way(
+        way = choose_way(
             half.size, held, half.config, gramian=gramian, terms=terms, with_gramian=True
         )
         own, own_offsets = self._shelf.take(target)

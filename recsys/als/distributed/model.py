@@ -11,9 +11,9 @@ from scipy.sparse import csr_matrix
 from recsys.als import cpu
 from recsys.als.config import whole_number
 from recsys.als.distributed.blocks import BlockSolver, Half, Shelf
-from recsys.als.engine import TRANSPOSED, NativeTraining, Training
+from recsys.als.engine import TRANSPOSED
 from recsys.als.model import AlternatingLeastSquares
-from recsys.als.sides import Sides
+from recsys.als.ways import Size
 from recsys.cluster import RETRIES, Cluster, Need, connected
 from recsys.errors import InvalidInputError
 
@@ -114,29 +114,15 @@ class DistributedALS(AlternatingLeastSquares):
             finally:
                 self._cluster = None
 
-    def _open_training(self, csr: csr_matrix, rows: cpu.SparseRows, sides: Sides) -> Training:
-        assert self._cluster is not None
-        solvers = self._solvers(self._cluster, csr, rows)
-        return NativeTraining(
-            csr,
-            rows,
-            self._checked("user_factors"),
-            self._checked("item_factors"),
-            self.config,
-            sides,
-            (self._user_feature_factors, self._item_feature_factors),
-            solvers,
-        )
-
-    def _solvers(
-        self, cluster: Cluster, csr: csr_matrix, rows: cpu.SparseRows
-    ) -> tuple[BlockSolver, BlockSolver]:
+    def _solvers(self, csr: csr_matrix, rows: cpu.SparseRows) -> tuple[BlockSolver, BlockSolver]:
         """Cut both orientations of the matrix and put the blocks into the object store."""
+        cluster = self._cluster
+        assert cluster is not None
         need = Need(self.num_threads or cluster.smallest_cpus())
         count = self.blocks or cluster.slots(need)
         config = replace(self.config, num_threads=need.cpus)
-        users = Half(cpu.Size(csr.shape[0], rows.entries), config, "user_items")
-        items = Half(cpu.Size(csr.shape[1], rows.entries), config.of_items(), TRANSPOSED)
+        users = Half(Size(csr.shape[0], rows.entries), config, "user_items")
+        items = Half(Size(csr.shape[1], rows.entries), config.of_items(), TRANSPOSED)
         shelf = Shelf(cluster)
 
         def solver(entries: Any, half: Half, other: Half) -> BlockSolver:

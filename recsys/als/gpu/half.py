@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from recsys.als.border import Factors
 from recsys.als.config import ALSConfig
-from recsys.als.cpu import Factors
 from recsys.als.features import FeatureRegression, map_penalty
 from recsys.als.gpu.card import Card
 from recsys.als.gpu.matrix import Block, Bucket, Orientation, uploaded

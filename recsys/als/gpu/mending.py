@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 
 from recsys.als import cpu
+from recsys.als.border import Factors, Weights
 from recsys.als.config import ALSConfig
-from recsys.als.cpu import Factors, Weights
 from recsys.als.gpu.side import Side
 from recsys.als.gpu.solvers import NOT_FINITE, NOT_POSITIVE
 from recsys.als.reference import Terms

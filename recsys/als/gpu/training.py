@@ -7,8 +7,8 @@ import torch
 from scipy.sparse import csr_matrix
 
 from recsys.als import cpu
+from recsys.als.border import Factors
 from recsys.als.config import ALSConfig
-from recsys.als.cpu import Factors
 from recsys.als.gpu.card import Card
 from recsys.als.gpu.half import Half, Kernels
 from recsys.als.gpu.matrix import uploaded

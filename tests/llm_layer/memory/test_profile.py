@@ -11,10 +11,10 @@ import scipy.sparse as sp
 from conversation_doubles import FILMS, row_of
 
 from llm_layer import Concierge
-from llm_layer.activity import Decay, leanings
-from llm_layer.facts import ItemFacts
-from llm_layer.keywords import Keywords
+from llm_layer.catalogue.facts import ItemFacts
+from llm_layer.catalogue.keywords import Keywords
 from llm_layer.memory import Entry, Evidence, Store
+from llm_layer.memory.activity import Decay, leanings
 from llm_layer.memory.listing import listing
 from llm_layer.memory.memory import Kept
 from llm_layer.memory.statements import Statement

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from conversation_doubles import row_of
 
-from llm_layer.facts import ItemFacts
-from llm_layer.genres import GenreWords
+from llm_layer.catalogue.facts import ItemFacts
+from llm_layer.catalogue.genres import GenreWords
 from llm_layer.memory.statements import Listener
-from llm_layer.request import Request
+from llm_layer.understanding.request import Request
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from llm_layer.facts import ItemFacts
+from llm_layer.catalogue.facts import ItemFacts
 from llm_layer.profile import Profiler, Trait, UserProfile
 from llm_layer.rerank import BlendReranker, BlendWeights, Usage, Wish, checked, spread
 from llm_layer.retrieve import Candidates

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from reranking_doubles import Reader, among, by
 
-from llm_layer.facts import ItemFacts
+from llm_layer.catalogue.facts import ItemFacts
 from llm_layer.profile import UserProfile
 from llm_layer.rerank import Wish
 from llm_layer.reranking import AnswerCache, ListwiseReranker

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from reranking_doubles import among
 
-from llm_layer.facts import ItemFacts
+from llm_layer.catalogue.facts import ItemFacts
 from llm_layer.profile import UserProfile
 from llm_layer.rerank import Wish
 from llm_layer.reranking import CrossEncoderReranker, Documents

@@ -9,7 +9,7 @@ import pytest
 import scipy.sparse as sp
 from reranking_doubles import among
 
-from llm_layer.facts import ItemFacts
+from llm_layer.catalogue.facts import ItemFacts
 from llm_layer.profile import UserProfile
 from llm_layer.rerank import Ranked, Usage, Wish
 from llm_layer.reranking import Example, Fusion, FusionReranker, fit_fusion, trials

@@ -9,7 +9,7 @@ import pytest
 from reranking_doubles import among
 
 from benchmarks.hostile_server import HostileServer
-from llm_layer.facts import ItemFacts
+from llm_layer.catalogue.facts import ItemFacts
 from llm_layer.llm import OpenAICompatible
 from llm_layer.profile import UserProfile
 from llm_layer.rerank import Wish

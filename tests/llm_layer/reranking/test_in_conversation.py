@@ -6,7 +6,7 @@ import pytest
 from reranking_doubles import Reader, by
 
 from llm_layer import Concierge
-from llm_layer.facts import ItemFacts
+from llm_layer.catalogue.facts import ItemFacts
 from llm_layer.llm.base import LLMTimeoutError
 from llm_layer.rerank import BlendReranker
 from llm_layer.reranking import (

@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from llm_layer.facts import ItemFacts
+from llm_layer.catalogue.facts import ItemFacts
 from llm_layer.profile import Profiler, UserProfile
 from llm_layer.rerank import Wish
 from llm_layer.reranking.budget import estimate_tokens

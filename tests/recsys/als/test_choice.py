@@ -8,6 +8,7 @@ from scipy.sparse import csr_matrix
 
 from recsys.als import AlternatingLeastSquares, choice, cpu
 from recsys.als.config import ALSConfig
+from recsys.als.ways import named_by_auto
 
 from .conftest import random_matrix
 
@@ -40,8 +41,8 @@ def test_cost_grows_with_entries_rows_and_factors(wide):
 def test_auto_trains_as_the_solver_it_names(factors):
     matrix = random_matrix(80, 60, 0.2, seed=1)
     config = ALSConfig(factors)
-    named = cpu.named_by_auto(cpu.sparse_rows(matrix, "matrix"), config)
-    assert named == cpu.named_by_auto(cpu.sparse_rows(csr_matrix(matrix.T), "matrix"), config)
+    named = named_by_auto(cpu.sparse_rows(matrix, "matrix"), config)
+    assert named == named_by_auto(cpu.sparse_rows(csr_matrix(matrix.T), "matrix"), config)
     made = []
     for solver in ("auto", named):
         model = AlternatingLeastSquares(factors, iterations=2, solver=solver, random_state=1)

@@ -27,6 +27,7 @@ from recsys.als.distributed.blocks import (
     solve_block,
 )
 from recsys.als.reference import Terms
+from recsys.als.ways import Size, choose_way
 from recsys.errors import AlsatianError, ClusterError, InvalidInputError, MissingExtraError
 from recsys.interactions import Interactions
 from recsys.recommender import Recommender
@@ -66,7 +67,7 @@ def assert_equal(here, there):
 def test_rows_are_cut_into_blocks_of_alike_cost(rows, count, mean, solver, seed):
     lengths = np.random.default_rng(seed).poisson(mean, rows)
     indptr = np.concatenate([[0], np.cumsum(lengths)])
-    half = Half(cpu.Size(rows, int(indptr[-1])), ALSConfig(factors=8, solver=solver), "matrix")
+    half = Half(Size(rows, int(indptr[-1])), ALSConfig(factors=8, solver=solver), "matrix")
     borders = cut_rows(indptr, count, half)
     assert (borders[0], borders[-1]) == (0, rows)
     sizes = np.diff(borders)
@@ -103,8 +104,8 @@ def test_a_block_is_solved_as_the_whole_would_be(solver, gathered, extras):
         terms = Terms(*weights, rng.random(120, np.float32), rng.random((400, 16), np.float32))
     whole = own.copy()
     cpu.solve(cpu.sparse_rows(matrix, "matrix"), whole, held, config, terms=terms)
-    size = cpu.Size(400, matrix.nnz)
-    way = cpu.choose_way(size, held, config, terms=terms, with_gramian=True)
+    size = Size(400, matrix.nnz)
+    way = choose_way(size, held, config, terms=terms, with_gramian=True)
     told = Told(Half(size, config, "matrix"), None, way, terms.column_weights, terms.offsets, None)
     entries = (matrix.indptr.astype(np.int64), matrix.indices, matrix.data)
     for first, last in ((0, 130), (130, 270), (270, 400)):

@@ -9,7 +9,7 @@ import pytest
 from scipy.sparse import csr_array, csr_matrix
 
 from recsys.als import AlternatingLeastSquares, csr_over
-from recsys.als.cpu import canonical_csr
+from recsys.als.sparse import canonical_csr
 from recsys.errors import InvalidInputError
 
 from .conftest import random_matrix

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import numpy as np
 import pytest
 from scipy.sparse import csr_matrix, vstack
 
-from recsys.als import AlternatingLeastSquares, _als, cpu, reference
+from recsys.als import AlternatingLeastSquares, _als, reference
 from recsys.als.reference import NOTHING, Objective, Terms
 
 from .conftest import every_kind_of_row, random_factors, random_matrix
-from .test_terms_twin import weights_of
+from .natively import solve, worst
 
 OBJECTIVE = Objective(alpha=1.5, unobserved=0.3, regularization=0.5, exponent=0.5)
 WHOLE_NUMBERS = ("avx2", "avx512")
@@ -39,17 +37,16 @@ def solved(
     found = (
         np.zeros((matrix.shape[0], other.shape[1]), np.float32) if start is None else start.copy()
     )
-    _als.solve(
-        cpu.sparse_rows(csr_matrix(matrix), "matrix"),
+    solve(
+        csr_matrix(matrix),
         found,
         other,
-        solver="subspace" if dimension else "cholesky",
-        cg_steps=1,
-        subspace_dimension=dimension or 1,
-        **weights_of(objective),
-        **{name: getattr(terms, name) for name in asdict(terms)},
+        objective,
+        "subspace" if dimension else "cholesky",
+        dimension=dimension or 1,
         split=split,
-        num_threads=threads,
+        terms=terms,
+        threads=threads,
         variant=variant,
     )
     return found
@@ -59,12 +56,6 @@ def twin(matrix, other, objective=OBJECTIVE, terms=NOTHING):
     expected = np.zeros((matrix.shape[0], other.shape[1]))
     reference.solve_cholesky(csr_matrix(matrix), expected, other, objective, terms)
     return expected
-
-
-def worst(found, expected) -> float:
-    """Largest difference of a row, as a part of its largest factor."""
-    size = np.maximum(np.abs(expected).max(axis=1, keepdims=True), 1e-3)
-    return float((np.abs(found - expected) / size).max())
 
 
 def rows_of(columns: int, seed: int) -> csr_matrix:
@@ -204,16 +195,12 @@ def test_what_is_not_finite_is_told(variant, bad):
     gramian = _als.gramian(other, variant=variant)
     other[7, 20] = bad
     with pytest.raises(OverflowError, match="not finite"):
-        _als.solve(
-            cpu.sparse_rows(matrix, "matrix"),
+        solve(
+            matrix,
             np.zeros((matrix.shape[0], 64), np.float32),
             other,
-            solver="cholesky",
-            cg_steps=1,
-            alpha=1.0,
-            unobserved=0.3,
-            regularization=0.5,
-            exponent=0.5,
+            Objective(1.0, 0.3, 0.5, 0.5),
+            "cholesky",
             gramian=gramian,
             split=True,
             variant=variant,

@@ -1,0 +1,1 @@
+"""Wording: from a plan to sentences, by templates or by a language model under the check."""

@@ -1,0 +1,1 @@
+"""The commands of ``alsatian``, and what they share: options and output."""
