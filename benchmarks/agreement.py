@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from benchmarks.context import limit_threads
-from benchmarks.peers import Alsatian, Cmfrec, Implicit, Irspack, Problem, gather
+from benchmarks.peers import Alsatian, Cmfrec, Implicit, Irspack, gather
 from benchmarks.powerlaw import powerlaw_matrix
+from benchmarks.problem import Problem
 
 SHAPES = {"full": (20_000, 5_000, 1_000_000), "tiny": (400, 200, 6_000)}
 SWEEPS = (1, 3, 10)

@@ -24,8 +24,9 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from benchmarks.context import context, limit_threads, print_context
-from benchmarks.peers import Alsatian, Irspack, Problem
+from benchmarks.peers import Alsatian, Irspack
 from benchmarks.powerlaw import powerlaw_matrix
+from benchmarks.problem import Problem
 from recsys.als import AlternatingLeastSquares, cpu
 from recsys.storage import write_json
 

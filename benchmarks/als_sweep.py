@@ -26,11 +26,11 @@ from typing import Any
 
 from benchmarks import agreement, sweep_report, time_to_quality
 from benchmarks.cases import CASES
+from benchmarks.command import exit_with
 from benchmarks.context import context, limit_threads, print_context
 from benchmarks.limits import machine
 from benchmarks.rounds import Options, run_case
 from recsys.als import simd_variants
-from recsys.errors import AlsatianError
 from recsys.storage import write_json
 
 PACKAGES = ("alsatian", "implicit", "irspack", "cmfrec", "numpy", "scipy")
@@ -196,8 +196,4 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except AlsatianError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    exit_with(main)

@@ -15,7 +15,6 @@ over.
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import signal
 import subprocess
@@ -32,7 +31,7 @@ from recsys.als import AlternatingLeastSquares
 from recsys.batch import Manifest
 from recsys.interactions import Interactions
 from recsys.recommender import Recommender
-from recsys.storage import sha256_file
+from recsys.storage import sha256_file, write_json
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -53,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
     for one in wrong:
         print(f"killed after {one['seconds']:.2f} s: {one['difference']}")
     if options.json is not None:
-        options.json.write_text(json.dumps({"context": facts, "rounds": rounds}, indent=2) + "\n")
+        write_json(options.json, {"context": facts, "rounds": rounds})
     return 1 if wrong else 0
 
 

@@ -38,6 +38,14 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
+def package_version(package: str) -> str | None:
+    """Version of a distribution; None where it is not installed."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
 def context(packages: tuple[str, ...], *, threads: int, seed: int) -> dict[str, Any]:
     """Describe machine, versions and settings, for print and JSON.
 
@@ -48,12 +56,6 @@ def context(packages: tuple[str, ...], *, threads: int, seed: int) -> dict[str, 
     threads, seed : int
         Settings of the measurement.
     """
-    versions: dict[str, str | None] = {}
-    for package in packages:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            versions[package] = None
     return {
         "processor": processor(),
         "processors_usable": len(os.sched_getaffinity(0))
@@ -64,7 +66,7 @@ def context(packages: tuple[str, ...], *, threads: int, seed: int) -> dict[str, 
         "simd": simd_variant(),
         "threads": threads,
         "seed": seed,
-        "versions": versions,
+        "versions": {package: package_version(package) for package in packages},
     }
 
 

@@ -20,6 +20,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from recsys.storage import write_json
+
 GROUP = 1_000_000
 USERS, ITEMS = 138_493, 26_744
 
@@ -95,7 +97,7 @@ def main() -> None:
             f"({found['peak_mib'] * 2**20 / options.rows:.0f} bytes a row)"
         )
     if options.json:
-        options.json.write_text(json.dumps({"rows": options.rows, **results}, indent=2))
+        write_json(options.json, {"rows": options.rows, **results})
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ fetched side at half the width, or rows that are fetched often in the nearest ca
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +27,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks.context import context, limit_threads, print_context
 from recsys.als import cpu
 from recsys.als.config import ALSConfig
+from recsys.storage import write_json
 
 FLOAT = 4
 ENTRY = 8  # bytes of an index and a value
@@ -249,7 +249,7 @@ def main(arguments: list[str] | None = None) -> int:
         )
     if options.json:
         result = {"context": facts, "machine": rates, "rows": rows}
-        options.json.write_text(json.dumps(result, indent=2) + "\n")
+        write_json(options.json, result)
     return 0
 
 

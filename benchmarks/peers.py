@@ -11,93 +11,13 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_matrix
 
+from benchmarks.problem import Problem
 from recsys.als import AlternatingLeastSquares
-from recsys.als.randomness import aligned_empty, generator, initial_factors
-
-
-@dataclass(frozen=True)
-class Problem:
-    """What every contender is asked to do.
-
-    Parameters
-    ----------
-    matrix : csr_matrix
-        Confidences w, float32, canonical.
-    factors, solver, regularization, unobserved_weight, regularization_exponent, cg_steps, \
-subspace_dimension
-        As in :class:`recsys.als.AlternatingLeastSquares`.
-    threads, seed : int
-        For every contender.
-    normal_start : bool
-        Start from normal numbers, see :meth:`start`.
-    bare : bool
-        For measuring memory: every library starts on its own, from the matrix as it is.
-    """
-
-    matrix: csr_matrix = field(repr=False)
-    factors: int
-    solver: str = "cg"
-    regularization: float = 0.01
-    unobserved_weight: float = 1.0
-    regularization_exponent: float = 0.0
-    cg_steps: int = 3
-    subspace_dimension: int = 64
-    threads: int = 2
-    seed: int = 1
-    normal_start: bool = False
-    bare: bool = False
-
-    def shifted(self, less: float) -> csr_matrix:
-        """The matrix with `less` taken off each value, for the libraries that add it again.
-
-        With `bare`, which measures memory, the matrix as it is: the copy would be ours, not theirs.
-        """
-        if self.bare:
-            return self.matrix
-        rest = self.matrix.copy()
-        rest.data -= np.float32(less)
-        return rest
-
-    @property
-    def plain(self) -> bool:
-        """Whether this is the objective of 2008, the only one that implicit and cmfrec have."""
-        return self.unobserved_weight == 1 and self.regularization_exponent == 0
-
-    def start(self) -> tuple[Any, ...]:
-        """The factors to start from, users before items, in new arrays.
-
-        Those that ours and implicit draw for the seed, from [0, 0.01); or, with `normal_start`,
-        normal numbers of deviation ``0.1 / sqrt(factors)``, as Rendle et al. (2021) use.
-        """
-        rng = generator(self.seed)
-        return tuple(self._drawn(rng, rows) for rows in self.matrix.shape)
-
-    def _drawn(self, rng: np.random.Generator, rows: int) -> Any:
-        if not self.normal_start:
-            return initial_factors(rng, rows, self.factors, "float32")
-        drawn: Any = aligned_empty(rows, self.factors, "float32")
-        rng.standard_normal(out=drawn, dtype=np.float32)
-        drawn *= np.float32(0.1 / np.sqrt(self.factors))
-        return drawn
-
-    def objective(self, users: Any, items: Any) -> float:
-        """The objective at these factors, summed in double."""
-        judge = AlternatingLeastSquares(
-            self.factors,
-            self.regularization,
-            unobserved_weight=self.unobserved_weight,
-            regularization_exponent=self.regularization_exponent,
-            num_threads=self.threads,
-        )
-        judge.user_factors, judge.item_factors = users, items
-        return judge.objective(self.matrix)
 
 
 class Contender(ABC):
@@ -150,8 +70,40 @@ class Contender(ABC):
         return self._trained
 
 
-class Alsatian(Contender):
-    """Ours: warm-started fits of one iteration, timed by the callback, as for implicit."""
+class ByFit(Contender):
+    """A library whose fits go on from its factors: fits of one iteration, timed by its callback."""
+
+    _model: Any
+
+    def _start(self) -> None:
+        if not self.problem.bare:
+            self._model.user_factors, self._model.item_factors = self.problem.start()
+
+    def sweep(self) -> float:
+        told: list[float] = []
+
+        def hear(iteration: int, seconds: float, loss: float | None) -> None:
+            told.append(seconds)
+
+        begin = time.perf_counter()
+        self._model.fit(self.problem.matrix, show_progress=False, callback=hear)
+        self.setup_seconds = time.perf_counter() - begin - told[0]
+        self.sweeps += 1
+        return told[0]
+
+    def factors(self) -> tuple[Any, Any]:
+        return self._model.user_factors, self._model.item_factors
+
+
+def plain_alone(problem: Problem) -> str | None:
+    """Why a library that knows the objective of 2008 alone cannot take part; None where it can."""
+    if problem.solver == "subspace":
+        return "has no subspace solver"
+    return None if problem.plain else "has neither alpha0 nor nu"
+
+
+class Alsatian(ByFit):
+    """Ours."""
 
     name = "alsatian"
     package = "alsatian"
@@ -173,31 +125,15 @@ class Alsatian(Contender):
                 **settings,
             }
         )
-        if not problem.bare:
-            self._model.user_factors, self._model.item_factors = problem.start()
+        self._start()
 
     @classmethod
     def refusal(cls, problem: Problem) -> str | None:
         return None
 
-    def sweep(self) -> float:
-        told: list[float] = []
 
-        def hear(iteration: int, seconds: float, loss: float | None) -> None:
-            told.append(seconds)
-
-        begin = time.perf_counter()
-        self._model.fit(self.problem.matrix, show_progress=False, callback=hear)
-        self.setup_seconds = time.perf_counter() - begin - told[0]
-        self.sweeps += 1
-        return told[0]
-
-    def factors(self) -> tuple[Any, Any]:
-        return self._model.user_factors, self._model.item_factors
-
-
-class Implicit(Contender):
-    """``implicit`` on the CPU: warm-started fits of one iteration, timed by its own callback."""
+class Implicit(ByFit):
+    """``implicit`` on the CPU."""
 
     name = "implicit"
     package = "implicit"
@@ -214,29 +150,11 @@ class Implicit(Contender):
             num_threads=problem.threads,
         )
         self._model.cg_steps = problem.cg_steps
-        if not problem.bare:
-            self._model.user_factors, self._model.item_factors = problem.start()
+        self._start()
 
     @classmethod
     def refusal(cls, problem: Problem) -> str | None:
-        if problem.solver == "subspace":
-            return "has no subspace solver"
-        return None if problem.plain else "has neither alpha0 nor nu"
-
-    def sweep(self) -> float:
-        told: list[float] = []
-        begin = time.perf_counter()
-        self._model.fit(
-            self.problem.matrix,
-            show_progress=False,
-            callback=lambda _, seconds, __: told.append(seconds),
-        )
-        self.setup_seconds = time.perf_counter() - begin - told[0]
-        self.sweeps += 1
-        return told[0]
-
-    def factors(self) -> tuple[Any, Any]:
-        return self._model.user_factors, self._model.item_factors
+        return plain_alone(problem)
 
 
 class Irspack(Contender):
@@ -318,9 +236,7 @@ class Cmfrec(Contender):
 
     @classmethod
     def refusal(cls, problem: Problem) -> str | None:
-        if problem.solver == "subspace":
-            return "has no subspace solver"
-        return None if problem.plain else "has neither alpha0 nor nu"
+        return plain_alone(problem)
 
     def _fit(self, sweeps: int) -> float:
         from cmfrec import CMF_implicit
@@ -395,11 +311,3 @@ def gather(
         variant.name = "alsatian " + " ".join(f"{key}={value}" for key, value in settings.items())
         present.append(variant)
     return present, absent
-
-
-def package_version(package: str) -> str | None:
-    """Version of a distribution; None where it is not installed."""
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None

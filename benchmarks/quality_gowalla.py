@@ -22,8 +22,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import os
-import sys
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -35,15 +33,14 @@ import scipy.sparse as sp
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.command import exit_with, quality_parser
 from benchmarks.context import context, print_context
-from benchmarks.powerlaw import powerlaw_matrix
+from benchmarks.datasets import data_folder, existing, made_up
 from recsys.als import AlternatingLeastSquares, damped_confidence
-from recsys.errors import AlsatianError, InputNotFoundError
 from recsys.evaluation import AlsRanker, AlsSettings, HeldOut, Report, Split, evaluate, random_split
 from recsys.interactions import Interactions
 from recsys.storage import write_json
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 PACKAGES = ("numpy", "scipy", "faiss-cpu")
 DECIDING, ALSO = "ndcg@20", "recall@20"
 # LightGCN's figures (He et al. 2020, table 4), which plain iALS does not reach here.
@@ -305,11 +302,8 @@ def _figures(values: dict[str, float]) -> str:
 
 def _data(options: argparse.Namespace) -> Split:
     if options.tiny:
-        matrix = powerlaw_matrix(600, 400, 24_000, seed=options.seed, clusters=8)
-        matrix.data[:] = 1.0
-        return random_split(Interactions.from_csr(matrix), 0.2, seed=options.seed, per_user=True)
-    root = os.environ.get("ALSATIAN_DATA") or REPOSITORY.parent / "shared" / "data"
-    return read(options.data or Path(root) / "gowalla", seed=options.seed)
+        return random_split(made_up(options.seed)[0], 0.2, seed=options.seed, per_user=True)
+    return read(options.data or data_folder("gowalla"), seed=options.seed)
 
 
 def read(folder: Path, *, seed: int) -> Split:
@@ -322,15 +316,16 @@ def read(folder: Path, *, seed: int) -> Split:
     UnknownIdError
         The test part has a user or an item that the training part has not.
     """
-    for part in ("train", "test"):
-        if not (folder / f"{part}.parquet").is_file():
-            raise InputNotFoundError(
-                f"{folder}/{part}.parquet does not exist; give the folder of LightGCN's Gowalla "
-                "split (train.parquet and test.parquet of user_id, item_id) with --data, set "
-                "ALSATIAN_DATA, or use --tiny"
-            )
-    train = Interactions.from_parquet(folder / "train.parquet")
-    pairs = pq.read_table(folder / "test.parquet", columns=["user_id", "item_id"])
+    train_file, test_file = (
+        existing(
+            folder / f"{part}.parquet",
+            "give the folder of LightGCN's Gowalla split (train.parquet and test.parquet of "
+            "user_id, item_id) with --data, set ALSATIAN_DATA, or use --tiny",
+        )
+        for part in ("train", "test")
+    )
+    train = Interactions.from_parquet(train_file)
+    pairs = pq.read_table(test_file, columns=["user_id", "item_id"])
     users, items = train.users.rows(pairs["user_id"]), train.items.rows(pairs["item_id"])
     test = sp.csr_matrix(
         (np.ones(len(users), np.float32), (users, items)), shape=train.matrix.shape
@@ -341,29 +336,17 @@ def read(folder: Path, *, seed: int) -> Split:
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--tiny", action="store_true", help="made-up data, seconds")
+    parser = quality_parser(__doc__)
     parser.add_argument("--search", action="store_true", help="the whole grid, hours")
     parser.add_argument("--data", type=Path, help="folder of train.parquet and test.parquet")
-    parser.add_argument("--factors", type=int)
     parser.add_argument("--sweeps", type=int, default=6, help="at most, 6 by default")
     parser.add_argument(
         "--sample", type=int, default=3_000, help="users that validation holds out of"
     )
-    parser.add_argument("--threads", type=int, default=0, help="0, the default, for all cores")
-    parser.add_argument("--samples", type=int, default=1000, help="bootstrap resamples")
-    parser.add_argument("--seed", type=int, default=42)
-    parser.add_argument("--json", type=Path, help="write the result to this file")
     options = parser.parse_args(arguments)
     options.factors = options.factors or (16 if options.tiny else 512)
     return options
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except AlsatianError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    exit_with(main)

@@ -22,18 +22,16 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import os
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 
 from rich.console import Console
 
+from benchmarks.command import exit_with, quality_parser
 from benchmarks.context import context, print_context
-from benchmarks.powerlaw import powerlaw_matrix
+from benchmarks.datasets import data_folder, existing, made_up
 from recsys.als.reference import Objective, objective_value
-from recsys.errors import AlsatianError, InputNotFoundError
 from recsys.evaluation import (
     AlsRanker,
     AlsSettings,
@@ -51,7 +49,6 @@ from recsys.evaluation import (
 from recsys.interactions import Interactions
 from recsys.storage import write_json
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 PACKAGES = ("numpy", "scipy", "implicit")
 OBJECTIVE_TOLERANCE = 1e-4
 METRIC = "ndcg@10"
@@ -181,39 +178,23 @@ def _signed(difference: Estimate) -> str:
 
 def _events(options: argparse.Namespace) -> tuple[Interactions, str]:
     if options.tiny:
-        matrix = powerlaw_matrix(600, 400, 24_000, seed=options.seed, clusters=8)
-        matrix.data[:] = 1.0
-        return Interactions.from_csr(matrix), f"made up, power law, seed {options.seed}"
-    data = os.environ.get("ALSATIAN_DATA") or REPOSITORY.parent / "shared" / "data"
-    path = options.data or Path(data) / "ml-1m" / "interactions.parquet"
-    if not path.is_file():
-        raise InputNotFoundError(
-            f"{path} does not exist; give the interactions of MovieLens 1M (user_id, item_id) with "
-            "--data, set ALSATIAN_DATA, or use --tiny"
-        )
+        return made_up(options.seed)
+    path = existing(
+        options.data or data_folder("ml-1m") / "interactions.parquet",
+        "give the interactions of MovieLens 1M (user_id, item_id) with --data, set "
+        "ALSATIAN_DATA, or use --tiny",
+    )
     return Interactions.from_parquet(path), path.name
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--tiny", action="store_true", help="made-up data, seconds")
+    parser = quality_parser(__doc__)
     parser.add_argument("--data", type=Path, help="Parquet file of user_id and item_id")
-    parser.add_argument("--factors", type=int)
     parser.add_argument("--iterations", type=int, default=15)
-    parser.add_argument("--threads", type=int, default=0, help="0, the default, for all cores")
-    parser.add_argument("--samples", type=int, default=1000, help="bootstrap resamples")
-    parser.add_argument("--seed", type=int, default=42)
-    parser.add_argument("--json", type=Path, help="write the result to this file")
     options = parser.parse_args(arguments)
     options.factors = options.factors or (16 if options.tiny else 64)
     return options
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except AlsatianError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    exit_with(main)

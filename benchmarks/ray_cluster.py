@@ -188,16 +188,7 @@ def run(size: str, counts: list[int], kill: bool, seed: int) -> dict[str, Any]:
     settings = {"factors": factors, "iterations": sweeps, "random_state": seed, "num_threads": 1}
     here = measured(lambda: train(AlternatingLeastSquares(**settings), matrix, None))
     model = here.pop("result")
-    events = Interactions(
-        IdMap(pa.array(np.arange(users)), "user"), IdMap(pa.array(np.arange(items)), "item"), matrix
-    )
-    recommender = Recommender(
-        events,
-        model,
-        items=events.items,
-        cold_factors=np.empty((0, factors), np.float32),
-        index="exact",
-    )
+    recommender = of(model, matrix)
     training = [_sweeps("here, 1 thread", here, model)]
     jobs = []
     with tempfile.TemporaryDirectory() as folder:
@@ -234,6 +225,19 @@ def run(size: str, counts: list[int], kill: bool, seed: int) -> dict[str, Any]:
         "training": training,
         "batch": jobs,
     }
+
+
+def of(model: AlternatingLeastSquares, matrix: Any) -> Recommender:
+    """A recommender over row numbers with the factors of `model`."""
+    users, items = (pa.array(np.arange(count)) for count in matrix.shape)
+    events = Interactions(IdMap(users, "user"), IdMap(items, "item"), matrix)
+    return Recommender(
+        events,
+        model,
+        items=events.items,
+        cold_factors=np.empty((0, model.factors), np.float32),
+        index="exact",
+    )
 
 
 def _sweeps(name: str, found: dict[str, Any], model: AlternatingLeastSquares) -> dict[str, Any]:
@@ -310,6 +314,11 @@ def main(arguments: list[str] | None = None) -> int:
     report(result)
     if options.json:
         write_json(options.json, result)
+    return status(result)
+
+
+def status(result: dict[str, Any]) -> int:
+    """Exit status: 0 where every place came to what is computed here, else 1."""
     lines = [*result["training"][1:], *result["batch"][1:]]
     return 0 if all(line["equal"] for line in lines) else 1
 

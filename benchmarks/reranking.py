@@ -21,8 +21,6 @@ fusion is below the collaborative order on any split.
 from __future__ import annotations
 
 import argparse
-import os
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -33,11 +31,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table as Shown
 
+from benchmarks.command import exit_with, quality_parser
 from benchmarks.context import context, print_context
+from benchmarks.datasets import movielens_1m
 from benchmarks.powerlaw import powerlaw_matrix
 from benchmarks.turn import catalogue
 from llm_layer.catalogue.facts import ItemFacts
@@ -65,13 +64,11 @@ from llm_layer.reranking.fitting import Table
 from llm_layer.reranking.fusion import PRIOR
 from recsys.als import AlternatingLeastSquares
 from recsys.content import Content, ContentEncoder, encode_items
-from recsys.errors import AlsatianError, InputNotFoundError
 from recsys.evaluation import Estimate, Split, estimate, paired_difference, random_split
 from recsys.interactions import Interactions
 from recsys.recommender import Recommender
 from recsys.storage import write_json
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 PACKAGES = ("numpy", "scipy", "implicit", "sentence-transformers", "xllamacpp")
 K, CANDIDATES, DEPTH = 10, 100, 10
 FUSED = "fusion"
@@ -325,23 +322,11 @@ def _data(options: argparse.Namespace) -> tuple[Interactions, pa.Table, str]:
         items = catalogue(300, options.seed)
         events = Interactions.from_csr(matrix, item_ids=items.column("item_id").to_pylist())
         return events, items, f"made up, power law, seed {options.seed}"
-    data = os.environ.get("ALSATIAN_DATA") or REPOSITORY.parent / "shared" / "data"
-    folder = options.data or Path(data) / "ml-1m"
-    for name in ("interactions.parquet", "items.parquet"):
-        if not (folder / name).is_file():
-            raise InputNotFoundError(
-                f"{folder / name} does not exist; give the folder of MovieLens 1M with --data, "
-                "set ALSATIAN_DATA, or use --tiny"
-            )
-    events = Interactions.from_parquet(folder / "interactions.parquet")
-    return events, pq.read_table(folder / "items.parquet"), folder.name
+    return movielens_1m(options.data)
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--tiny", action="store_true", help="made-up data, seconds")
+    parser = quality_parser(__doc__)
     parser.add_argument("--data", type=Path, help="folder of interactions.parquet, items.parquet")
     parser.add_argument("--splits", type=int, default=3)
     parser.add_argument("--users", type=int, default=3000, help="users of each split at most")
@@ -350,11 +335,6 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--llm-threads", type=int, help="threads of the language model")
     parser.add_argument("--vectors", type=Path, help=".npy file that keeps the sentence vectors")
     parser.add_argument("--no-vectors", action="store_true", help="no sentence vectors")
-    parser.add_argument("--factors", type=int)
-    parser.add_argument("--threads", type=int, default=0, help="0, the default, for all cores")
-    parser.add_argument("--samples", type=int, default=1000, help="bootstrap resamples")
-    parser.add_argument("--seed", type=int, default=42)
-    parser.add_argument("--json", type=Path, help="write the result to this file")
     options = parser.parse_args(arguments)
     options.factors = options.factors or (16 if options.tiny else 64)
     if options.llm_users is None:
@@ -363,8 +343,4 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except AlsatianError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    exit_with(main)

@@ -16,7 +16,6 @@ search, and without exclusions where none are named.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import statistics
 import sys
@@ -50,6 +49,7 @@ from recsys.retrieval import (
     tune,
 )
 from recsys.retrieval.recall import found_per_query
+from recsys.storage import write_json
 
 Floats = NDArray[np.float32]
 APPROXIMATE: dict[str, Callable[..., Any]] = {
@@ -90,7 +90,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.plot is not None:
         _plot(result, options.plot)
     if options.json is not None:
-        options.json.write_text(json.dumps(result, indent=2) + "\n")
+        write_json(options.json, result)
     return 0
 
 

@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.cases import Case, stored_matrix
-from benchmarks.context import limit_threads
+from benchmarks.context import limit_threads, package_version
 from benchmarks.limits import distance, fetch_rates, work
-from benchmarks.peers import CONTENDERS, Contender, Problem, gather, package_version
+from benchmarks.peers import CONTENDERS, Contender, gather
+from benchmarks.problem import Problem
 
 # By default CG and Cholesky may read the other side in bfloat16: in float32 throughout, they are
 # measured beside it.

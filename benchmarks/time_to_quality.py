@@ -8,23 +8,20 @@ the best value that anybody reaches. Set-up (transposes, copies) is left out for
 
 from __future__ import annotations
 
-import os
 import statistics
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks.context import limit_threads
-from benchmarks.peers import Alsatian, Contender, Problem, gather
-from benchmarks.powerlaw import powerlaw_matrix
+from benchmarks.datasets import data_folder, existing, made_up
+from benchmarks.peers import Alsatian, Contender, gather
+from benchmarks.problem import Problem
 from recsys.als import AlternatingLeastSquares
-from recsys.errors import InputNotFoundError
 from recsys.evaluation import Split, random_split
 from recsys.evaluation.metrics import ndcg, relevance
 from recsys.interactions import Interactions
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 # Within a percent of the best that benchmarks.quality_ml1m finds for this objective.
 ALPHA, REGULARIZATION = 5.0, 80.0
 SHARE = 0.99
@@ -107,15 +104,11 @@ def quality(one: Contender, split: Split, problem: Problem) -> float:
 
 def _events(seed: int, tiny: bool) -> tuple[Interactions, str]:
     if tiny:
-        matrix = powerlaw_matrix(600, 400, 24_000, seed=seed, clusters=8)
-        return Interactions.from_csr(matrix), f"made up, power law, seed {seed}"
-    folder = os.environ.get("ALSATIAN_DATA") or REPOSITORY.parent / "shared" / "data"
-    path = Path(folder) / "ml-1m" / "interactions.parquet"
-    if not path.is_file():
-        raise InputNotFoundError(
-            f"{path} does not exist; set ALSATIAN_DATA to the folder that holds ml-1m, or use "
-            "--tiny"
-        )
+        return made_up(seed, plain=False)
+    path = existing(
+        data_folder("ml-1m") / "interactions.parquet",
+        "set ALSATIAN_DATA to the folder that holds ml-1m, or use --tiny",
+    )
     return Interactions.from_parquet(path), "MovieLens 1M"
 
 

@@ -14,7 +14,6 @@ product alone at the rate that the machine's BLAS reaches in the same run.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import statistics
 import sys
@@ -35,6 +34,7 @@ from benchmarks.limits import products
 from benchmarks.powerlaw import powerlaw_matrix
 from recsys.als import AlternatingLeastSquares
 from recsys.retrieval import ExactIndex, simd_in_use, top_n
+from recsys.storage import write_json
 
 Floats = NDArray[np.float32]
 OURS = "alsatian"
@@ -79,7 +79,7 @@ def main(arguments: list[str] | None = None) -> int:
         _show(name, case, results[name])
     if options.json is not None:
         found = {"context": facts, "simd": simd_in_use(), "products": rate, "cases": results}
-        options.json.write_text(json.dumps(found, indent=2) + "\n")
+        write_json(options.json, found)
     return 0
 
 

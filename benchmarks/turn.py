@@ -15,7 +15,6 @@ Run: python -m benchmarks.turn
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import sys
 import time
@@ -31,6 +30,7 @@ from llm_layer import Concierge
 from recsys.als import AlternatingLeastSquares
 from recsys.interactions import Interactions
 from recsys.recommender import Recommender
+from recsys.storage import write_json
 
 STAGES = ("understand", "retrieve", "rerank", "plan", "write", "check", "total")
 #: What the figure of the table is made of.
@@ -192,7 +192,7 @@ def main() -> int:
     if options.sentence_vectors:
         print(f"sentence vector of a message: {facts['sentence_vector_milliseconds']:.1f} ms")
     if options.json:
-        options.json.write_text(json.dumps(facts, indent=2))
+        write_json(options.json, facts)
     return 0
 
 

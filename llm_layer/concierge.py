@@ -16,6 +16,7 @@ from llm_layer.catalogue.genres import GenreWords
 from llm_layer.conversation import Conversation
 from llm_layer.dialogue import MOST, State
 from llm_layer.domain import FILMS, Domain
+from llm_layer.intents import IntentModel, shipped_model
 from llm_layer.llm.base import LLM
 from llm_layer.memory.activity import Decay
 from llm_layer.memory.evidence import user_key
@@ -70,11 +71,16 @@ class Concierge:
         not.
     decay : Decay, optional
         After how many days what is known of users counts half.
+    intents : path-like, optional
+        Weights by which the act of a message is told, as ``python -m llm_layer.intents.train``
+        fits them to one's own dialogues; those of the package otherwise.
 
     Raises
     ------
     InvalidInputError
         `llm`, `store` or `understander` is something else, or `timeout` is not above 0.
+    InputNotFoundError, ModelFormatError
+        The file of `intents` does not exist; or is damaged, something else, or of a newer version.
     StoreFormatError
         The file of `store` is something else, damaged, or of a newer version.
     """
@@ -90,6 +96,7 @@ class Concierge:
         domain: Domain | None = None,
         understander: Literal["rules", "llm", "auto"] = "rules",
         decay: Decay | None = None,
+        intents: str | os.PathLike[str] | None = None,
     ) -> None:
         if not timeout > 0:
             raise InvalidInputError(f"timeout is {timeout!r} s, expected more than 0")
@@ -100,7 +107,7 @@ class Concierge:
         self.facts = ItemFacts(rec)
         self._genre_words = GenreWords(self.facts.genre_names)
         columns = rec.catalogue.table.column_names if rec.catalogue is not None else ()
-        self._understanding = self._reader(understander, columns, timeout)
+        self._understanding = self._reader(understander, columns, timeout, intents)
         self._policy = Policy(self.facts, self._genre_words)
         self._retriever = Retriever(rec, self.facts)
         self._reranker = reranker or BlendReranker(rec, self.facts)
@@ -108,7 +115,7 @@ class Concierge:
         self._profiler = Profiler(self.facts, decay)
         self.domain = domain or FILMS
         self._writer = Writer(self.facts, self._genre_words, self.llm, timeout, self.domain)
-        self.guard = Guard(rec, self.facts, self.domain.policies)
+        self.guard = Guard(rec, self.facts, self.domain.policies, self.domain.counterexamples)
         self._wording = Wording(self.facts, self._genre_words, self.domain)
         self.memory = Memory(self.store, self.facts, self._genre_words)
         self._visitors = Visitors(rec, self.facts, self._profiler, self.memory)
@@ -118,10 +125,15 @@ class Concierge:
         self._threads_lock = threading.Lock()
 
     def _reader(
-        self, understander: str, columns: Sequence[str], timeout: float
+        self,
+        understander: str,
+        columns: Sequence[str],
+        timeout: float,
+        intents: str | os.PathLike[str] | None,
     ) -> Understanding | LLMUnderstanding:
         """What reads messages."""
-        rules = Understanding(self.facts, self._genre_words, columns)
+        model = shipped_model() if intents is None else IntentModel.load(intents)
+        rules = Understanding(self.facts, self._genre_words, columns, model)
         if understander not in ("rules", "llm", "auto"):
             raise InvalidInputError(
                 f"understander is {understander!r}, expected 'rules', 'llm' or 'auto'"

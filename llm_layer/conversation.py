@@ -26,7 +26,9 @@ from llm_layer.reply import Chunk, Draft, Reply
 from llm_layer.rerank import Wish
 from llm_layer.safety.policies import Referral
 from llm_layer.stopping import check_stopped
+from llm_layer.text import normalize
 from llm_layer.understanding.understand import Request
+from llm_layer.wording.manner import manner_of
 from recsys.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -266,8 +268,8 @@ class Conversation:
             request, verdict = concierge.guard.look(request, state.age)
             state.take(request, concierge.facts)
             self._request = request
-            named = len((*request.people, *request.like, *request.about))
-            self._style = self._style.heard(text, names=named)
+            # Anybody names a title they loved; who names its makers knows the field.
+            self._style = self._style.heard(text, names=len(request.people))
             profile = concierge.profile(self._visitor, request.language)
             profile = replace(profile, style=self._style.style(request.language))
         plan = None if verdict.stop else self._plan(request, profile, watch)
@@ -318,6 +320,7 @@ class Conversation:
         """Note what was said, and make a reply of it."""
         concierge, state = self._concierge, self.state
         state.ask(plan.question)
+        state.invite(plan.invites)
         if plan.kind == "offer":
             told = {item.id for item in draft.items if item.role == "recommended"}
             rows = [offer.row for offer in plan.offers if concierge.facts.item(offer.row) in told]
@@ -325,6 +328,9 @@ class Conversation:
             self._lists.append(state.last)
         elif plan.kind in ("ask", "why", "accepted") and len(plan.offers) == 1:
             state.focus = plan.offers[0].row
+            people = concierge.facts.people(state.focus)
+            named = people.get(plan.topic) or next(iter(people.values()), ())
+            state.person = normalize(named[0]) if named else ""
         timings = watch.timings(
             write=draft.write,
             check=draft.check,
@@ -367,9 +373,18 @@ class Conversation:
                 wish = Wish(state.pursued, state.constraints.genres, state.mood)
                 rows = self._concierge._reranker.rerank(found, wish, profile).rows.tolist()
         with watch.stage("plan"):
-            return planner.offer(
-                rows, self._visitor, state, request, found.given_up, profile.entries
+            plan = planner.offer(
+                rows,
+                self._visitor,
+                state,
+                request,
+                found.given_up,
+                profile.entries,
+                is_expert=manner_of(profile.style).detail == "expert",
             )
+            is_list = plan.kind == "offer"
+            invites = is_list and self._concierge._policy.invites(request, state, history)
+            return replace(plan, invites=invites)
 
 
 class _Stages:

@@ -24,6 +24,8 @@ from llm_layer.understanding.request import (
 __all__ = ["DEFAULT_COUNT", "MOST", "Constraints", "Limit", "Range", "State", "Wishes"]
 
 DEFAULT_COUNT = 3
+#: In `State.asked`, for an invitation to name items that they liked.
+INVITATION = "titles"
 MOST = 10
 
 
@@ -91,6 +93,8 @@ class State:
         Recommended last, in order.
     focus : int or None
         The one item that the last reply spoke about: what "it" means; None after a list.
+    person : str
+        Comparable form of whom the last answer named: what "him" means; empty for nobody.
     set_aside : dict of int to tuple of str
         For each item shown, the limits that were given up when it was recommended.
     fitting : set of int
@@ -103,6 +107,8 @@ class State:
         Asked in the last reply and not answered yet.
     asked : list of str
         Slots of all questions asked so far.
+    is_invited : bool
+        The last reply asked, beside its list, which items they liked.
     corrected : list of str
         Messages whose changes were taken back.
     before : Wishes or None
@@ -126,12 +132,14 @@ class State:
     confirmed: list[int] = field(default_factory=list)
     last: tuple[int, ...] = ()
     focus: int | None = None
+    person: str = ""
     set_aside: dict[int, tuple[Limit, ...]] = field(default_factory=dict)
     fitting: set[int] = field(default_factory=set)
     said: list[str] = field(default_factory=list)
     language: Language = "en"
     question: Question | None = None
     asked: list[str] = field(default_factory=list)
+    is_invited: bool = False
     corrected: list[str] = field(default_factory=list)
     before: Wishes | None = None
     age: int | None = None
@@ -197,6 +205,12 @@ class State:
         if question is not None:
             self.asked.append(question.slot)
 
+    def invite(self, is_invited: bool) -> None:
+        """Note whether a reply asks, beside its list, which items they liked."""
+        self.is_invited = is_invited
+        if is_invited:
+            self.asked.append(INVITATION)
+
     def wishes(self) -> Wishes:
         """What is asked for by now, as it can be put back."""
         return Wishes(
@@ -243,9 +257,10 @@ class State:
         """Nothing that was said or shown is left, but the language."""
         self.said, self.before = self.said[-1:], None
         self.shown, self.last, self.accepted, self.focus = [], (), [], None
-        self.confirmed = []
+        self.person, self.confirmed = "", []
         self.refused, self.set_aside, self.fitting = set(), {}, set()
         self.question, self.asked, self.corrected = None, [], []
+        self.is_invited = False
 
     def _accept(self, request: Request) -> None:
         pointed = [self.item_at(place) for place in request.places]

@@ -61,8 +61,8 @@ class Reason:
     ----------
     kind : {"watched", "likes", "shared", "stated"}
         An item of the history that adds to the score; one that a visitor named when the
-        conversation opened; what it shares with one that more like was asked for; what the
-        visitor stated that they like.
+        conversation opened; what it shares with one that more like was asked for or, with a
+        `share`, with one of the history; what the visitor stated that they like.
     row : int or None
         That item; None for ``"stated"``.
     share : float
@@ -139,6 +139,8 @@ class Plan:
         For ``"why"``: the item met every wish there was, and there was one.
     question : Question or None
         For ``"question"``, and for an offer that asks something: what is asked.
+    invites : bool
+        For an offer: ask at the end which items they liked.
     extreme : tuple of (str, str) or None
         For ``"compare"``: column and end (``"lowest"``, ``"highest"``) that was asked about.
     policy : str
@@ -168,6 +170,7 @@ class Plan:
     is_stranger: bool = False
     is_fitting: bool = False
     question: Question | None = None
+    invites: bool = False
     extreme: tuple[str, str] | None = None
     policy: str = ""
 
@@ -232,8 +235,13 @@ class Planner:
         request: Request,
         given_up: tuple[Limit, ...],
         stated: Sequence[Entry] = (),
+        *,
+        is_expert: bool = False,
     ) -> Plan:
-        """Plan to recommend `rows`, or to say that nothing is left."""
+        """Plan to recommend `rows`, or to say that nothing is left.
+
+        To experts with reasons that name who made both items, where there are any.
+        """
         wanted = state.count
         chosen = list(rows[:wanted])
         explainer = self.explainer(visitor) if chosen and visitor.history else None
@@ -243,7 +251,14 @@ class Planner:
             offers=tuple(
                 Offer(
                     row,
-                    self.reasons(visitor, row, state.examples, stated=stated, explainer=explainer),
+                    self.reasons(
+                        visitor,
+                        row,
+                        state.examples,
+                        stated=stated,
+                        explainer=explainer,
+                        is_expert=is_expert,
+                    ),
                 )
                 for row in chosen
             ),
@@ -384,13 +399,15 @@ class Planner:
         *,
         stated: Sequence[Entry] = (),
         explainer: Explainer | None = None,
+        is_expert: bool = False,
     ) -> tuple[Reason, ...]:
         """Up to `most` reasons, the best first.
 
         What the offer shares with an item that more like was asked for comes first; then what the
         visitor stated that they like, where the offer has it; then the history's largest
         contributions to the score, those before others that also share a genre or a director.
-        Only contributions above zero count.
+        Only contributions above zero count. For experts the largest of those that share who made
+        them says what it shares.
         """
         shared = [self._shared(near, row) for near in like if self._akin(near, row)]
         shared.sort(key=lambda reason: -len(reason.people) - len(reason.genres))
@@ -405,6 +422,9 @@ class Planner:
                 if near != row and near in known
             ]
             shares.sort(key=lambda pair: (not self._akin(pair[0], row), -pair[1]))
+            if is_expert:
+                told = [replace(self._shared(near, row), share=share) for near, share in shares]
+                found += [reason for reason in told if reason.people][:1]
             found += [Reason(kind, near, share) for near, share in shares]
         return tuple(found[:most])
 

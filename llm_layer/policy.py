@@ -16,7 +16,7 @@ from rapidfuzz import fuzz, process
 from llm_layer.catalogue.facts import ItemFacts
 from llm_layer.catalogue.genres import GenreWords
 from llm_layer.constraints import Constraints
-from llm_layer.dialogue import State
+from llm_layer.dialogue import INVITATION, State
 from llm_layer.text import normalize, simplified
 from llm_layer.understanding.request import Question, Request
 
@@ -27,6 +27,8 @@ _MOST_OPTIONS = 3
 _RARE = 0.05
 # Fewer candidates than this are no choice to be narrowed down.
 _FEW = 4
+# Of whom so many items are known, and who was asked so often, is asked for no more of them.
+_WELL_KNOWN, _MOST_INVITATIONS = 10, 2
 
 
 class Policy:
@@ -101,6 +103,19 @@ class Policy:
             None,
         )
 
+    def invites(self, request: Request, state: State, history: Sequence[int]) -> bool:
+        """Whether a list should ask, at its end, which items the visitor liked.
+
+        A few titles tell more than anything else that a visitor can say of their taste, as long as
+        little is known of it. Not twice in a row, not for ever, and not of somebody who asks for
+        something in particular.
+        """
+        if request.act not in ("recommend", "more", "more_like", "reject"):
+            return False
+        known = {*history, *state.like, *state.accepted}
+        is_due = not state.is_invited and state.asked.count(INVITATION) < _MOST_INVITATIONS
+        return is_due and len(known) < _WELL_KNOWN and state.constraints == Constraints()
+
     def _questions(self, candidates: Sequence[int]) -> list[Question]:
         """Questions that would part the candidates, the one that parts them best first."""
         facts = self._facts
@@ -169,6 +184,11 @@ class Policy:
 def _pointed(request: Request, state: State) -> Request:
     """A request with the item that "it" and "that one" stand for, where one was spoken about."""
     row = state.focus
+    if request.same_person and state.person and not (request.people or request.no_people):
+        listed = request.act in ("more", "ask", "accept", "out_of_scope")
+        act = "recommend" if listed and not request.about else request.act
+        known = request.seen if row is None else (*request.seen, row)
+        return replace(request, act=act, people=(state.person,), mood="", places=(), seen=known)
     named = (*request.like, *request.unlike, *request.seen, *request.about)
     if row is None or row in named:
         return request

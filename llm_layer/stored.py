@@ -26,6 +26,7 @@ def state_to_dict(state: State, facts: ItemFacts) -> dict[str, Any]:
         "accepted": facts.items(state.accepted),
         "confirmed": facts.items(state.confirmed),
         "last": facts.items(state.last),
+        "person": state.person,
         "focus": facts.items([state.focus] if state.focus is not None else []),
         "set_aside": [
             [facts.item(row), list(limits)] for row, limits in state.set_aside.items() if limits
@@ -35,6 +36,7 @@ def state_to_dict(state: State, facts: ItemFacts) -> dict[str, Any]:
         "language": state.language,
         "question": asdict(state.question) if state.question is not None else None,
         "asked": list(state.asked),
+        "is_invited": state.is_invited,
         "corrected": list(state.corrected),
         "age": state.age,
     }
@@ -51,6 +53,7 @@ def state_from_dict(stored: dict[str, Any], facts: ItemFacts) -> State:
     state.accepted = _rows(stored.get("accepted", ()), facts)
     state.confirmed = _rows(stored.get("confirmed", ()), facts)
     state.last = tuple(_rows(stored.get("last", ()), facts))
+    state.person = str(stored.get("person", ""))
     state.focus = next(iter(_rows(stored.get("focus", ()), facts)), None)
     for item, limits in stored.get("set_aside", ()):
         state.set_aside.update(dict.fromkeys(_rows([item], facts), tuple(limits)))
@@ -62,6 +65,7 @@ def state_from_dict(stored: dict[str, Any], facts: ItemFacts) -> State:
         kept = {name: question[name] for name in ("act", "topic") if name in question}
         state.question = Question(str(question["slot"]), tuple(question["options"]), **kept)
     state.asked = [str(slot) for slot in stored.get("asked", ())]
+    state.is_invited = bool(stored.get("is_invited", False))
     state.corrected = [str(text) for text in stored.get("corrected", ())]
     age = stored.get("age")
     state.age = int(age) if age is not None else None

@@ -8,9 +8,9 @@ an item, a place in the list, what the rules say) comes as signs, alone and in p
 from __future__ import annotations
 
 import re
-import zlib
 from collections.abc import Iterable
 from itertools import pairwise
+from zlib import crc32
 
 import numpy as np
 
@@ -54,8 +54,7 @@ def features(shape: str, signs: Iterable[str] = ()) -> tuple[np.ndarray, np.ndar
     >>> ids.shape == values.shape, bool((values > 0).all())
     (True, True)
     """
-    grams = _hashed(text_features(shape))
-    facts = _hashed(_sign_features(sorted(set(signs)))) - grams
+    grams, facts = hashes(shape, signs)
     ids = np.fromiter((*grams, *facts), np.int64, len(grams) + len(facts))
     values = np.empty(len(ids), np.float32)
     values[: len(grams)] = TEXT_NORM / max(1, len(grams)) ** 0.5
@@ -63,8 +62,14 @@ def features(shape: str, signs: Iterable[str] = ()) -> tuple[np.ndarray, np.ndar
     return ids, values
 
 
+def hashes(shape: str, signs: Iterable[str] = ()) -> tuple[set[int], set[int]]:
+    """Hashes of the n-grams of a message and of what holds of it, apart from each other."""
+    grams = _hashed(text_features(shape))
+    return grams, _hashed(_sign_features(sorted(set(signs)))) - grams
+
+
 def _hashed(names: Iterable[str]) -> set[int]:
-    return {zlib.crc32(name.encode("utf-8", "ignore")) for name in names}
+    return {crc32(name.encode("utf-8", "ignore")) for name in names}
 
 
 def plain(shape: str) -> str:

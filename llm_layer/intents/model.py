@@ -13,7 +13,7 @@ from typing import Any, get_args
 import numpy as np
 import numpy.typing as npt
 
-from llm_layer.intents.features import features
+from llm_layer.intents.features import SIGN_NORM, TEXT_NORM, hashes
 from llm_layer.understanding.request import Act
 from recsys.errors import InputNotFoundError, ModelFormatError
 from recsys.storage import read_tensors, write_tensors
@@ -70,28 +70,25 @@ class IntentModel:
         self.acts = tuple(acts)
         self.examples = examples
         self._rows = {feature: row for row, feature in enumerate(ids.tolist())}
+        self._row = self._rows.get
         self._weights = np.ascontiguousarray(weights, np.float32)
         self._bias = np.asarray(bias, np.float32)
 
     def verdict(self, shape: str, signs: Iterable[str] = ()) -> Verdict:
-        """What a message is, as :func:`~llm_layer.intents.features.features` sees it.
+        """What a message is, as :mod:`llm_layer.intents.features` sees it.
 
         Examples
         --------
         >>> shipped_model().verdict("bye, see you tomorrow").act
         'bye'
         """
-        ids, values = features(shape, signs)
-        get = self._rows.get
-        known = [
-            (row, at)
-            for at, feature in enumerate(ids.tolist())
-            if (row := get(feature)) is not None
-        ]
         scores = self._bias
-        if known:
-            rows, places = np.array(known).T
-            scores = scores + values[places] @ self._weights[rows]
+        norms = (TEXT_NORM, SIGN_NORM)
+        for found, norm in zip(hashes(shape, signs), norms, strict=True):
+            rows = [row for feature in found if (row := self._row(feature)) is not None]
+            if rows:
+                summed = self._weights.take(rows, axis=0).sum(axis=0)
+                scores = scores + summed * (norm / len(found) ** 0.5)
         shares = np.exp(scores - scores.max())
         shares /= shares.sum()
         best = int(shares.argmax())

@@ -29,6 +29,7 @@ _SIGN = 0.6
 _EMOJI = re.compile(
     "[\U0001f300-\U0001faff\u2600-\u27bf\U0001f1e6-\U0001f1ff]|(?<!\\w)[:;=]['-]?[)(DPpO3](?!\\w)|<3"
 )
+_YEAR = re.compile(r"(?<!\d)(?:1[89]|20)\d\d(?!\d|'?s\b|年代)")
 _WORD = re.compile(r"[^\W_]+(?:['-][^\W_]+)*")
 
 
@@ -47,7 +48,7 @@ class Style:
     emoji : bool
         Whether they use emoji.
     expertise : float
-        From 0 to 1: how much they use words of the field and names of its people.
+        From 0 to 1: how much they use words of the field, exact years and names of its people.
     messages : float
         Evidence: messages that this rests on, older ones counting less; at most 20.
     """
@@ -79,7 +80,7 @@ class StyleCounts:
     emoji : float
         Messages with emoji.
     terms : float
-        Words of the field, and names of people and titles of the catalogue.
+        Words of the field, credits, exact years, and names of people of the catalogue.
     chinese : float
         Messages in Chinese.
     """
@@ -110,7 +111,7 @@ class StyleCounts:
         text : str
             The message.
         names : int
-            People and titles of the catalogue that it names.
+            People of the catalogue that it names.
 
         Examples
         --------
@@ -129,7 +130,7 @@ class StyleCounts:
             "formal": float(_count("formal", lowered, is_chinese) + _is_written(text)),
             "informal": float(_count("informal", lowered, is_chinese) + _is_typed(text)),
             "emoji": float(_EMOJI.search(text) is not None),
-            "terms": float(_count("terms", lowered, is_chinese) + names),
+            "terms": float(_count("terms", lowered, is_chinese) + names + _years(text)),
             "chinese": float(is_chinese and detect_language(text) == "zh"),
         }
         # One long message is no more than one message.
@@ -167,6 +168,11 @@ def _size(text: str) -> float:
     listed = words(text)
     signs = sum(has_chinese(word.form) for word in listed)
     return len(listed) - signs + _SIGN * signs
+
+
+def _years(text: str) -> int:
+    """Years to the year: "from 1972", but neither "the 1970s" nor "1970年代"."""
+    return len(_YEAR.findall(text))
 
 
 def _is_written(text: str) -> bool:

@@ -20,13 +20,9 @@ from llm_layer.reranking.fusion import (
     Verdict,
 )
 from llm_layer.reranking.listwise import ListwiseReranker
+from llm_layer.reranking.neighbours import NeighbourReranker
 from llm_layer.reranking.pointwise import PointwiseReranker
-from llm_layer.reranking.signals import (
-    BiEncoderReranker,
-    NeighbourReranker,
-    PopularityReranker,
-    TasteReranker,
-)
+from llm_layer.reranking.signals import BiEncoderReranker, PopularityReranker, TasteReranker
 from llm_layer.reranking.trials import Trial, trials
 
 __all__ = [

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from llm_layer.domain import DOMAINS, Domain
 from llm_layer.safety.policies import AgeLimit, Hide, Phrases, Policy, Referral
@@ -19,6 +19,7 @@ from recsys.errors import InvalidInputError
 from recsys.storage import existing_file
 
 _QUOTES = '“”„‟"«»「」『』《》'
+_Parsed = TypeVar("_Parsed")
 _KINDS = {"referral": Referral, "age": AgeLimit, "hide": Hide}
 
 
@@ -29,7 +30,13 @@ class _File(BaseModel):
     name: str = Field(min_length=1)
     words: str = "items"
     vocabulary: dict[str, Any] = {}
+    counterexamples: list[str] = []
+    examples_from: list[str] = []
     policy: list[dict[str, Any]] = []
+
+
+_Examples = TypeAdapter(dict[str, list[str]])
+_COUNTEREXAMPLES = "counterexamples"
 
 
 def packaged_domains() -> tuple[str, ...]:
@@ -67,48 +74,94 @@ def read_domain(source: str | os.PathLike[str]) -> Domain:
     if "/" not in name and not name.endswith(".toml"):
         packaged = _packaged() / f"{name}.toml"
         if packaged.is_file():
-            return _domain(packaged.read_text("utf-8"), f"domain {name}")
+            return _domain(packaged.read_text("utf-8"), f"domain {name}", Path.cwd())
         known = ", ".join((*packaged_domains(), *DOMAINS))
         raise InvalidInputError(
             f"domain is {name!r}, expected {known}, or the path of a .toml file"
         )
     path = existing_file(name, "domain")
+    return _domain(_text(path), str(path), path.parent)
+
+
+def _packaged(kind: str = "domains") -> Traversable:
+    return resources.files("llm_layer.safety") / kind
+
+
+def _text(path: Path) -> str:
     try:
-        return _domain(path.read_text("utf-8"), str(path))
+        return path.read_text("utf-8")
     except UnicodeDecodeError as error:
         raise InvalidInputError(f"{path} is not UTF-8 text ({error.reason})") from error
 
 
-def _packaged() -> Traversable:
-    return resources.files("llm_layer.safety") / "domains"
-
-
-def _domain(text: str, where: str) -> Domain:
+def _parsed(text: str, where: str, validate: Callable[[Any], _Parsed]) -> _Parsed:
     try:
-        file = _File.model_validate(tomllib.loads(text))
+        return validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         raise InvalidInputError(f"{where} is no TOML ({error}); mend that line") from error
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
         raise InvalidInputError(f"{where}: {place}: {first['msg']}") from error
+
+
+def _domain(text: str, where: str, folder: Path) -> Domain:
+    file = _parsed(text, where, _File.model_validate)
     if file.words not in DOMAINS:
         raise InvalidInputError(
             f"{where}: words is {file.words!r}, expected one of {', '.join(DOMAINS)}"
         )
-    policies = tuple(
-        _policy(entry, f"{where}: policy {at}") for at, entry in enumerate(file.policy, 1)
-    )
+    policies = [_policy(entry, f"{where}: policy {at}") for at, entry in enumerate(file.policy, 1)]
+    counterexamples = list(file.counterexamples)
+    for source in file.examples_from:
+        examples = _examples(source, where, folder)
+        counterexamples += examples.pop(_COUNTEREXAMPLES, [])
+        policies = _with_examples(policies, examples, f"{where}: examples_from {source!r}")
     return replace(
         DOMAINS[file.words],
         name=file.name,
-        policies=policies,
+        policies=tuple(policies),
+        counterexamples=tuple(counterexamples),
         **_vocabulary(file.vocabulary, where),
     )
 
 
+def _examples(source: str, where: str, folder: Path) -> dict[str, list[str]]:
+    """Messages by policy: of a packaged file by its name, of another by its path."""
+    if "/" not in source and not source.endswith(".toml"):
+        packaged = _packaged("examples") / f"{source}.toml"
+        if not packaged.is_file():
+            known = sorted(Path(each.name).stem for each in _packaged("examples").iterdir())
+            raise InvalidInputError(
+                f"{where}: examples_from has {source!r}, expected {', '.join(known)}, or the path "
+                "of a .toml file"
+            )
+        return _parsed(packaged.read_text("utf-8"), source, _Examples.validate_python)
+    path = existing_file(folder / source, "file of examples")
+    return _parsed(_text(path), str(path), _Examples.validate_python)
+
+
+def _with_examples(
+    policies: Sequence[Policy], examples: Mapping[str, Sequence[str]], where: str
+) -> list[Policy]:
+    referrals = {each.name for each in policies if isinstance(each, Referral)}
+    for name in examples:
+        if name not in referrals:
+            raise InvalidInputError(
+                f"{where} has messages for {name!r}, expected a referral of this domain "
+                f"({', '.join(sorted(referrals)) or 'it has none'}) or {_COUNTEREXAMPLES}"
+            )
+    return [
+        replace(each, examples=(*each.examples, *examples.get(each.name, ())))
+        if isinstance(each, Referral)
+        else each
+        for each in policies
+    ]
+
+
 def _vocabulary(given: Mapping[str, Any], where: str) -> dict[str, Any]:
-    known = {each.name: each for each in fields(Domain) if each.name not in ("name", "policies")}
+    own = ("name", "policies", _COUNTEREXAMPLES)
+    known = {each.name: each for each in fields(Domain) if each.name not in own}
     for name, value in given.items():
         if name not in known:
             raise InvalidInputError(
@@ -160,7 +213,9 @@ def _check(name: str, value: Any, where: str) -> None:
     """Refuse a value of the wrong sort."""
     if name in _CHOICES:
         right, expected = value in _CHOICES[name], " or ".join(_CHOICES[name])
-    elif name.startswith("asks_"):
+    elif name == "urgent":
+        right, expected = isinstance(value, bool), "true or false"
+    elif name == "examples" or name.startswith("asks_"):
         right = isinstance(value, list) and all(isinstance(each, str) for each in value)
         expected = "a list of texts"
     elif name.endswith("_age"):

@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 
 from llm_layer.catalogue.facts import ItemFacts
 from llm_layer.safety.ages import stated_age
-from llm_layer.safety.policies import AgeLimit, Hide, Policy, Referral, Verdict
-from llm_layer.text import words
+from llm_layer.safety.policies import AgeLimit, Hide, Policy, Verdict
+from llm_layer.safety.referrals import Referrals
 from llm_layer.understanding.understand import Request
 from recsys.errors import InvalidInputError
 from recsys.recommender import Recommender
@@ -38,6 +38,9 @@ class Guard:
         Of the same catalogue.
     policies : sequence of Policy
         In the order in which they are looked at.
+    counterexamples : sequence of str
+        Messages that meet no referral though they come near to one, see
+        :class:`~llm_layer.safety.referrals.Referrals`.
 
     Raises
     ------
@@ -45,9 +48,15 @@ class Guard:
         A policy names a column that is not there or not a number, or its condition is none.
     """
 
-    def __init__(self, rec: Recommender, facts: ItemFacts, policies: Sequence[Policy] = ()) -> None:
+    def __init__(
+        self,
+        rec: Recommender,
+        facts: ItemFacts,
+        policies: Sequence[Policy] = (),
+        counterexamples: Sequence[str] = (),
+    ) -> None:
         self._facts = facts
-        self._referrals = [each for each in policies if isinstance(each, Referral)]
+        self._referrals = Referrals(policies, counterexamples)
         self._limits = [each for each in policies if isinstance(each, AgeLimit)]
         self._from = [self._from_age(rec, each) for each in self._limits]
         hidden = [self._matching(rec, each) for each in policies if isinstance(each, Hide)]
@@ -101,13 +110,12 @@ class Guard:
             if limit is None:  # as though the catalogue did not have it
                 titles = tuple(self._facts.title(row) for row in hidden)
                 request = replace(request, no_title=(*request.no_title, *titles))
-        forms = [word.form for word in words(request.text)] if self._referrals else []
-        for referral in self._referrals:
-            if referral.phrases.among(forms):
-                # Who asks for nothing beside it is offered nothing.
-                asks = request.has_wish or request.about or request.places
-                stop = referral.then == "stop" or not asks
-                return request, Verdict(referral, stop, hidden)
+        referral = self._referrals.find(request.text)
+        if referral is not None:
+            # Who asks for nothing beside it is offered nothing.
+            asks = request.has_wish or request.about or request.places
+            stop = referral.then == "stop" or not asks
+            return request, Verdict(referral, stop, hidden)
         # A question about what they may not see is answered by these words alone.
         return request, Verdict(limit, limit is not None and request.act in _ABOUT_ITEMS, hidden)
 

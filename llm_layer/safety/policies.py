@@ -104,6 +104,10 @@ class Referral:
         What is said.
     then : {"stop", "offer"}
         Whether items may follow, where the message asks for a kind of them that is there.
+    examples : tuple of str
+        Whole messages that ask for it, in any language; others like them are recognized.
+    urgent : bool
+        It is better said once too often than once too seldom: less likeness is enough.
     """
 
     name: str
@@ -112,18 +116,20 @@ class Referral:
     text_en: str
     text_zh: str
     then: Literal["stop", "offer"] = "stop"
+    examples: tuple[str, ...] = ()
+    urgent: bool = False
 
     def text(self, language: Language) -> str:
         """What is said."""
         return self.text_zh if language == "zh" else self.text_en
 
     def asked(self, message: str) -> bool:
-        """Whether a message asks for it."""
+        """Whether one of the phrases stands in a message."""
         return bool(self.phrases.find(message))
 
     @cached_property
     def phrases(self) -> Phrases:
-        """What asks for it."""
+        """The phrases that ask for it."""
         return Phrases((*self.asks_en, *self.asks_zh))
 
 

@@ -212,6 +212,8 @@ _ASKED_BY_TASTE = worded(
 
 def _about_items(shape: Shape, signs: Signs) -> Act | None:
     asks_which = _WHICH.search(shape.english + shape.chinese) is not None
+    if signs.missing and not signs.wished and _HAVE.search(shape.english + shape.chinese):
+        return "ask"
     if signs.n_items and _DIFFERENCE.search(shape.english + shape.chinese):
         return "compare"
     if shape.has(COMPARE) and (not signs.examples or (signs.n_items > 1 and asks_which)):
@@ -227,6 +229,23 @@ def _about_items(shape: Shape, signs: Signs) -> Act | None:
     if signs.topic and not (signs.topic == "all" and signs.wished and not signs.n_items):
         return "ask"
     return None
+
+
+_HAVE = re.compile(
+    r"^\W*(?:and |but |so )*(?:do you (?:\w+ )?(?:have|carry|stock|sell)|have you got|you got|got)\b|有没有|有[^，。]{1,20}[吗么]",
+    _I,
+)
+_SAME_PERSON = re.compile(
+    r"\b(?:by|from|with|starring|directed by) (?:him|her|(?:the |that )?same (?:director|actor|actress|author|writer|artist|teacher|person|guy))\b"
+    r"|\b(?:his|her) (?:other|best|latest|earlier|older|newer|next)\b"
+    r"|[他她](?:还)?(?:的|导|演|拍|写|执导|主演|教)|(?:同一?|这)(?:个|位)(?:导演|演员|作者|老师)",
+    _I,
+)
+
+
+def means_same_person(text: str) -> bool:
+    """Whether a message speaks of "him", "her", "the same director": who was told of last."""
+    return _SAME_PERSON.search(text) is not None
 
 
 _DIFFERENCE = re.compile(

@@ -156,6 +156,8 @@ class Request:
         Why the rules did where a language model was to; empty otherwise.
     seen_places : tuple of int
         Those of `refused` that the visitor knows already, which says nothing against them.
+    same_person : bool
+        It says "by him", "the same director": the one that the last reply named.
     points_back : bool
         It says "it" or "that one": what was spoken of last, where that was one item.
     is_foreign : bool
@@ -198,6 +200,7 @@ class Request:
     understood_by: Literal["rules", "llm"] = "rules"
     reason: str = ""
     seen_places: tuple[int, ...] = ()
+    same_person: bool = False
     points_back: bool = False
     is_foreign: bool = False
 

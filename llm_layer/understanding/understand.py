@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 
 from llm_layer.catalogue.facts import ItemFacts
 from llm_layer.catalogue.genres import GenreWords
+from llm_layer.intents.decide import decided
+from llm_layer.intents.model import IntentModel
 from llm_layer.intents.observe import Observation, observed
 from llm_layer.lexicon import load, load_words
 from llm_layer.text import Language, detect_language, has_chinese, readable, simplified, words
@@ -66,11 +68,18 @@ class Understanding:
         Words for the catalogue's genres.
     columns : sequence of str
         Columns of the item table: what it can be asked about at all.
+    intents : IntentModel, optional
+        Tells the acts that no rule knows; without one rules alone do.
     """
 
     def __init__(
-        self, facts: ItemFacts, genre_words: GenreWords, columns: Sequence[str] = ()
+        self,
+        facts: ItemFacts,
+        genre_words: GenreWords,
+        columns: Sequence[str] = (),
+        intents: IntentModel | None = None,
     ) -> None:
+        self._intents = intents
         self._facts = facts
         self._genre_words = genre_words
         self._columns = {column.lower() for column in columns}
@@ -97,7 +106,13 @@ class Understanding:
         parsed = self._parsed(readable(text), default_language, in_talk)
         if isinstance(parsed, Request):
             return parsed
-        return self._settled(parsed, acts.act_of(parsed.signs))
+        return self._settled(parsed, self._act(parsed))
+
+    def _act(self, parsed: _Parsed) -> Act:
+        if self._intents is None:
+            return acts.act_of(parsed.signs)
+        seen = parsed.observation()
+        return decided(seen, self._intents.verdict(seen.shape, seen.signs))
 
     def observed(
         self, text: str, default_language: Language = "en", *, in_talk: bool = False
@@ -159,6 +174,7 @@ class Understanding:
         attributes, no_attributes = self._read_values(page)
         mood = _mood(page.text)
         topic = acts.topic_of(shape)
+        is_open = acts.Shape(shape).has(OPEN)
         request = Request(
             text=text,
             language=language,
@@ -174,7 +190,7 @@ class Understanding:
             places=places,
             people=people,
             count=count,
-            mood=mood,
+            mood="" if is_open else mood,
             extends=phrases.ALSO.search(plain) is not None,
             no_title=tuple(titles.missing),
             near=tuple(row for row in titles.near if row not in titles.named),
@@ -189,7 +205,8 @@ class Understanding:
             no_attributes=no_attributes,
             is_told=bool(titles.like) and is_told(shape),
             is_habit=is_habit,
-            is_open=acts.Shape(shape).has(OPEN),
+            is_open=is_open,
+            same_person=acts.means_same_person(shape),
             points_back=back,
             seen_places=seen_places,
         )
@@ -263,7 +280,9 @@ class Understanding:
         if act == "more_like" and not (like or request.places):
             return replace(request, act=act, like=request.seen, seen=())
         if act == "not_like":
-            unlike = tuple(dict.fromkeys((*request.unlike, *like)))
+            if request.unlike or request.refused:  # "I like Alien, but not Aliens"
+                return replace(request, act=act, about=())
+            unlike = tuple(dict.fromkeys(like))
             places, refused = (), (*request.refused, *request.places)
             return replace(
                 request, act=act, unlike=unlike, like=(), about=(), places=places, refused=refused

@@ -115,7 +115,8 @@ class CheckedWords:
         for offer in plan.offers:
             for reason in offer.reasons:
                 if reason.row is not None:
-                    roles.setdefault(reason.row, "asked" if reason.kind == "shared" else "reason")
+                    is_asked = reason.kind == "shared" and not reason.share
+                    roles.setdefault(reason.row, "asked" if is_asked else "reason")
         for row in plan.examples:
             roles.setdefault(row, "reason")
         for row in plan.like:

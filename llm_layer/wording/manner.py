@@ -10,10 +10,14 @@ from llm_layer.memory.style import Style
 from llm_layer.text import Language
 
 Tone: TypeAlias = Literal["plain", "formal", "casual"]
+Detail: TypeAlias = Literal["plain", "usual", "expert"]
 
 # So many messages before a style is more than chance.
 _KNOWN = 3.0
 _CLEAR = 0.25
+# Expertise from which names of those who made an item are more than decoration; and up to which
+# they are none at all.
+_EXPERT, _LAY = 0.45, 0.05
 _OUTSIDE_TITLES = re.compile(r"《[^》]*》|“[^”]*”|你")
 
 # By tone: what is said instead of the plain words, by kind of plan. The braces are a domain's.
@@ -89,11 +93,15 @@ class Manner:
         Without questions and details that nobody asked for.
     has_emoji : bool
         With one emoji of the domain.
+    detail : {"plain", "usual", "expert"}
+        What is told of an item beside its genres: for laymen nothing, usually who made it, for
+        experts also who takes part; and for them a reason that names who made both items.
     """
 
     tone: Tone = "plain"
     is_short: bool = False
     has_emoji: bool = False
+    detail: Detail = "usual"
 
 
 def manner_of(style: Style) -> Manner:
@@ -105,13 +113,20 @@ def manner_of(style: Style) -> Manner:
     'formal'
     >>> manner_of(Style(formality=0.8, messages=1.0)).tone
     'plain'
+    >>> manner_of(Style(expertise=0.7, messages=5.0)).detail
+    'expert'
     """
     if style.messages < _KNOWN:
         return Manner(has_emoji=style.emoji)
     tone: Tone = "plain"
     if abs(style.formality) >= _CLEAR:
         tone = "formal" if style.formality > 0 else "casual"
-    return Manner(tone, style.length == "short", style.emoji)
+    detail: Detail = "usual"
+    if style.expertise >= _EXPERT:
+        detail = "expert"
+    elif style.expertise <= _LAY:
+        detail = "plain"
+    return Manner(tone, style.length == "short", style.emoji, detail)
 
 
 def polite(text: str) -> str:

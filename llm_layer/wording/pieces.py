@@ -75,6 +75,10 @@ _LIMITS = {
         "attributes": "种类",
     },
 }
+_INVITATION = {
+    "en": "Which {nouns} did you last enjoy? A few of them help me choose.",
+    "zh": "最近{past_zh}哪几{measure_zh}觉得不错？说几{measure_zh}就好。",
+}
 _TOO_MANY = {
     "en": "I could not list that many at a time, so these are fewer.",
     "zh": "一次列不了这么多，先推荐这些。",
@@ -184,6 +188,10 @@ class Wording:
             named = ("或" if zh else " or ").join(map(clean, values))
             found.append(f"{label}为{named}的" if zh else f"with {label} {named}")
         return found
+
+    def invitation(self, plan: Plan) -> list[str]:
+        """What asks for items that they liked, where the plan does."""
+        return [self.domain.fill(_INVITATION[plan.language])] if plan.invites else []
 
     def notes(self, plan: Plan) -> list[str]:
         """Sentences about what could not be done, each of them true."""

@@ -77,7 +77,9 @@ class Sentences:
         settings = writer.settings(plan, task, len(self._attempts))
         stream = _Pieces(pieces(writer.asked, prompt, **settings))
         try:
-            fault, raw = yield from self._read(stream, task, writer.values(plan, offers), offers)
+            fault, raw = yield from self._read(
+                stream, task, writer.values(plan, offers, self._known), offers
+            )
         except LLMContextError as error:
             self._size += 1
             if self._size < len(writer.sizes):
@@ -142,7 +144,7 @@ class Sentences:
     def _rest(self) -> Generator[str, None, None]:
         """What the model did not say, in words of ours."""
         if not self._has_answer:
-            said = self._writer.values(self._plan, ())["said"]
+            said = self._writer.values(self._plan, (), self._known)["said"]
             yield self._said(self._joined(said))
         for sentence in self._writer.also(self._plan, self._left):
             text = self._joined(sentence)

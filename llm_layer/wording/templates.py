@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from llm_layer.catalogue.facts import ItemFacts
@@ -17,6 +17,8 @@ from llm_layer.wording.turn_templates import STAYS, TURNS, TurnTemplates
 _WITH_EMOJI = ("offer", "greet", "thanks", "bye", "accepted")
 # So many further columns of an item are told at a time.
 _MOST_ATTRIBUTES = 4
+# So many names of a kind are told to experts.
+_MOST_NAMES = 2
 _QUESTIONS = {
     "en": (
         "Would you like something older, or something different?",
@@ -133,27 +135,26 @@ class Templates:
         head = head.replace("{occasion}", f"{occasion} " if occasion else "")
         lines = [*self._wording.notes(plan), head[:1].upper() + head[1:]]
         lines += [
-            f"{place}. {self._described(offer, plan.language, manner.is_short)}"
+            f"{place}. {self._described(offer, plan.language, manner)}"
             for place, offer in enumerate(plan.offers, 1)
         ]
-        if manner.is_short or plan.question is not None:
-            return "\n".join(lines)
+        if manner.is_short or plan.invites or plan.question is not None:
+            return "\n".join([*lines, *self._wording.invitation(plan)])
         questions = _QUESTIONS[plan.language]
         if not self._has_years:
             questions = (_WITHOUT_YEARS[plan.language], *questions[1:])
         question = self._domain.fill(questions[plan.turn % len(questions)])
         return "\n".join([*lines, question])
 
-    def _described(self, offer: Offer, language: Language, is_short: bool = False) -> str:
+    def _described(self, offer: Offer, language: Language, manner: Manner | None = None) -> str:
         """Title, genres, director and reason of an item, in one line."""
         zh = language == "zh"
         genres = self._wording.genres(self._facts.genres(offer.row), language)
-        maker = "" if is_short else self._maker(offer.row, language)
+        credits = self.credits(offer.row, language, manner or Manner())
         parts = [self._wording.title(offer.row, language)]
         if genres:
             parts.append(f"{genres}{self._domain.suffix_zh}" if zh else genres)
-        if maker:
-            parts.append(maker)
+        parts += credits
         if price := self._price(offer.row, language):
             parts.append(price)
         if offer.reasons:
@@ -180,12 +181,28 @@ class Templates:
                 return f"{column.label(language)} {said}"
         return ""
 
-    def _maker(self, row: int, language: Language) -> str:
-        """Who made an item, empty where the catalogue does not say."""
-        for role, names in self._facts.people(row).items():
-            if role in MADE_BY[language]:
-                return f"{MADE_BY[language][role]} {clean(names[0])}"
-        return ""
+    def credits(self, row: int, language: Language, manner: Manner) -> list[str]:
+        """Who made an item and, for experts, who takes part, as far as the catalogue says.
+
+        Laymen are told neither, and who writes little only if they write as experts.
+        """
+        is_expert = manner.detail == "expert"
+        if manner.detail == "plain" or (manner.is_short and not is_expert):
+            return []
+        people, made_by = self._facts.people(row), MADE_BY[language]
+        made = [(role, names) for role, names in people.items() if role in made_by][:1]
+        found = [
+            f"{made_by[role]} {self._names(names[: _MOST_NAMES if is_expert else 1], language)}"
+            for role, names in made
+        ]
+        cast = [name for name in people.get("actor", ()) if name not in (made and made[0][1])]
+        if is_expert and not manner.is_short and cast:
+            told = self._names(cast[:_MOST_NAMES], language)
+            found.append(f"主演 {told}" if language == "zh" else f"starring {told}")
+        return found
+
+    def _names(self, names: Sequence[str], language: Language) -> str:
+        return joined([clean(name) for name in names], language)
 
     def _why(self, plan: Plan) -> str:
         offer, zh = plan.offers[0], plan.language == "zh"

@@ -167,7 +167,9 @@ class Writer:
             attempts.append(Attempt("", str(error), is_final=not passing))
             return None
         clock.first_token = clock.first_token or asked + answer.first_milliseconds
-        filled, fault = prompts.fill(answer.text, task, self.values(plan, plan.offers[:most]))
+        filled, fault = prompts.fill(
+            answer.text, task, self.values(plan, plan.offers[:most], known)
+        )
         clock.stop("write")
         attempt = Attempt(
             answer.text,
@@ -238,7 +240,7 @@ class Writer:
         """What the model is asked to word: some of the offers of a plan, or around an answer."""
         wish = self._pieces.request(plan.constraints, (), plan.language)
         zh, domain = plan.language == "zh", self._domain
-        is_short = manner_of(known.style).is_short
+        is_short = manner_of(known.style).is_short or plan.invites
         anything = domain.fill("{occasion_zh}{verb_zh}什么") if zh else "something"
         if not zh and domain.occasion:
             anything = f"{anything} {domain.occasion}"
@@ -277,8 +279,11 @@ class Writer:
         """Whether a grammar binds the model's words."""
         return self.asked.constrained and plan.language == "en"
 
-    def values(self, plan: Plan, offers: Sequence[Offer]) -> dict[str, str]:
-        """What fills the marks: titles, the reason for the first of them, an answer."""
+    def values(self, plan: Plan, offers: Sequence[Offer], known: Known) -> dict[str, str]:
+        """What fills the marks: titles, the reason for the first of them, an answer.
+
+        For experts the reason comes with the names of those who made the item.
+        """
         if plan.kind != "offer":
             return {"said": self._templates.render(plan)}
         values = {
@@ -286,7 +291,12 @@ class Writer:
             for place, offer in enumerate(offers, 1)
         }
         if offers and offers[0].reasons:
-            values["why"] = self._pieces.reason(offers[0].reasons[0], plan.language)
+            why = self._pieces.reason(offers[0].reasons[0], plan.language)
+            manner = manner_of(known.style)
+            is_expert = manner.detail == "expert"
+            credits = self._templates.credits(offers[0].row, plan.language, manner)
+            told = [*(credits[:1] if is_expert else ()), why]
+            values["why"] = ("，" if plan.language == "zh" else ", ").join(told)
         return values
 
     def around(self, plan: Plan, words: str, rest: Sequence[Offer]) -> str:
@@ -304,11 +314,12 @@ class Writer:
         return self._pieces.notes(plan) if plan.kind == "offer" else []
 
     def also(self, plan: Plan, rest: Sequence[Offer]) -> list[str]:
-        """A sentence that lists items, in no words of the model's."""
+        """Sentences behind the model's words: what lists items, and what asks for some."""
+        asked = self._pieces.invitation(plan)
         if not rest:
-            return []
+            return asked
         listed = self._pieces.titles([offer.row for offer in rest], plan.language)
-        return [f"另外还有{listed}。" if plan.language == "zh" else f"Also: {listed}."]
+        return [f"另外还有{listed}。" if plan.language == "zh" else f"Also: {listed}.", *asked]
 
 
 class Clock:

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from benchmarks import agreement, time_to_quality
-from benchmarks.peers import Alsatian, Problem
+from benchmarks.peers import Alsatian
 from benchmarks.powerlaw import powerlaw_matrix
+from benchmarks.problem import Problem
 
 
 def test_objectives_agree_and_are_least():

@@ -15,6 +15,7 @@ import pytest
 from benchmarks import als_sweep, limits, peers, rounds, sweep_report
 from benchmarks.cases import CASES, read_matrix, stored_matrix, write_matrix
 from benchmarks.powerlaw import powerlaw_matrix
+from benchmarks.problem import Problem
 from recsys.als import AlternatingLeastSquares, simd_variants
 from recsys.als.config import SOLVERS
 
@@ -131,7 +132,7 @@ def test_every_case_names_a_known_size_and_a_promise():
 
 @pytest.fixture
 def problem():
-    return peers.Problem(powerlaw_matrix(300, 200, 4_000, seed=2), 8, threads=1, seed=5)
+    return Problem(powerlaw_matrix(300, 200, 4_000, seed=2), 8, threads=1, seed=5)
 
 
 def test_all_start_from_the_factors_that_a_plain_fit_draws(problem):

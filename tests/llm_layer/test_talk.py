@@ -97,3 +97,23 @@ def test_which_is_the_newest_of_all_that_were_shown(rec: Recommender) -> None:
         assert {item.id for item in reply.items} == set(shown)
         assert reply.grounding.ok
     assert "does not state prices" in talk.say("which is the cheapest?").text
+
+
+def test_him_is_whom_the_last_answer_named(rec: Recommender) -> None:
+    concierge = Concierge(rec, None)
+    for ask, wish in (
+        ("who directed Fargo?", "got anything else by him?"),
+        ("《Fargo》的导演是谁？", "他还导演过什么？"),
+    ):
+        talk = concierge.open(likes=[24])
+        talk.say(ask)
+        reply = talk.say(wish)
+        assert talk.state.constraints.people == ("joel coen",)
+        assert reply.recommended == (14,)
+
+
+def test_a_title_that_is_not_there_is_asked_about(rec: Recommender) -> None:
+    talk = Concierge(rec, None).open(likes=[24])
+    reply = talk.say("do you have “Inception”?")
+    assert reply.recommended == ()
+    assert "did not find that title" in reply.text

@@ -55,6 +55,9 @@ def test_expertise_is_words_of_the_field_and_names() -> None:
     assert laymen.expertise == 0
     assert 0.6 < experts.expertise <= 1
     assert learned("喜欢长镜头和作者电影").expertise > 0.3
+    # A year to the year is a credit, a decade is not.
+    assert learned("the one shot by Deakins in 2007").expertise > learned("from 2007").expertise > 0
+    assert learned("something from the 1970s", "1980's", "90年代的", "room 20071").expertise == 0
 
 
 def test_old_messages_fade() -> None:

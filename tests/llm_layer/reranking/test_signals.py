@@ -88,40 +88,6 @@ def test_taste_is_the_mean_of_the_history(rec: Recommender, vectors: Vectors) ->
     assert ranked.rows.tolist() == [5, 3, 1, 9]
 
 
-def test_neighbours_are_regressions_on_the_history(rec: Recommender) -> None:
-    chosen = (rec.interactions.matrix.toarray() > 0).astype(float)
-    history, others = [2, 6], [row for row in range(chosen.shape[1]) if row not in (2, 6)]
-    ranked = NeighbourReranker(rec, regularization=3.0).rerank(
-        among(others), Wish(), UserProfile(history=tuple(history))
-    )
-    sums = {}
-    for row in others:  # each column on all others, one by one
-        rest = [other for other in range(chosen.shape[1]) if other != row]
-        ours = chosen[:, rest]
-        gram = ours.T @ ours + 3.0 * np.eye(len(rest))
-        weights = dict(zip(rest, np.linalg.solve(gram, ours.T @ chosen[:, row]), strict=True))
-        sums[row] = sum(weights[known] for known in history)
-    assert ranked.rows.tolist() == sorted(others, key=lambda row: -sums[row])
-    low, high = min(sums.values()), max(sums.values())
-    scaled = [(sums[int(row)] - low) / (high - low) for row in ranked.rows]
-    np.testing.assert_allclose(ranked.parts["neighbours"], scaled, atol=1e-5)
-
-
-def test_items_beyond_the_most_chosen_are_not_judged(rec: Recommender) -> None:
-    counts = np.bincount(rec.interactions.matrix.indices, minlength=len(rec.items))
-    often = np.argsort(-counts, kind="stable")[:6].tolist()
-    seldom = [row for row in range(len(counts)) if row not in often]
-    ranked = NeighbourReranker(rec, items=6).rerank(
-        among([*seldom[:3], *often[1:4]]), Wish(), UserProfile(history=(often[0], seldom[5]))
-    )
-    assert ranked.rows[3:].tolist() == seldom[:3]
-    assert np.isnan(ranked.parts["neighbours"]).tolist() == [False] * 3 + [True] * 3
-    stranger = NeighbourReranker(rec, items=6).rerank(
-        among(often[1:4]), Wish(), UserProfile(history=(seldom[5],))
-    )
-    assert "no history" in stranger.reason
-
-
 def test_popularity_is_how_many_chose_it(rec: Recommender) -> None:
     counts = np.bincount(rec.interactions.matrix.indices, minlength=len(rec.items))
     ranked = PopularityReranker(rec).rerank(among(range(len(counts))), Wish(), UserProfile())

@@ -8,17 +8,21 @@ from request_files import messages, slots_of
 
 from llm_layer.catalogue.facts import ItemFacts
 from llm_layer.catalogue.genres import GenreWords
+from llm_layer.intents import shipped_model
 from llm_layer.understanding.understand import Understanding
 from recsys.als import AlternatingLeastSquares
 from recsys.interactions import Interactions
 from recsys.recommender import Recommender
+
+# What nobody says before anything was shown.
+AFTER_A_LIST = ("constrain", "critique", "more", "fewer", "accept", "reject")
 
 
 def reader(rec: Recommender) -> tuple[Understanding, ItemFacts]:
     facts = ItemFacts(rec)
     assert rec.catalogue is not None
     columns = rec.catalogue.table.column_names
-    return Understanding(facts, GenreWords(facts.genre_names), columns), facts
+    return Understanding(facts, GenreWords(facts.genre_names), columns, shipped_model()), facts
 
 
 def over(table: pa.Table) -> Recommender:
@@ -37,7 +41,7 @@ def wrong(rec: Recommender, name: str) -> tuple[list[str], float, float]:
     faults: list[str] = []
     total = right = both = found = expected = 0
     for text, act, slots in messages(name):
-        request = understanding.read(text)
+        request = understanding.read(text, in_talk=act in AFTER_A_LIST)
         mine = slots_of(request, facts)
         total, right = total + 1, right + (request.act == act)
         both += len(mine & slots)

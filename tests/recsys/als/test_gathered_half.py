@@ -7,11 +7,12 @@ import pytest
 from scipy.sparse import csr_matrix, vstack
 
 from recsys import Interactions
-from recsys.als import AlternatingLeastSquares, _als, cpu, reference
+from recsys.als import AlternatingLeastSquares, _als, reference
 from recsys.als.reference import Objective
 from recsys.errors import InvalidInputError
 
-from .conftest import every_kind_of_row, random_factors, random_matrix
+from .conftest import random_factors, random_matrix
+from .natively import mixed_lengths, solve, worst
 
 OBJECTIVE = Objective(alpha=1.5, unobserved=0.3, regularization=0.05, exponent=0.5)
 #: bfloat16 holds 8 significant bits: a number is off by a part in 512 at most.
@@ -29,28 +30,19 @@ def solve_in(
 ):
     """Rows of `target` from the other side's in 16 bits, or in full width where `basis` is None."""
     values, vectors = basis or (None, None)
-    _als.solve(
-        cpu.sparse_rows(matrix, "matrix"),
+    solve(
+        matrix,
         target,
         other,
-        solver="cg",
-        cg_steps=steps,
-        alpha=objective.alpha,
-        unobserved=objective.unobserved,
-        regularization=objective.regularization,
-        exponent=objective.exponent,
+        objective,
+        "cg",
+        steps=steps,
         gramian=gramian,
         eigenvalues=values,
         eigenvectors=None if vectors is None else np.ascontiguousarray(vectors),
-        num_threads=threads,
+        threads=threads,
         variant=variant,
     )
-
-
-def mixed_lengths(columns: int, seed: int) -> csr_matrix:
-    """Rows of every kind, and some that the matrix unit takes over a few blocks, with a rest."""
-    long = random_matrix(3, columns, 0.97, seed)
-    return csr_matrix(vstack([every_kind_of_row(columns, seed), long]))
 
 
 @pytest.mark.parametrize("factors", [1, 7, 31, 32, 64, 96, 100, 128, 256, 300])
@@ -62,9 +54,8 @@ def test_agrees_with_the_twin_to_the_precision_of_bfloat16(variant, factors):
     reference.solve_cg(matrix, expected, other, OBJECTIVE)
     found = start.copy()
     solve_half(matrix, found, other, variant=variant)
-    size = np.maximum(np.abs(expected).max(axis=1, keepdims=True), 1e-3)
-    worst = (np.abs(found - expected) / size).max()
-    assert worst < TOLERANCE, f"off by {worst:.2e} of the row's largest factor"
+    apart = worst(found, expected)
+    assert apart < TOLERANCE, f"off by {apart:.2e} of the row's largest factor"
     assert not np.array_equal(found, expected.astype(np.float32))
 
 
@@ -163,26 +154,23 @@ def test_weights_of_every_size_reach_the_same_objective(variant, solver, heavies
     gramian = _als.gramian(other)
     basis = np.linalg.eigh(gramian)
     reached = []
+    objective = Objective(1.0, unobserved, 0.05, 0.0)
     for narrow in (False, True):
         found = np.zeros((60, 96), np.float32)
         for _ in range(4 if solver == "cg" else 1):
-            _als.solve(
-                cpu.sparse_rows(matrix, "matrix"),
+            solve(
+                matrix,
                 found,
                 other,
-                solver=solver,
-                cg_steps=60,
-                alpha=1.0,
-                unobserved=unobserved,
-                regularization=0.05,
-                exponent=0.0,
+                objective,
+                solver,
+                steps=60,
                 gramian=gramian,
                 eigenvalues=basis[0] if narrow else None,
                 eigenvectors=np.ascontiguousarray(basis[1]) if narrow else None,
                 split=narrow,
                 variant=variant,
             )
-        objective = Objective(1.0, unobserved, 0.05, 0.0)
         reached.append(reference.objective_value(matrix, found, other, objective))
     assert reached[1] == pytest.approx(reached[0], rel=1e-4)
 
@@ -225,22 +213,9 @@ def test_exact_solver_in_two_parts_keeps_sixteen_bits(variant, factors):
     expected = np.zeros((matrix.shape[0], factors))
     reference.solve_cholesky(matrix, expected, other, OBJECTIVE)
     found = np.zeros((matrix.shape[0], factors), np.float32)
-    _als.solve(
-        cpu.sparse_rows(matrix, "matrix"),
-        found,
-        other,
-        solver="cholesky",
-        cg_steps=1,
-        alpha=OBJECTIVE.alpha,
-        unobserved=OBJECTIVE.unobserved,
-        regularization=OBJECTIVE.regularization,
-        exponent=OBJECTIVE.exponent,
-        split=True,
-        num_threads=2,
-        variant=variant,
-    )
-    size = np.maximum(np.abs(expected).max(axis=1, keepdims=True), 1e-3)
-    assert (np.abs(found - expected) / size).max() < 1e-3
+    settings = {"split": True, "threads": 2, "variant": variant}
+    solve(matrix, found, other, OBJECTIVE, "cholesky", **settings)
+    assert worst(found, expected) < 1e-3
 
 
 @pytest.mark.parametrize("factors", [33, 96])

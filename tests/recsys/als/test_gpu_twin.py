@@ -20,7 +20,7 @@ from recsys.als.reference import Objective
 from recsys.errors import InvalidInputError
 
 from .conftest import every_kind_of_row, random_factors, random_matrix
-from .test_native_twin import OBJECTIVES, assert_same, solve_twin
+from .natively import OBJECTIVES, assert_same, solve_twin
 
 
 def interpreted(card: Card) -> bool:

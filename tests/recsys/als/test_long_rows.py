@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from recsys.als import _als, cpu, reference
 from recsys.als.reference import Objective
 
 from .conftest import random_factors
+from .natively import solve, solve_twin
 
 ENTRIES = 150_000  # more than the bound, and no multiple of a stretch
 OBJECTIVE = Objective(alpha=1.5, unobserved=0.1, regularization=0.02, exponent=0.5)
@@ -37,26 +37,11 @@ def test_agrees_with_the_twin_on_any_number_of_threads(matrix, variant, dtype, s
     other = random_factors(matrix.shape[1], 10, dtype, seed=2)
     start = random_factors(3, 10, dtype, seed=3)
     expected = start.astype(np.float64)
-    if solver == "cg":
-        reference.solve_cg(matrix, expected, other, OBJECTIVE)
-    else:
-        reference.solve_cholesky(matrix, expected, other, OBJECTIVE)
+    solve_twin(matrix, expected, other, OBJECTIVE, solver)
     bits = set()
     for threads in (1, 2, 3):
         found = start.copy()
-        _als.solve(
-            cpu.sparse_rows(matrix, "matrix"),
-            found,
-            other,
-            solver=solver,
-            cg_steps=3,
-            alpha=OBJECTIVE.alpha,
-            unobserved=OBJECTIVE.unobserved,
-            regularization=OBJECTIVE.regularization,
-            exponent=OBJECTIVE.exponent,
-            num_threads=threads,
-            variant=variant,
-        )
+        solve(matrix, found, other, OBJECTIVE, solver, threads=threads, variant=variant)
         bits.add(found.tobytes())
         np.testing.assert_allclose(
             found, expected, rtol=0, atol=2e-5 if dtype == "float32" else 1e-9
@@ -68,18 +53,7 @@ def test_a_singular_long_row_stays_finite(matrix, variant):
     other = np.repeat(random_factors(matrix.shape[1], 1, "float32", seed=4), 8, axis=1)
     for solver in ("cg", "cholesky"):
         found = np.zeros((3, 8), np.float32)
-        _als.solve(
-            cpu.sparse_rows(matrix, "matrix"),
-            found,
-            other,
-            solver=solver,
-            cg_steps=5,
-            alpha=1.0,
-            unobserved=0.0,
-            regularization=0.0,
-            exponent=0.0,
-            num_threads=2,
-            variant=variant,
-        )
+        nothing = Objective(1.0, 0.0, 0.0, 0.0)
+        solve(matrix, found, other, nothing, solver, steps=5, threads=2, variant=variant)
         assert np.isfinite(found).all()
         assert np.abs(found[1]).max() > 0

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from recsys.als import AlternatingLeastSquares, _als, cpu, reference
+from recsys.als import AlternatingLeastSquares, reference
 from recsys.als.reference import Objective
 
 from .conftest import every_kind_of_row, random_factors, random_matrix
-from .test_native_twin import OBJECTIVES, solve_native
+from .natively import OBJECTIVES, solve, value_of
 
 
 def model_of(objective: Objective, **settings) -> AlternatingLeastSquares:
@@ -48,20 +48,11 @@ def test_gradient_vanishes_at_the_cholesky_solution(objective):
     matrix = every_kind_of_row(80, seed=2)
     items = random_factors(80, 20, "float64", seed=3)
     users = np.zeros((matrix.shape[0], 20))
-    solve_native(matrix, users, items, objective, "cholesky")
+    solve(matrix, users, items, objective, "cholesky")
     rng = np.random.default_rng(4)
-    rows = cpu.sparse_rows(matrix, "matrix")
 
     def value(at):
-        return _als.objective(
-            rows,
-            at,
-            items,
-            alpha=objective.alpha,
-            unobserved=objective.unobserved,
-            regularization=objective.regularization,
-            exponent=objective.exponent,
-        )
+        return value_of(matrix, at, items, objective)
 
     step = 1e-4
     for _ in range(20):
@@ -94,8 +85,8 @@ def test_many_cg_steps_reach_the_exact_solution(variant):
     other = random_factors(60, 16, "float64", seed=8)
     exact = np.zeros((matrix.shape[0], 16))
     steps = exact.copy()
-    solve_native(matrix, exact, other, OBJECTIVES[1], "cholesky", variant=variant)
-    solve_native(matrix, steps, other, OBJECTIVES[1], "cg", steps=60, variant=variant)
+    solve(matrix, exact, other, OBJECTIVES[1], "cholesky", variant=variant)
+    solve(matrix, steps, other, OBJECTIVES[1], "cg", steps=60, variant=variant)
     np.testing.assert_allclose(steps, exact, rtol=1e-7, atol=1e-9)
 
 
@@ -125,7 +116,7 @@ def test_singular_systems_have_a_right_answer(variant, solver, dtype, unobserved
     base = random_factors(20, 6, dtype, seed=11)
     other = np.concatenate([base, base, np.zeros_like(base)], axis=1)
     found = np.zeros((matrix.shape[0], 18), dtype=dtype)
-    solve_native(matrix, found, other, objective, solver, steps=50, variant=variant)
+    solve(matrix, found, other, objective, solver, steps=50, variant=variant)
     assert np.isfinite(found).all()
     expected = np.zeros((matrix.shape[0], 18))
     reference.solve_cholesky(matrix, expected, other, objective)

@@ -9,47 +9,7 @@ from recsys.als import _als, cpu, reference
 from recsys.als.reference import Objective
 
 from .conftest import every_kind_of_row, random_factors, random_matrix
-
-TOLERANCE = {"float32": 2e-4, "float64": 1e-10}
-OBJECTIVES = [
-    Objective(alpha=1.0, unobserved=1.0, regularization=0.05, exponent=0.0),
-    Objective(alpha=2.5, unobserved=0.1, regularization=0.003, exponent=1.0),
-    Objective(alpha=0.5, unobserved=0.0, regularization=0.02, exponent=0.5),
-    Objective(unobserved=0.3, regularization=0.02, exponent=0.5, item_regularization=0.4),
-]
-
-
-def solve_native(
-    matrix, target, other, objective, solver, *, steps=3, dimension=8, threads=1, variant=""
-):
-    _als.solve(
-        cpu.sparse_rows(matrix, "matrix"),
-        target,
-        other,
-        solver=solver,
-        cg_steps=steps,
-        subspace_dimension=dimension,
-        alpha=objective.alpha,
-        unobserved=objective.unobserved,
-        regularization=objective.regularization,
-        exponent=objective.exponent,
-        num_threads=threads,
-        variant=variant,
-    )
-
-
-def solve_twin(matrix, target, other, objective, solver, steps=3):
-    if solver == "cg":
-        reference.solve_cg(matrix, target, other, objective, steps)
-    else:
-        reference.solve_cholesky(matrix, target, other, objective)
-
-
-def assert_same(found, expected, dtype):
-    """Equal to rounding, row by row, relative to the row's own size."""
-    size = np.maximum(np.abs(expected).max(axis=1, keepdims=True), 1e-3)
-    worst = (np.abs(found - expected) / size).max()
-    assert worst < TOLERANCE[dtype], f"off by {worst:.2e} of the row's largest factor"
+from .natively import OBJECTIVES, assert_same, solve, solve_twin, value_of
 
 
 @pytest.mark.parametrize("factors", [1, 7, 16, 17, 64, 100])
@@ -64,7 +24,7 @@ def test_rows_of_every_kind(variant, solver, dtype, factors):
         solve_twin(matrix, expected, other, objective, solver)
         for threads in (1, 2, 3):
             found = start.copy()
-            solve_native(matrix, found, other, objective, solver, threads=threads, variant=variant)
+            solve(matrix, found, other, objective, solver, threads=threads, variant=variant)
             assert_same(found, expected, dtype)
 
 
@@ -79,7 +39,7 @@ def test_rows_longer_than_any_buffer(variant, solver, dtype, factors, entries):
     expected = start.astype(np.float64)
     solve_twin(matrix, expected, other, objective, solver)
     found = start.copy()
-    solve_native(matrix, found, other, objective, solver, threads=2, variant=variant)
+    solve(matrix, found, other, objective, solver, threads=2, variant=variant)
     assert_same(found, expected, dtype)
 
 
@@ -90,9 +50,9 @@ def test_number_of_cg_steps(variant, dtype, steps):
     other = random_factors(60, 24, dtype, seed=9)
     start = random_factors(40, 24, dtype, seed=10)
     expected = start.astype(np.float64)
-    solve_twin(matrix, expected, other, OBJECTIVES[0], "cg", steps)
+    solve_twin(matrix, expected, other, OBJECTIVES[0], "cg", steps=steps)
     found = start.copy()
-    solve_native(matrix, found, other, OBJECTIVES[0], "cg", steps=steps, variant=variant)
+    solve(matrix, found, other, OBJECTIVES[0], "cg", steps=steps, variant=variant)
     assert_same(found, expected, dtype)
 
 
@@ -105,7 +65,7 @@ def test_large_factor_count(variant, dtype):
         found = random_factors(2, 517, dtype, seed=13)
         expected = found.astype(np.float64)
         solve_twin(matrix, expected, other, objective, solver)
-        solve_native(matrix, found, other, objective, solver, variant=variant)
+        solve(matrix, found, other, objective, solver, variant=variant)
         assert_same(found, expected, dtype)
 
 
@@ -129,18 +89,7 @@ def test_objective(variant, dtype, objective, threads):
     matrix = every_kind_of_row(70, seed=15)
     users = random_factors(matrix.shape[0], 19, dtype, seed=16)
     items = random_factors(70, 19, dtype, seed=17)
-    found = _als.objective(
-        cpu.sparse_rows(matrix, "matrix"),
-        users,
-        items,
-        alpha=objective.alpha,
-        unobserved=objective.unobserved,
-        regularization=objective.regularization,
-        exponent=objective.exponent,
-        item_regularization=objective.item_regularization,
-        num_threads=threads,
-        variant=variant,
-    )
+    found = value_of(matrix, users, items, objective, threads=threads, variant=variant)
     expected = reference.objective_value(matrix, users, items, objective)
     assert found == pytest.approx(expected, rel=1e-5 if dtype == "float32" else 1e-12)
 
@@ -154,7 +103,7 @@ def test_thread_count_does_not_change_a_bit(variant, solver, dtype):
     results = []
     for threads in (1, 2, 3, 8):
         found = start.copy()
-        solve_native(matrix, found, other, OBJECTIVES[0], solver, threads=threads, variant=variant)
+        solve(matrix, found, other, OBJECTIVES[0], solver, threads=threads, variant=variant)
         results.append(found.tobytes())
     assert len(set(results)) == 1
 

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix, vstack
 
-from recsys.als import AlternatingLeastSquares, _als, cpu, reference, ways
+from recsys.als import AlternatingLeastSquares, _als, reference, ways
 from recsys.als.reference import NOTHING, Objective, Terms
 
 from .conftest import every_kind_of_row, random_factors, random_matrix
+from .natively import solve, worst
 
 OBJECTIVE = Objective(alpha=1.5, unobserved=0.3, regularization=0.05, exponent=0.5)
 COLUMNS = 110
@@ -17,31 +18,23 @@ WHOLE_NUMBERS = ("avx2", "avx512")
 
 
 def solve_half(
-    matrix, target, other, objective=OBJECTIVE, *, turned=True, threads=1, variant="", terms=NOTHING
+    matrix,
+    target,
+    other,
+    objective=OBJECTIVE,
+    *,
+    turned=True,
+    terms=NOTHING,
+    variant="",
+    **settings,
 ):
     gramian = _als.gramian(other, row_weights=terms.column_weights, variant=variant)
     basis = {}
     if turned:
         values, vectors = np.linalg.eigh(gramian)
         basis = {"eigenvalues": values, "eigenvectors": np.ascontiguousarray(vectors)}
-    _als.solve(
-        cpu.sparse_rows(matrix, "matrix"),
-        target,
-        other,
-        solver="cholesky",
-        cg_steps=1,
-        alpha=objective.alpha,
-        unobserved=objective.unobserved,
-        regularization=objective.regularization,
-        exponent=objective.exponent,
-        gramian=gramian,
-        **basis,
-        split=True,
-        row_weights=terms.row_weights,
-        column_weights=terms.column_weights,
-        num_threads=threads,
-        variant=variant,
-    )
+    about = {"gramian": gramian, **basis, "split": True, "terms": terms, "variant": variant}
+    solve(matrix, target, other, objective, "cholesky", **about, **settings)
 
 
 def many_short_rows(seed: int, rows: int = 300) -> csr_matrix:
@@ -59,11 +52,6 @@ def many_short_rows(seed: int, rows: int = 300) -> csr_matrix:
     found = csr_matrix(vstack([likes, mixed, *lengths, every_kind_of_row(COLUMNS, seed)]))
     found.sort_indices()
     return found
-
-
-def worst(found: np.ndarray, expected: np.ndarray) -> float:
-    size = np.maximum(np.abs(expected).max(axis=1, keepdims=True), 1e-3)
-    return float((np.abs(found - expected) / size).max())
 
 
 def tolerance(variant: str) -> float:

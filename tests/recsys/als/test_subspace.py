@@ -8,27 +8,15 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix, vstack
 
-from recsys.als import AlternatingLeastSquares, _als, cpu, reference
+from recsys.als import AlternatingLeastSquares, reference
 from recsys.als.reference import Objective
 
 from .conftest import every_kind_of_row, random_factors, random_matrix
-from .test_native_twin import OBJECTIVES, assert_same, solve_native
+from .natively import OBJECTIVES, assert_same, solve, value_of
 
 
 def native(matrix, target, other, objective, dimension, **settings):
-    solve_native(matrix, target, other, objective, "subspace", dimension=dimension, **settings)
-
-
-def value_of(matrix, target, other, objective):
-    return _als.objective(
-        cpu.sparse_rows(matrix, "matrix"),
-        target,
-        other,
-        alpha=objective.alpha,
-        unobserved=objective.unobserved,
-        regularization=objective.regularization,
-        exponent=objective.exponent,
-    )
+    solve(matrix, target, other, objective, "subspace", dimension=dimension, **settings)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +72,7 @@ def test_half_sweeps_converge_to_the_exact_solution(variant, dimension):
     matrix = every_kind_of_row(60, seed=9)
     other = random_factors(60, 24, "float64", seed=10)
     exact = np.zeros((matrix.shape[0], 24))
-    solve_native(matrix, exact, other, objective, "cholesky", variant=variant)
+    solve(matrix, exact, other, objective, "cholesky", variant=variant)
     found = random_factors(matrix.shape[0], 24, "float64", seed=11)
     values = [value_of(matrix, found, other, objective)]
     for _ in range(120):
@@ -99,7 +87,7 @@ def test_one_block_of_all_dimensions_is_exact(variant, dtype):
     matrix = every_kind_of_row(90, seed=12)
     other = random_factors(90, 40, dtype, seed=13)
     exact = np.zeros((matrix.shape[0], 40), dtype=dtype)
-    solve_native(matrix, exact, other, OBJECTIVES[0], "cholesky", variant=variant)
+    solve(matrix, exact, other, OBJECTIVES[0], "cholesky", variant=variant)
     found = random_factors(matrix.shape[0], 40, dtype, seed=14)
     native(matrix, found, other, OBJECTIVES[0], 40, variant=variant)
     assert_same(found, exact, dtype)

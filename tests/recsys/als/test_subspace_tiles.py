@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from itertools import pairwise
 
 import numpy as np
 import pytest
-from scipy.sparse import csr_matrix, vstack
+from scipy.sparse import csr_matrix
 
-from recsys.als import AlternatingLeastSquares, _als, cpu, reference
-from recsys.als.reference import NOTHING, Objective
+from recsys.als import AlternatingLeastSquares, cpu, reference
+from recsys.als.reference import Objective
 from recsys.errors import InvalidInputError
 
 from .conftest import every_kind_of_row, random_factors, random_matrix
-from .test_native_twin import OBJECTIVES
-from .test_subspace import value_of
-from .test_terms_twin import KINDS, terms_of, weights_of
+from .natively import KINDS, OBJECTIVES, mixed_lengths, solve, terms_of, value_of, worst
 
 #: Normal matrices hold 8 significant bits: a step is off by a part in 512 or so.
 TOLERANCE = 1e-2
@@ -25,37 +22,10 @@ WHOLE_NUMBERS = ("avx2", "avx512")  # of 15 bits: fixed_entries.hpp
 FAINT = Objective(alpha=0.05, unobserved=0.4, regularization=0.3, exponent=0.5)
 
 
-def half_sweep(
-    matrix,
-    target,
-    other,
-    objective,
-    dimension=64,
-    *,
-    terms=NOTHING,
-    threads=1,
-    variant="",
-    split=True,
-):
-    _als.solve(
-        cpu.sparse_rows(matrix, "matrix"),
-        target,
-        other,
-        solver="subspace",
-        cg_steps=1,
-        subspace_dimension=dimension,
-        **weights_of(objective),
-        **{name: getattr(terms, name) for name in asdict(terms)},
-        split=split,
-        num_threads=threads,
-        variant=variant,
+def half_sweep(matrix, target, other, objective, dimension=64, *, split=True, **settings):
+    solve(
+        matrix, target, other, objective, "subspace", dimension=dimension, split=split, **settings
     )
-
-
-def mixed_lengths(columns: int, seed: int) -> csr_matrix:
-    """Rows of every kind, and some of several blocks of tiles, with a rest."""
-    long = random_matrix(3, columns, 0.97, seed)
-    return csr_matrix(vstack([every_kind_of_row(columns, seed), long]))
 
 
 @pytest.mark.parametrize(
@@ -114,9 +84,8 @@ def test_terms_agree_with_the_twin(variant, kind):
     reference.solve_subspace(matrix, expected, other, objective, 32, terms)
     found = start.copy()
     half_sweep(matrix, found, other, objective, 32, terms=terms, variant=variant)
-    size = np.maximum(np.abs(expected).max(axis=1, keepdims=True), 1e-3)
-    worst = (np.abs(found - expected) / size).max()
-    assert worst < TOLERANCE, f"off by {worst:.2e} of the row's largest factor"
+    apart = worst(found, expected)
+    assert apart < TOLERANCE, f"off by {apart:.2e} of the row's largest factor"
 
 
 def test_thread_count_does_not_change_a_bit(variant):

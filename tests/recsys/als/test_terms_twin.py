@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,57 +11,17 @@ from recsys.als import _als, cpu, reference
 from recsys.als.reference import Objective, Terms
 
 from .conftest import every_kind_of_row, random_factors, random_matrix
-from .test_native_twin import OBJECTIVES, assert_same
+from .natively import KINDS, OBJECTIVES, assert_same, solve, solve_twin, terms_of, value_of
 
-KINDS = ["column_weights", "row_weights", "offsets", "priors", "all"]
 DIMENSION = 24
 
 
-def terms_of(kind: str, rows: int, columns: int, factors: int, dtype: str) -> Terms:
-    """One of the terms, or all at once; some weights are 0."""
-    rng = np.random.default_rng(31)
-    column_weights = np.maximum(rng.gamma(0.7, 1.5, columns) - 0.1, 0).astype(np.float32)
-    row_weights = np.maximum(rng.gamma(2.0, 0.5, rows) - 0.1, 0).astype(np.float32)
-    everything = Terms(
-        row_weights=row_weights,
-        column_weights=column_weights,
-        offsets=rng.normal(0.2, 0.3, columns).astype(dtype),
-        priors=random_factors(rows, factors, dtype, seed=32),
-    )
-    if kind == "all":
-        return everything
-    return replace(Terms(), **{kind: getattr(everything, kind)})
+def native(matrix, target, other, objective, terms, solver, **settings):
+    solve(matrix, target, other, objective, solver, terms=terms, dimension=DIMENSION, **settings)
 
 
-def weights_of(objective: Objective) -> dict[str, float]:
-    """The weights of one half of a sweep, as the native core names them."""
-    weights = asdict(objective)
-    del weights["item_regularization"]
-    return weights
-
-
-def native(matrix, target, other, objective, terms, solver, *, steps=3, threads=1, variant=""):
-    _als.solve(
-        cpu.sparse_rows(matrix, "matrix"),
-        target,
-        other,
-        solver=solver,
-        cg_steps=steps,
-        subspace_dimension=DIMENSION,
-        **weights_of(objective),
-        **{name: getattr(terms, name) for name in asdict(terms)},
-        num_threads=threads,
-        variant=variant,
-    )
-
-
-def twin(matrix, target, other, objective, terms, solver, steps=3):
-    if solver == "cg":
-        reference.solve_cg(matrix, target, other, objective, steps, terms)
-    elif solver == "subspace":
-        reference.solve_subspace(matrix, target, other, objective, DIMENSION, terms)
-    else:
-        reference.solve_cholesky(matrix, target, other, objective, terms)
+def twin(matrix, target, other, objective, terms, solver):
+    solve_twin(matrix, target, other, objective, solver, terms=terms, dimension=DIMENSION)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -148,17 +108,14 @@ def test_objective(variant, dtype, objective, kind):
     item_priors = random_factors(70, 19, dtype, seed=18) if terms.priors is not None else None
     expected = reference.objective_value(matrix, users, items, objective, terms, item_priors)
     for threads in (1, 3):
-        found = _als.objective(
-            cpu.sparse_rows(matrix, "matrix"),
+        found = value_of(
+            matrix,
             users,
             items,
-            **asdict(objective),
-            row_weights=terms.row_weights,
-            column_weights=terms.column_weights,
-            offsets=terms.offsets,
-            user_priors=terms.priors,
+            objective,
+            terms=terms,
             item_priors=item_priors,
-            num_threads=threads,
+            threads=threads,
             variant=variant,
         )
         assert found == pytest.approx(expected, rel=1e-5 if dtype == "float32" else 1e-12)
@@ -202,6 +159,9 @@ def test_the_native_border_refuses_what_does_not_fit(name, value, says):
             other,
             solver="cg",
             cg_steps=3,
-            **weights_of(OBJECTIVES[0]),
+            alpha=1.0,
+            unobserved=1.0,
+            regularization=0.05,
+            exponent=0.0,
             **{name: value},
         )

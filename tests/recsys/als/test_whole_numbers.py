@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import numpy as np
 import pytest
 from scipy.sparse import csr_matrix, vstack
 
-from recsys.als import AlternatingLeastSquares, _als, cpu, reference
+from recsys.als import AlternatingLeastSquares, _als, reference
 from recsys.als.reference import NOTHING, Objective, Terms
 
 from .conftest import every_kind_of_row, random_factors, random_matrix
-from .test_terms_twin import weights_of
+from .natively import solve, worst
 
 OBJECTIVE = Objective(alpha=1.5, unobserved=0.3, regularization=0.5, exponent=0.5)
 WHOLE_NUMBERS = ("avx2", "avx512")
@@ -39,17 +37,16 @@ def solved(
     found = (
         np.zeros((matrix.shape[0], other.shape[1]), np.float32) if start is None else start.copy()
     )
-    _als.solve(
-        cpu.sparse_rows(csr_matrix(matrix), "matrix"),
+    solve(
+        csr_matrix(matrix),
         found,
         other,
-        solver="subspace" if dimension else "cholesky",
-        cg_steps=1,
-        subspace_dimension=dimension or 1,
-        **weights_of(objective),
-        **{name: getattr(terms, name) for name in asdict(terms)},
+        objective,
+        "subspace" if dimension else "cholesky",
+        dimension=dimension or 1,
         split=split,
-        num_threads=threads,
+        terms=terms,
+        threads=threads,
         variant=variant,
     )
     return found
@@ -59,12 +56,6 @@ def twin(matrix, other, objective=OBJECTIVE, terms=NOTHING):
     expected = np.zeros((matrix.shape[0], other.shape[1]))
     reference.solve_cholesky(csr_matrix(matrix), expected, other, objective, terms)
     return expected
-
-
-def worst(found, expected) -> float:
-    """Largest difference of a row, as a part of its largest factor."""
-    size = np.maximum(np.abs(expected).max(axis=1, keepdims=True), 1e-3)
-    return float((np.abs(found - expected) / size).max())
 
 
 def rows_of(columns: int, seed: int) -> csr_matrix:
@@ -204,16 +195,12 @@ def test_what_is_not_finite_is_told(variant, bad):
     gramian = _als.gramian(other, variant=variant)
     other[7, 20] = bad
     with pytest.raises(OverflowError, match="not finite"):
-        _als.solve(
-            cpu.sparse_rows(matrix, "matrix"),
+        solve(
+            matrix,
             np.zeros((matrix.shape[0], 64), np.float32),
             other,
-            solver="cholesky",
-            cg_steps=1,
-            alpha=1.0,
-            unobserved=0.3,
-            regularization=0.5,
-            exponent=0.5,
+            Objective(1.0, 0.3, 0.5, 0.5),
+            "cholesky",
             gramian=gramian,
             split=True,
             variant=variant,
@@ -266,15 +253,57 @@ def test_steps_on_blocks_of_unlike_columns(variant):
     other = random_factors(300, 64, "float32", seed=26)
     other *= np.float32(2.0) ** -np.linspace(0, 12, 64, dtype=np.float32)
     other[:, 11] = 0
-    start = random_factors(matrix.shape[0], 64, "float32", seed=27)
+    assert_gains_what_exact_steps_gain(variant, matrix, other, OBJECTIVE, 32, 1e-4)
+
+
+def assert_gains_what_exact_steps_gain(variant, matrix, other, objective, dimension, part, **told):
+    """A half-sweep on blocks falls short of the exact one by no more than `part` of its gain."""
+    start = random_factors(matrix.shape[0], other.shape[1], "float32", seed=27)
+    terms = Terms(**told)
     expected = start.astype(np.float64)
-    reference.solve_subspace(matrix, expected, other, OBJECTIVE, 32)
-    found = solved(matrix, other, start=start, dimension=32, variant=variant)
+    reference.solve_subspace(matrix, expected, other, objective, dimension, terms)
+    found = solved(
+        matrix, other, objective, start=start, dimension=dimension, terms=terms, variant=variant
+    )
     before, least, reached = (
-        reference.objective_value(matrix, users, other, OBJECTIVE)
+        reference.objective_value(matrix, users, other, objective, terms)
         for users in (start, expected, found)
     )
-    assert abs(reached - least) < 1e-4 * (before - least)
+    assert abs(reached - least) < part * (before - least)
+
+
+def test_steps_on_blocks_of_dependent_columns(variant):
+    """Columns that repeat or all but repeat others: the block's Gramian is singular."""
+    matrix = rows_of(300, seed=30)
+    other = random_factors(300, 64, "float32", seed=31)
+    other[:, 40], other[:, 41] = other[:, 33], other[:, 34] * np.float32(1 + 1e-6)
+    other[:, 42] = other[:, 35] + other[:, 36]
+    assert_gains_what_exact_steps_gain(variant, matrix, other, OBJECTIVE, 32, 1e-4)
+
+
+def test_a_row_too_long_to_be_kept_near(variant):
+    """Rows of more than 16,384 entries, and a few short ones beside them."""
+    columns = 17_000
+    rows = [random_matrix(3, columns, 0.99, seed=32), random_matrix(30, columns, 0.01, seed=33)]
+    other = random_factors(columns, 20, "float32", seed=34)
+    matrix = csr_matrix(vstack(rows))
+    assert np.diff(matrix.indptr).max() > 1 << 14
+    assert_gains_what_exact_steps_gain(variant, matrix, other, OBJECTIVE, 16, 1e-4)
+
+
+def test_weights_offsets_and_priors_on_blocks(variant):
+    rng = np.random.default_rng(35)
+    matrix = rows_of(300, seed=36)
+    told = {
+        "row_weights": rng.uniform(0.1, 2.0, matrix.shape[0]).astype(np.float32),
+        "column_weights": rng.uniform(0.0, 6.0, 300).astype(np.float32),  # some excess is negative
+        "offsets": rng.normal(size=300).astype(np.float32) / 4,
+        "priors": random_factors(matrix.shape[0], 48, "float32", seed=37),
+    }
+    other = random_factors(300, 48, "float32", seed=38)
+    assert_gains_what_exact_steps_gain(variant, matrix, other, OBJECTIVE, 32, 1e-4, **told)
+    told["column_weights"] = np.minimum(told["column_weights"], 0.5)  # none is
+    assert_gains_what_exact_steps_gain(variant, matrix, other, OBJECTIVE, 32, 1e-4, **told)
 
 
 @pytest.mark.parametrize("alpha", [1e4, 1e7])
