@@ -5,17 +5,19 @@
     python -m benchmarks.dialogue --out report       # with the report, its plots, all dialogues
 
 One film of each user is taken out before the model is fitted; the user then converses for up to
-five turns, in English or Chinese. What a simulated user may know stands in
-``llm_layer.evaluation.simulator``: from their own history alone (``history``), with what they see
-in the films that they are shown (``critique``), or with attributes of the hidden film
-(``attribute``, as in the literature, where the target leaks). Beside each stands the same engine's
-list without a word, for the same users, and the same conversation with a catalogue that knows
-popularity and attributes but no model.
+five turns, in English or Chinese. There are four groups of users: the engine knows all of their
+history, 10 films of it, 3, or none. What a simulated user may know stands in
+``llm_layer.evaluation.simulator``: they tell what is true of their own history (``history``), word
+that as orders (``wish``), say how films that they are shown differ from the hidden one
+(``critique``), or tell attributes of it (``attribute``, as in the literature, where the target
+leaks). Beside each stands the same engine's list without a word, for the same users, and the same
+conversation with a catalogue that knows popularity and attributes but no model.
 
-Three claims decide the exit status, all of the critical users: success within five turns is above
-the one-shot top-10; above a one-shot list of as many items as the turns show; and above the
-catalogue without a model. Every reply has to be grounded. With the history alone nothing of the
-kind can be: the engine knows all of it, so users tell it nothing new.
+The claims that decide the exit status: of users who tell of their history alone and of whom the
+engine knows little, success within five turns is above the one-shot top-10, above a one-shot list
+of as many films as the turns show, and above the catalogue without a model. Of users whom it knows
+in full, who can tell it nothing new, it is above the top-10 and not below the longer list. Of
+critical users it is above all three. Every reply has to be grounded.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ import scipy.sparse as sp
 from benchmarks.command import exit_with
 from benchmarks.context import context, print_context
 from benchmarks.datasets import movielens_1m
+from llm_layer.dialogue import DEFAULT_COUNT
 from llm_layer.evaluation import Course, DialogueReport, evaluate_dialogues
 from llm_layer.evaluation.run import CATALOGUE
 from llm_layer.llm import EmbeddedLLM
@@ -44,7 +47,7 @@ PACKAGES = ("numpy", "faiss-cpu")
 GENRES = ("Comedy", "Drama", "Horror", "Sci-Fi", "Western", "Romance", "War", "Musical")
 FIRST = ("Amber", "Crimson", "Golden", "Ivory", "Scarlet", "Silver", "Violet", "Ashen")
 SECOND = ("Harbour", "Lantern", "Orchard", "Meridian", "Cathedral", "Voyage", "Labyrinth")
-MODES = ("history", "critique", "attribute")
+MODES = ("history", "wish", "critique", "attribute")
 KNOWN = (None, 0, 3, 10)
 
 
@@ -95,17 +98,21 @@ def judge(report: DialogueReport) -> dict[str, bool]:
     """What is claimed, each with its figures; a gain counts where its interval says so."""
     grounded = all(one.conduct.grounded == 1.0 for one in report.results)
     verdicts = {"every reply is grounded": grounded}
-    if "critique" not in report.course.modes:
-        return verdicts
-    own, other = report.of("critique"), report.of("critique", engine=CATALOGUE)
-    within = f"success within {report.course.turns} turns"
-    for k, gain in own.success.gain.items():
-        verdicts[f"{within} above one-shot top-{k} ({_points(gain)})"] = gain.low > 0
-    found = [
-        [dialogue.found_at is not None for dialogue in result.dialogues] for result in (own, other)
-    ]
-    gain = report.resampling.gain(*np.array(found, float))
-    verdicts[f"{within} above a catalogue without a model ({_points(gain)})"] = gain.low > 0
+    for own in report.results:
+        if own.engine == CATALOGUE or own.mode not in ("history", "critique"):
+            continue
+        within = f"{own.label}: success within {report.course.turns} turns"
+        as_many = DEFAULT_COUNT * report.course.turns
+        for k, gain in own.success.gain.items():
+            # Who is known in full tells nothing new: then no conversation can beat its own list.
+            if own.mode == "history" and own.known is None and k >= as_many:
+                verdicts[f"{within} not below one-shot top-{k} ({_points(gain)})"] = gain.high >= 0
+            else:
+                verdicts[f"{within} above one-shot top-{k} ({_points(gain)})"] = gain.low > 0
+        gain = report.over_baseline(own)
+        if gain is not None:
+            held = gain.low > 0
+            verdicts[f"{within} above a catalogue without a model ({_points(gain)})"] = held
     return verdicts
 
 

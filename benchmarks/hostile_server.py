@@ -14,10 +14,10 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
 from typing import Any
 
 from benchmarks.lies import CHINESE, ENGLISH, lying_answer
+from benchmarks.serving import Served
 from llm_layer.llm.openai_compatible import OpenAICompatible
 
 #: Texts that come well-formed and lie.
@@ -54,7 +54,7 @@ FAULTS = (
 )  # fmt: skip
 
 
-class HostileServer:
+class HostileServer(Served):
     """Serves until :meth:`close`; also a context manager.
 
     Parameters
@@ -127,17 +127,6 @@ class HostileServer:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
-
-    def __enter__(self) -> HostileServer:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def completion(content: Any, **more: Any) -> bytes:

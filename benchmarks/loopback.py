@@ -12,14 +12,14 @@ import secrets
 import sys
 import threading
 from pathlib import Path
-from types import TracebackType
 
+from benchmarks.serving import Served
 from llm_layer.llm import embedded
 from llm_layer.llm.openai_compatible import OpenAICompatible
 from recsys.downloads import file_from_wheel
 
 
-class Loopback:
+class Loopback(Served):
     """A served model, until :meth:`close`; also a context manager.
 
     Parameters
@@ -75,17 +75,6 @@ class Loopback:
     def close(self) -> None:
         """Stop serving."""
         self._server = None
-
-    def __enter__(self) -> Loopback:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def main() -> int:

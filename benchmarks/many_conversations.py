@@ -103,6 +103,8 @@ class Tally:
     writers: Counter[str] = field(default_factory=Counter)
     first: Any = field(default_factory=lambda: np.zeros(_BINS, np.int64))
     whole: Any = field(default_factory=lambda: np.zeros(_BINS, np.int64))
+    fallbacks: Counter[str] = field(default_factory=Counter)
+    fallen: Any = field(default_factory=lambda: np.zeros(_BINS, np.int64))
     mixed: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -113,6 +115,9 @@ class Tally:
             self.writers[heard.writer] += 1
             self.first[_bin(heard.first)] += 1
             self.whole[_bin(heard.whole)] += 1
+            if heard.fallback:
+                self.fallbacks[heard.fallback] += 1
+                self.fallen[_bin(heard.whole)] += 1
             self.mixed += faults[: max(0, 20 - len(self.mixed))]
 
 
@@ -323,9 +328,11 @@ def _figures(tally: Tally, seconds: float) -> dict[str, Any]:
         "turns": tally.turns,
         "conversations": tally.conversations,
         "writers": dict(tally.writers),
+        "fallbacks": dict(tally.fallbacks),
         "milliseconds_p50_p95_p99_max": {
             "first words": percentiles(tally.first),
             "whole reply": percentiles(tally.whole),
+            "no words": percentiles(tally.fallen),
         },
         "mixed_up": tally.mixed,
         "errors": tally.errors,
@@ -340,6 +347,7 @@ def report(facts: dict[str, Any]) -> str:
         f"{facts['way']}, {facts['llm']}: {facts['conversations']} conversations, "
         f"{facts['turns']} turns, {facts['turns'] / facts['seconds']:.1f} a second, "
         f"written by {facts['writers']}",
+        f"asked in vain: {facts['fallbacks'] or 'none'} (their whole replies: 'no words' below)",
         f"mixed up: {len(facts['mixed_up'])}; errors: {len(facts['errors'])}",
     ]
     if "compared_alone" in facts:

@@ -33,7 +33,7 @@ import scipy.sparse as sp
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.command import exit_with
+from benchmarks.command import exit_with, quality_parser
 from benchmarks.context import context, print_context
 from benchmarks.datasets import data_folder, existing, made_up
 from recsys.als import AlternatingLeastSquares, damped_confidence
@@ -336,21 +336,13 @@ def read(folder: Path, *, seed: int) -> Split:
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--tiny", action="store_true", help="made-up data, seconds")
+    parser = quality_parser(__doc__)
     parser.add_argument("--search", action="store_true", help="the whole grid, hours")
     parser.add_argument("--data", type=Path, help="folder of train.parquet and test.parquet")
-    parser.add_argument("--factors", type=int)
     parser.add_argument("--sweeps", type=int, default=6, help="at most, 6 by default")
     parser.add_argument(
         "--sample", type=int, default=3_000, help="users that validation holds out of"
     )
-    parser.add_argument("--threads", type=int, default=0, help="0, the default, for all cores")
-    parser.add_argument("--samples", type=int, default=1000, help="bootstrap resamples")
-    parser.add_argument("--seed", type=int, default=42)
-    parser.add_argument("--json", type=Path, help="write the result to this file")
     options = parser.parse_args(arguments)
     options.factors = options.factors or (16 if options.tiny else 512)
     return options

@@ -28,7 +28,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.command import exit_with
+from benchmarks.command import exit_with, quality_parser
 from benchmarks.context import context, print_context
 from benchmarks.datasets import data_folder, existing, made_up
 from recsys.als.reference import Objective, objective_value
@@ -188,17 +188,9 @@ def _events(options: argparse.Namespace) -> tuple[Interactions, str]:
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--tiny", action="store_true", help="made-up data, seconds")
+    parser = quality_parser(__doc__)
     parser.add_argument("--data", type=Path, help="Parquet file of user_id and item_id")
-    parser.add_argument("--factors", type=int)
     parser.add_argument("--iterations", type=int, default=15)
-    parser.add_argument("--threads", type=int, default=0, help="0, the default, for all cores")
-    parser.add_argument("--samples", type=int, default=1000, help="bootstrap resamples")
-    parser.add_argument("--seed", type=int, default=42)
-    parser.add_argument("--json", type=Path, help="write the result to this file")
     options = parser.parse_args(arguments)
     options.factors = options.factors or (16 if options.tiny else 64)
     return options

@@ -34,7 +34,7 @@ import pyarrow as pa
 from rich.console import Console
 from rich.table import Table as Shown
 
-from benchmarks.command import exit_with
+from benchmarks.command import exit_with, quality_parser
 from benchmarks.context import context, print_context
 from benchmarks.datasets import movielens_1m
 from benchmarks.powerlaw import powerlaw_matrix
@@ -326,10 +326,7 @@ def _data(options: argparse.Namespace) -> tuple[Interactions, pa.Table, str]:
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--tiny", action="store_true", help="made-up data, seconds")
+    parser = quality_parser(__doc__)
     parser.add_argument("--data", type=Path, help="folder of interactions.parquet, items.parquet")
     parser.add_argument("--splits", type=int, default=3)
     parser.add_argument("--users", type=int, default=3000, help="users of each split at most")
@@ -338,11 +335,6 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--llm-threads", type=int, help="threads of the language model")
     parser.add_argument("--vectors", type=Path, help=".npy file that keeps the sentence vectors")
     parser.add_argument("--no-vectors", action="store_true", help="no sentence vectors")
-    parser.add_argument("--factors", type=int)
-    parser.add_argument("--threads", type=int, default=0, help="0, the default, for all cores")
-    parser.add_argument("--samples", type=int, default=1000, help="bootstrap resamples")
-    parser.add_argument("--seed", type=int, default=42)
-    parser.add_argument("--json", type=Path, help="write the result to this file")
     options = parser.parse_args(arguments)
     options.factors = options.factors or (16 if options.tiny else 64)
     if options.llm_users is None:

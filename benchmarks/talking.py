@@ -12,16 +12,23 @@ from urllib.parse import urlsplit
 
 from llm_layer import Concierge
 
+# Names of what keeps a model from wording a reply in time, by words of its errors.
+FALLBACKS = {"busy": "busy", "timed out": "did not finish within"}
+
 
 @dataclass(frozen=True)
 class Heard:
-    """A reply as whoever asked for it sees it: items as (id, role), milliseconds."""
+    """A reply as whoever asked for it sees it: items as (id, role), milliseconds.
+
+    `fallback` says why a language model that was asked gave no words in time, in this process.
+    """
 
     text: str
     items: tuple[tuple[Any, str], ...]
     writer: str
     first: float
     whole: float
+    fallback: str = ""
 
     @property
     def recommended(self) -> tuple[Any, ...]:
@@ -53,7 +60,10 @@ class Direct:
             reply = chunk.reply or reply
         assert reply is not None
         items = tuple((item.id, item.role) for item in reply.items)
-        return Heard(reply.text, items, reply.writer, first, (time.perf_counter() - begun) * 1e3)
+        whole = (time.perf_counter() - begun) * 1e3
+        fault = reply.attempts[-1].fault if reply.attempts else ""
+        fallback = next((name for name, words in FALLBACKS.items() if words in fault), "")
+        return Heard(reply.text, items, reply.writer, first, whole, fallback)
 
     def read(self, messages: list[str]) -> None:
         self._talk.replay(messages)

@@ -115,9 +115,7 @@ class Concierge:
         self._profiler = Profiler(self.facts, decay)
         self.domain = domain or FILMS
         self._writer = Writer(self.facts, self._genre_words, self.llm, timeout, self.domain)
-        self.guard = Guard(
-            rec, self.facts, self.domain.policies, self.domain.counterexamples
-        )
+        self.guard = Guard(rec, self.facts, self.domain.policies, self.domain.counterexamples)
         self._wording = Wording(self.facts, self._genre_words, self.domain)
         self.memory = Memory(self.store, self.facts, self._genre_words)
         self._visitors = Visitors(rec, self.facts, self._profiler, self.memory)

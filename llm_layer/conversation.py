@@ -312,12 +312,15 @@ class Conversation:
             lists=tuple(dict.fromkeys((*self._lists, *((state.last,) if state.last else ())))),
             stated=profile.entries,
             style=profile.style,
+            given=frozenset((*self.visitor.history, *state.accepted, *state.confirmed)),
+            guessed=frozenset(request.guessed),
         )
 
     def _replied(self, plan: Plan, draft: Draft, watch: _Stages, begun: float) -> Reply:
         """Note what was said, and make a reply of it."""
         concierge, state = self._concierge, self.state
         state.ask(plan.question)
+        state.invite(plan.invites)
         if plan.kind == "offer":
             told = {item.id for item in draft.items if item.role == "recommended"}
             rows = [offer.row for offer in plan.offers if concierge.facts.item(offer.row) in told]
@@ -370,7 +373,7 @@ class Conversation:
                 wish = Wish(state.pursued, state.constraints.genres, state.mood)
                 rows = self._concierge._reranker.rerank(found, wish, profile).rows.tolist()
         with watch.stage("plan"):
-            return planner.offer(
+            plan = planner.offer(
                 rows,
                 self._visitor,
                 state,
@@ -379,6 +382,9 @@ class Conversation:
                 profile.entries,
                 is_expert=manner_of(profile.style).detail == "expert",
             )
+            is_list = plan.kind == "offer"
+            invites = is_list and self._concierge._policy.invites(request, state, history)
+            return replace(plan, invites=invites)
 
 
 class _Stages:

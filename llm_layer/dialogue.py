@@ -24,6 +24,8 @@ from llm_layer.understanding.request import (
 __all__ = ["DEFAULT_COUNT", "MOST", "Constraints", "Limit", "Range", "State", "Wishes"]
 
 DEFAULT_COUNT = 3
+#: In `State.asked`, for an invitation to name items that they liked.
+INVITATION = "titles"
 MOST = 10
 
 
@@ -40,7 +42,7 @@ class Wishes:
     leanings : dict of str to float
     pursued : tuple of int
     habits : dict of str to float
-    turned_down : tuple of int
+    turned_down, told : tuple of int
         Each as in :class:`State`.
     """
 
@@ -53,6 +55,7 @@ class Wishes:
     pursued: tuple[int, ...] = ()
     habits: dict[str, float] = field(default_factory=dict)
     turned_down: tuple[int, ...] = ()
+    told: tuple[int, ...] = ()
 
 
 @dataclass
@@ -79,12 +82,16 @@ class State:
         them, and how much it is (1) or is not (-1).
     turned_down : list of int
         Those of `unlike` that were only turned down in a list, for which there are many reasons.
+    told : list of int
+        Those of `like` that were only told as liked, when nothing like them was asked for.
     shown : list of int
         Recommended in this conversation, never again.
     refused : set of int
         Turned down or already known to the visitor.
     accepted : list of int
         Chosen by the visitor.
+    confirmed : list of int
+        Those that the visitor said they meant when they were asked.
     last : tuple of int
         Recommended last, in order.
     focus : int or None
@@ -103,6 +110,8 @@ class State:
         Asked in the last reply and not answered yet.
     asked : list of str
         Slots of all questions asked so far.
+    is_invited : bool
+        The last reply asked, beside its list, which items they liked.
     corrected : list of str
         Messages whose changes were taken back.
     before : Wishes or None
@@ -120,9 +129,11 @@ class State:
     pursued: tuple[int, ...] = ()
     habits: dict[str, float] = field(default_factory=dict)
     turned_down: list[int] = field(default_factory=list)
+    told: list[int] = field(default_factory=list)
     shown: list[int] = field(default_factory=list)
     refused: set[int] = field(default_factory=set)
     accepted: list[int] = field(default_factory=list)
+    confirmed: list[int] = field(default_factory=list)
     last: tuple[int, ...] = ()
     focus: int | None = None
     person: str = ""
@@ -132,6 +143,7 @@ class State:
     language: Language = "en"
     question: Question | None = None
     asked: list[str] = field(default_factory=list)
+    is_invited: bool = False
     corrected: list[str] = field(default_factory=list)
     before: Wishes | None = None
     age: int | None = None
@@ -163,6 +175,7 @@ class State:
         if request.act == "forget":
             self._forget_all()
         self._take_known(request)
+        self.confirmed += [row for row in request.confirmed if row not in self.confirmed]
         if request.act == "accept":
             self._accept(request)
         if request.act not in LISTING and request.act != "reset":
@@ -196,6 +209,12 @@ class State:
         if question is not None:
             self.asked.append(question.slot)
 
+    def invite(self, is_invited: bool) -> None:
+        """Note whether a reply asks, beside its list, which items they liked."""
+        self.is_invited = is_invited
+        if is_invited:
+            self.asked.append(INVITATION)
+
     def wishes(self) -> Wishes:
         """What is asked for by now, as it can be put back."""
         return Wishes(
@@ -208,6 +227,7 @@ class State:
             self.pursued,
             dict(self.habits),
             tuple(self.turned_down),
+            tuple(self.told),
         )
 
     def to_dict(self, facts: ItemFacts) -> dict[str, Any]:
@@ -234,6 +254,7 @@ class State:
         self.like, self.unlike = list(wishes.like), list(wishes.unlike)
         self.leanings, self.pursued = dict(wishes.leanings), wishes.pursued
         self.habits, self.turned_down = dict(wishes.habits), list(wishes.turned_down)
+        self.told = list(wishes.told)
 
     def _forget(self) -> None:
         self._wish(Wishes())
@@ -242,9 +263,10 @@ class State:
         """Nothing that was said or shown is left, but the language."""
         self.said, self.before = self.said[-1:], None
         self.shown, self.last, self.accepted, self.focus = [], (), [], None
-        self.person = ""
+        self.person, self.confirmed = "", []
         self.refused, self.set_aside, self.fitting = set(), {}, set()
         self.question, self.asked, self.corrected = None, [], []
+        self.is_invited = False
 
     def _accept(self, request: Request) -> None:
         pointed = [self.item_at(place) for place in request.places]
@@ -279,6 +301,10 @@ class State:
         pointed = [self.item_at(place) for place in request.places]
         pointed = [] if request.act in ("reject", "not_like") else pointed
         like = [*request.like, *(row for row in pointed if row is not None)]
+        if request.is_told:
+            self.told += [row for row in dict.fromkeys(like) if row not in self.like]
+        else:
+            self.told = [row for row in self.told if row not in like]
         self.like += [row for row in dict.fromkeys(like) if row not in self.like]
         unlike = [row for row in self.unlike if row not in like or row in request.unlike]
         self.unlike = unlike

@@ -108,7 +108,7 @@ class Domain:
     def _plain_zh(self) -> frozenset[str]:
         verb, measure = self.verb_zh, self.measure_zh
         own = {self.noun_zh, verb, self.past_zh, f"想{verb}", self.occasion_zh, self.suffix_zh}
-        counted = ("", "这", "这一", "那", "哪", "哪一", "一", "几", "换一")
+        counted = ("", "这", "这一", "那", "哪", "哪一", "哪几", "一", "几", "换一")
         own |= {f"{one}{measure}" for one in counted}
         own.add(f"常{verb}")
         return load_words("plain_words_zh.txt") | (own - {""}) | set(self.extra_zh.split())

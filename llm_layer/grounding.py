@@ -20,9 +20,10 @@ What supports a claim:
   list below it;
 - **shared** ("it shares comedy with ..."): the catalogue has it of all of them;
 - **comparison** ("older than", "the cheapest of these"): the catalogue's numbers of both sides;
-- **history** ("you watched"): the item is in the history; **naming** ("you named"): the visitor
-  named it; **habit** ("you often watch"): the genre is among the three most frequent ones;
-  **stated** ("you said you like"): the profile has it; nothing else is said of the **visitor**;
+- **history** ("you watched"): the item is in the history; **naming** ("you named"): the visitor's
+  own words spell it, slips of the fingers apart, whatever they were linked to; **habit** ("you
+  often watch"): the genre is among the three most frequent ones; **stated** ("you said you like"):
+  the profile has it; nothing else is said of the **visitor**;
 - **count** ("three films"): so many are listed;
 - **number**: the place of an item in a list, the year of an item next to it, or a year the
   visitor asked for;
@@ -184,10 +185,17 @@ class GroundingChecker:
         for row, item in declared.items():
             if item.role == "reason" and row not in known.history | known.named:
                 reading.claim("history", item.title, False, "history", items=(item.id,))
-            if item.role == "asked" and row not in known.named:
+            is_named = row in known.named and self._visitor.is_said(row, known)
+            if item.role == "asked" and not is_named:
                 reading.claim("naming", item.title, False, "messages", items=(item.id,))
             if item.role == "shown" and row not in known.shown:
                 reading.claim("shown", item.title, False, "earlier replies", items=(item.id,))
+            if item.role == "guessed" and row not in known.guessed:
+                reading.claim("naming", item.title, False, "messages", items=(item.id,))
+            if item.role == "suggested" and not all(
+                reading.is_question(start) for start, _, other in reading.places if other == row
+            ):
+                reading.claim("naming", item.title, False, "messages", items=(item.id,))
 
     def _markers(self, reading: Reading) -> None:
         """Numbers at the heads of lines have to be the places of the recommended items."""

@@ -110,6 +110,10 @@ class Plan:
         How many were wanted, where there are fewer; else 0.
     no_title : tuple of str
         Titles the visitor gave that the catalogue lacks.
+    near : tuple of int
+        Items to ask about in their place ("did you mean ...?").
+    guessed : tuple of int
+        Items that titles were only taken for, which the reply says.
     unstated : tuple of str
         What was asked for that the catalogue does not state.
     unweighed : bool
@@ -135,6 +139,8 @@ class Plan:
         For ``"why"``: the item met every wish there was, and there was one.
     question : Question or None
         For ``"question"``, and for an offer that asks something: what is asked.
+    invites : bool
+        For an offer: ask at the end which items they liked.
     extreme : tuple of (str, str) or None
         For ``"compare"``: column and end (``"lowest"``, ``"highest"``) that was asked about.
     policy : str
@@ -149,6 +155,8 @@ class Plan:
     like: tuple[int, ...] = ()
     fewer_than: int = 0
     no_title: tuple[str, ...] = ()
+    near: tuple[int, ...] = ()
+    guessed: tuple[int, ...] = ()
     unstated: tuple[str, ...] = ()
     unweighed: bool = False
     topic: str = ""
@@ -162,6 +170,7 @@ class Plan:
     is_stranger: bool = False
     is_fitting: bool = False
     question: Question | None = None
+    invites: bool = False
     extreme: tuple[str, str] | None = None
     policy: str = ""
 
@@ -258,6 +267,7 @@ class Planner:
             like=tuple(row for row in request.like or state.pursued if row in state.like),
             fewer_than=wanted if len(chosen) < wanted else 0,
             no_title=request.no_title,
+            **self._asked_back(request),
             unstated=request.unstated,
             unweighed=self._rec.content is None and request.is_mood_only,
             turn=len(state.said) - 1,
@@ -296,6 +306,7 @@ class Planner:
             given_up=state.set_aside.get(asked[0], ()) if asked and is_why else (),
             topic=request.topic or "all",
             no_title=request.no_title,
+            **self._asked_back(request),
             unstated=request.unstated,
             turn=len(state.said) - 1,
             no_place=no_place,
@@ -329,6 +340,7 @@ class Planner:
             unstated=request.unstated,
             topic=request.topic or "all",
             no_title=request.no_title,
+            **self._asked_back(request),
             turn=len(state.said) - 1,
         )
 
@@ -348,6 +360,15 @@ class Planner:
     def asking(self, question: Question, request: Request, state: State) -> Plan:
         """Plan to ask something."""
         return replace(self.small_talk("question", request, state), question=question)
+
+    def _asked_back(self, request: Request) -> dict[str, Any]:
+        """What is said of titles that are not there, or were only taken for others."""
+        near = request.near[:1] if request.act not in ("not_like", "reject", "fewer") else ()
+        question = None
+        if near:
+            title = self._facts.title(near[0])
+            question = Question("title", (title,), act=request.act, topic=request.topic)
+        return {"near": near, "guessed": request.guessed, "question": question}
 
     def small_talk(self, kind: PlanKind, request: Request, state: State) -> Plan:
         """Plan for a turn that is about no item."""

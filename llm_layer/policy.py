@@ -16,7 +16,7 @@ from rapidfuzz import fuzz, process
 from llm_layer.catalogue.facts import ItemFacts
 from llm_layer.catalogue.genres import GenreWords
 from llm_layer.constraints import Constraints
-from llm_layer.dialogue import State
+from llm_layer.dialogue import INVITATION, State
 from llm_layer.text import normalize, simplified
 from llm_layer.understanding.request import Question, Request
 
@@ -27,6 +27,8 @@ _MOST_OPTIONS = 3
 _RARE = 0.05
 # Fewer candidates than this are no choice to be narrowed down.
 _FEW = 4
+# Of whom so many items are known, and who was asked so often, is asked for no more of them.
+_WELL_KNOWN, _MOST_INVITATIONS = 10, 2
 
 
 class Policy:
@@ -43,8 +45,11 @@ class Policy:
         an option of the question that was asked; a message that speaks of something else is left
         as it is.
         """
-        request = _pointed(request, state)
         question = state.question
+        if question is not None and question.slot == "title":
+            meant = self._meant(request, question)
+            return meant if meant is not request else _pointed(request, state)
+        request = _pointed(request, state)
         if question is None or request.act in ("out_of_scope", "forget", "reset", "correct"):
             return request
         if question.slot == "place":
@@ -98,6 +103,19 @@ class Policy:
             None,
         )
 
+    def invites(self, request: Request, state: State, history: Sequence[int]) -> bool:
+        """Whether a list should ask, at its end, which items the visitor liked.
+
+        A few titles tell more than anything else that a visitor can say of their taste, as long as
+        little is known of it. Not twice in a row, not for ever, and not of somebody who asks for
+        something in particular.
+        """
+        if request.act not in ("recommend", "more", "more_like", "reject"):
+            return False
+        known = {*history, *state.like, *state.accepted}
+        is_due = not state.is_invited and state.asked.count(INVITATION) < _MOST_INVITATIONS
+        return is_due and len(known) < _WELL_KNOWN and state.constraints == Constraints()
+
     def _questions(self, candidates: Sequence[int]) -> list[Question]:
         """Questions that would part the candidates, the one that parts them best first."""
         facts = self._facts
@@ -131,6 +149,29 @@ class Policy:
             names[normalize(self._genre_words.name(option, "zh"))] = option
         near = process.extractOne(said, list(names), scorer=fuzz.ratio, score_cutoff=_CLOSE)
         return names[str(near[0])] if near else ""
+
+    def _meant(self, request: Request, question: Question) -> Request:
+        """An answer to "did you mean ...?": yes is what was asked for, with that title."""
+        named = (*request.like, *request.unlike, *request.about, *request.no_title)
+        if named or request.places or request.refused or request.has_wish:
+            return request
+        if request.act == "reject":  # no item was offered by that question
+            return replace(request, act="more")
+        rows = self._facts.titles.rows(question.options[0]) if question.options else ()
+        if request.act != "accept" or not rows:
+            return request
+        row = self._facts.titles.best(rows)
+        is_about = question.act in ("ask", "compare", "why")
+        return replace(
+            request,
+            act="ask" if is_about else "accept" if question.act == "accept" else "more_like",
+            about=(row,) if is_about else (),
+            like=() if is_about else (row,),
+            topic=(question.topic or "all") if is_about else "",
+            confirmed=(row,),
+            mood="",
+            count=None,
+        )
 
     @staticmethod
     def _chosen(request: Request) -> Request:

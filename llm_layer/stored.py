@@ -24,6 +24,7 @@ def state_to_dict(state: State, facts: ItemFacts) -> dict[str, Any]:
         "shown": facts.items(state.shown),
         "refused": facts.items(sorted(state.refused)),
         "accepted": facts.items(state.accepted),
+        "confirmed": facts.items(state.confirmed),
         "last": facts.items(state.last),
         "person": state.person,
         "focus": facts.items([state.focus] if state.focus is not None else []),
@@ -35,6 +36,7 @@ def state_to_dict(state: State, facts: ItemFacts) -> dict[str, Any]:
         "language": state.language,
         "question": asdict(state.question) if state.question is not None else None,
         "asked": list(state.asked),
+        "is_invited": state.is_invited,
         "corrected": list(state.corrected),
         "age": state.age,
     }
@@ -49,6 +51,7 @@ def state_from_dict(stored: dict[str, Any], facts: ItemFacts) -> State:
     state.shown = _rows(stored.get("shown", ()), facts)
     state.refused = set(_rows(stored.get("refused", ()), facts))
     state.accepted = _rows(stored.get("accepted", ()), facts)
+    state.confirmed = _rows(stored.get("confirmed", ()), facts)
     state.last = tuple(_rows(stored.get("last", ()), facts))
     state.person = str(stored.get("person", ""))
     state.focus = next(iter(_rows(stored.get("focus", ()), facts)), None)
@@ -59,8 +62,10 @@ def state_from_dict(stored: dict[str, Any], facts: ItemFacts) -> State:
     state.said = [str(text) for text in stored.get("said", ())]
     state.language = "zh" if stored.get("language") == "zh" else "en"
     if question := stored.get("question"):
-        state.question = Question(str(question["slot"]), tuple(question["options"]))
+        kept = {name: question[name] for name in ("act", "topic") if name in question}
+        state.question = Question(str(question["slot"]), tuple(question["options"]), **kept)
     state.asked = [str(slot) for slot in stored.get("asked", ())]
+    state.is_invited = bool(stored.get("is_invited", False))
     state.corrected = [str(text) for text in stored.get("corrected", ())]
     age = stored.get("age")
     state.age = int(age) if age is not None else None
@@ -78,6 +83,7 @@ def _wishes_to_dict(wishes: Wishes, facts: ItemFacts) -> dict[str, Any]:
         "pursued": facts.items(wishes.pursued),
         "habits": dict(wishes.habits),
         "turned_down": facts.items(wishes.turned_down),
+        "told": facts.items(wishes.told),
     }
 
 
@@ -92,6 +98,7 @@ def _wishes_from_dict(stored: dict[str, Any], facts: ItemFacts) -> Wishes:
         tuple(_rows(stored.get("pursued", ()), facts)),
         {str(name): float(value) for name, value in stored.get("habits", {}).items()},
         tuple(_rows(stored.get("turned_down", ()), facts)),
+        tuple(_rows(stored.get("told", ()), facts)),
     )
 
 

@@ -1,13 +1,18 @@
-"""Fixtures over real data: the folder that `ALSATIAN_DATA` names, else ../shared/data."""
+"""Real data, in the folder that `ALSATIAN_DATA` names, else ../shared/data; the packaged model."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
+if TYPE_CHECKING:
+    from llm_layer.llm import EmbeddedLLM
 
 # Test processes share the cores; OpenMP threads that spin at barriers would make torch crawl.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -47,3 +52,29 @@ def ml1m() -> Path:
 def ml1m_items(ml1m: Path) -> pa.Table:
     """Item table of MovieLens 1M."""
     return pq.read_table(ml1m / "items.parquet")
+
+
+@pytest.fixture(scope="session")
+def loaded() -> Callable[[EmbeddedLLM], EmbeddedLLM]:
+    """Loads a packaged language model; a skip where it cannot be had."""
+    if not os.environ.get("CI"):  # there its absence is a failure
+        pytest.importorskip("xllamacpp")
+    from recsys.errors import DownloadError
+
+    def load(llm: EmbeddedLLM) -> EmbeddedLLM:
+        try:
+            llm.load()
+        except DownloadError as error:
+            absent = pytest.fail if os.environ.get("CI") else pytest.skip
+            absent(f"the packaged model cannot be had here: {error}")
+        return llm
+
+    return load
+
+
+@pytest.fixture(scope="session")
+def embedded(loaded: Callable[[EmbeddedLLM], EmbeddedLLM]) -> EmbeddedLLM:
+    """The packaged language model, loaded once."""
+    from llm_layer.llm import EmbeddedLLM
+
+    return loaded(EmbeddedLLM())

@@ -56,7 +56,8 @@ class Named:
         As it stands in the text.
     role : str
         ``"recommended"``; ``"reason"`` (of the visitor's own past); ``"asked"`` (they named it);
-        ``"shown"`` (recommended before, and spoken about now).
+        ``"shown"`` (recommended before, and spoken about now); ``"guessed"`` (what a title that
+        the visitor gave was taken for); ``"suggested"`` (a question asks whether it was meant).
     """
 
     id: Any
@@ -165,6 +166,10 @@ class Known:
         ``kind`` ("genre", "person", "fact"), ``value`` and ``strength`` (below 0 for a dislike).
     style : Style
         How the visitor writes: the reply may have emoji where they use them.
+    given : frozenset of int
+        Those of `named` that stand in no message: liked from the start, taken, or confirmed.
+    guessed : frozenset of int
+        Those of `named` that a title of the last message was only taken for.
     """
 
     history: frozenset[int] = frozenset()
@@ -175,6 +180,8 @@ class Known:
     lists: tuple[tuple[int, ...], ...] = ()
     stated: tuple[Any, ...] = ()
     style: Style = field(default_factory=Style)
+    given: frozenset[int] = frozenset()
+    guessed: frozenset[int] = frozenset()
 
 
 @dataclass

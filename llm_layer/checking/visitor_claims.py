@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from llm_layer.catalogue.facts import ItemFacts
 from llm_layer.catalogue.genres import GenreWords
 from llm_layer.checking.claims import ClaimKind, Known, Reading, Where
+from llm_layer.checking.said import SaidTitles
 from llm_layer.text import normalize
 
 _LIST = r"(?:\x00+(?:, | and |, and |、|和|以及)?)+"
@@ -32,6 +33,10 @@ _NAMED = re.compile(
 _ASKED = re.compile(
     rf"\b[Yy]ou(?:['’]ve| have)?(?: also)? asked for more like\b(?: (?P<titles>{_LIST}))?"
     rf"|[你您]想[看读学买选找要]类似(?P<titles2>{_LIST})?"
+)
+_TOOK = re.compile(
+    rf"\b[Ii] took (?:the title|that|it) for\b(?: (?P<titles>{_LIST}))?"
+    rf"|(?:当作|当成)(?:了|是)?(?P<titles2>{_LIST})?"
 )
 _HABIT = re.compile(
     r"\b[Yy]ou (?:often|usually|always|mostly) (?:watch|read|take|buy|choose) (?P<what>[^.!?]+)"
@@ -81,6 +86,7 @@ class VisitorClaims:
     def __init__(self, facts: ItemFacts, genre_words: GenreWords, noun: str, nouns: str) -> None:
         self._facts = facts
         self._genre_words = genre_words
+        self._said = SaidTitles(facts, genre_words)
         self._own = re.compile(
             _OWN.pattern.replace("{noun}", re.escape(noun)).replace("{nouns}", re.escape(nouns)),
             re.IGNORECASE,
@@ -108,6 +114,7 @@ class VisitorClaims:
         where: Where,
         allowed: Iterable[int],
     ) -> None:
+        pattern = match.re
         group = next((name for name in match.groupdict() if match[name]), None)
         begin, end = match.span(group) if group else (match.end(), match.end())
         rows = [row for start, _, row in reading.places if begin <= start < end]
@@ -116,9 +123,24 @@ class VisitorClaims:
             reading.claim(kind, said, False, where)
         for row in rows:
             item, title = self._facts.item(row), self._facts.title(row)
-            message = _message(self._facts, known, row) if where == "messages" else None
-            reading.claim(kind, f"{said} {title}", row in allowed, where, "", (item,), message)
+            message, holds = None, row in allowed
+            if kind == "naming" and pattern is not _TOOK:
+                message = self._said.message_with(row, known.said)
+                holds = holds and self.is_said(row, known)
+            reading.claim(kind, f"{said} {title}", holds, where, "", (item,), message)
         reading.blank(match.start(), begin)
+
+    def is_said(self, row: int, known: Known) -> bool:
+        """Whether an item is named in the visitor's own words, or stands for some of them.
+
+        Whoever linked the words to it is not asked: the words have to spell the title, slips of
+        the fingers apart, or point at an item that was shown.
+        """
+        if not known.said or row in known.given or row in known.guessed:
+            return True
+        if self._said.message_with(row, known.said) is not None:
+            return True
+        return row in known.shown and self._said.points(known.said)
 
     def _habit(self, reading: Reading, known: Known, match: re.Match[str]) -> None:
         group = "what" if match["what"] else "what2"
@@ -199,12 +221,5 @@ def _kinds(
         (_WATCHED, "history", "history", known.history),
         (_NAMED, "naming", "messages", known.named),
         (_ASKED, "naming", "messages", examples),
+        (_TOOK, "naming", "messages", known.guessed),
     )
-
-
-def _message(facts: ItemFacts, known: Known, row: int) -> int | None:
-    """Which message names an item, the last of them; None where none has its title."""
-    for at in range(len(known.said) - 1, -1, -1):
-        if any(row in mention.rows for mention in facts.titles.find(known.said[at])):
-            return at
-    return None

@@ -19,6 +19,7 @@ from llm_layer.evaluation.simulator import (
     Said,
     SimulatedUser,
     TellingUser,
+    WishfulUser,
 )
 from llm_layer.evaluation.taste import Taste, Tastes
 
@@ -41,6 +42,7 @@ __all__ = [
     "Tastes",
     "TellingUser",
     "Turn",
+    "WishfulUser",
     "catalogue_only",
     "evaluate_dialogues",
     "hide",

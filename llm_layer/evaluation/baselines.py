@@ -6,23 +6,30 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from llm_layer.catalogue.facts import ItemFacts
+from llm_layer.dialogue import State
 from llm_layer.evaluation.hiding import Seeker
+from llm_layer.retrieve import Retriever
 from recsys.als import AlternatingLeastSquares
 from recsys.interactions import Interactions
 from recsys.recommender import Recommender
 
 
-def one_shot_places(rec: Recommender, seekers: Sequence[Seeker], n: int) -> tuple[int | None, ...]:
+def one_shot_places(
+    rec: Recommender, facts: ItemFacts, seekers: Sequence[Seeker], n: int
+) -> tuple[int | None, ...]:
     """Where a target stands in each user's list of `n`, without any conversation.
 
-    The same engine, the same user vector and the same exclusions as the first turn of a
-    conversation has: the user's own factor, or the average user's for a newcomer; what the engine
-    knows of the history is left out.
+    The same engine, and the candidates in the order that the first turn of a conversation has them
+    in where nothing is asked for: by the user's own factor, or the average user's for a newcomer;
+    what the engine knows of the history is left out.
 
     Parameters
     ----------
     rec : Recommender
         Fitted on what is not hidden.
+    facts : ItemFacts
+        Of the same recommender.
     seekers : sequence of Seeker
         Users.
     n : int
@@ -33,13 +40,16 @@ def one_shot_places(rec: Recommender, seekers: Sequence[Seeker], n: int) -> tupl
     tuple of int or None
         Place from 1 of the first target, None where the list has none.
     """
-    average = np.asarray(rec.model.user_factors, np.float32).mean(axis=0)
+    retriever = Retriever(rec, facts)
     places: list[int | None] = []
     for seeker in seekers:
-        vector = average if seeker.is_newcomer else rec.user_vector(seeker.user)
-        known = rec.items.take(np.array(seeker.known, np.int64))
-        hits = rec.search(vector, n, exclude=[known])
-        listed = hits.ids[0, : int(hits.counts[0])].tolist()
+        basis: dict[int, float] = {}
+        taste = retriever.taste(())
+        if not seeker.is_newcomer:
+            taste, past = rec.user_vector(seeker.user), rec.history(seeker.user)
+            rows = rec.items.rows(past.column("item_id")).tolist()
+            basis = dict(zip(rows, past.column("weight").to_pylist(), strict=True))
+        listed = retriever.fetch(taste, basis, State(), n, basis=basis).rows.tolist()
         found = (place for place, row in enumerate(listed, 1) if row in seeker.targets)
         places.append(next(found, None))
     return tuple(places)

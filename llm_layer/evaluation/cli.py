@@ -32,17 +32,23 @@ from recsys.errors import InvalidInputError
 def evaluate_dialogue(
     events: EventsArgument,
     items: Annotated[Path | None, typer.Option(help="Item table: title, genres, year.")] = None,
-    users: Annotated[int, typer.Option(help="Simulated users in each group.")] = 500,
+    users: Annotated[
+        int | None,
+        typer.Option(help="Simulated users in each group; 500, or as many as there are."),
+    ] = None,
     turns: Annotated[int, typer.Option(help="Messages before a user gives up.")] = 5,
     modes: Annotated[
         list[str] | None,
         typer.Option(
-            "--mode", help="What users know: history, critique, attribute; may be repeated."
+            "--mode", help="What users know: history, wish, critique, attribute; may be repeated."
         ),
     ] = None,
     known: Annotated[
         list[str] | None,
-        typer.Option(help="Items of a history that the engine knows, or all; may be repeated."),
+        typer.Option(
+            help="A group of users of whose history the engine knows so many items, or all; may be "
+            "repeated. All, 0, 3 and 10 without it."
+        ),
     ] = None,
     targets: Annotated[int, typer.Option(help="Items hidden of each user.")] = 1,
     language: Annotated[str, typer.Option(help="en, zh or both.")] = "both",

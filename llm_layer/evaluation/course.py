@@ -17,14 +17,15 @@ class Course:
 
     Attributes
     ----------
-    users : int
-        Simulated users in each group.
+    users : int or None
+        Simulated users in each group; None for 500, or as many as there are where that is less.
     turns : int
         Messages before a user gives up.
     modes : tuple of str
         What users know: see :mod:`llm_layer.evaluation.simulator`. The first is the headline.
     known : tuple of (int or None)
-        A group for each: how much of a user's history the engine knows; None for all of it.
+        A group for each: how much of a user's history the engine knows; None for all of it, 0 for
+        a newcomer. The first is the headline.
     targets : int
         Items hidden of each user.
     language : {"en", "zh", "both"}
@@ -35,10 +36,10 @@ class Course:
         Of everything drawn.
     """
 
-    users: int = 500
+    users: int | None = None
     turns: int = 5
     modes: tuple[Mode, ...] = ("history", "critique")
-    known: tuple[int | None, ...] = (None,)
+    known: tuple[int | None, ...] = (None, 0, 3, 10)
     targets: int = 1
     language: Spoken = "both"
     baseline: bool = True

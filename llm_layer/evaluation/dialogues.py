@@ -13,7 +13,14 @@ from llm_layer.concierge import Concierge
 from llm_layer.evaluation.hiding import Seeker
 from llm_layer.evaluation.oracles import accepting, attributes, comparing
 from llm_layer.evaluation.phrasing import Phrasing
-from llm_layer.evaluation.simulator import CriticalUser, Mode, Said, SimulatedUser, TellingUser
+from llm_layer.evaluation.simulator import (
+    CriticalUser,
+    Mode,
+    Said,
+    SimulatedUser,
+    TellingUser,
+    WishfulUser,
+)
 from llm_layer.evaluation.taste import Tastes
 from llm_layer.reply import Reply
 from llm_layer.text import Language
@@ -109,7 +116,7 @@ class Stage:
             turns.append(_turn(said, reply, shown, question))
             if said.accepted is not None or len(turns) == self._turns:
                 break
-            said = user.answer(shown, question)
+            said = user.answer(shown, question, is_invited=talk.state.is_invited)
         hit = next(
             (at for at, turn in enumerate(turns, 1) if {*turn.shown} & {*seeker.targets}), None
         )
@@ -128,7 +135,8 @@ class Stage:
         if mode == "attribute":
             told = attributes(seeker.targets[0], facts)
             return TellingUser(taste, accepts, facts, phrasing, rng, attributes=told)
-        return SimulatedUser(taste, accepts, facts, phrasing, rng)
+        kind = WishfulUser if mode == "wish" else SimulatedUser
+        return kind(taste, accepts, facts, phrasing, rng)
 
 
 def _turn(said: Said, reply: Reply, shown: tuple[int, ...], question: Question | None) -> Turn:

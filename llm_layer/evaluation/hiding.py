@@ -15,6 +15,8 @@ from recsys.interactions import Interactions
 
 # A simulated user answers from at least so many items of their own.
 LEAST_HISTORY = 5
+# Users in each group, where nobody says how many.
+_USUAL = 500
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class Hidden:
 
 def hide(
     events: Interactions,
-    users: int,
+    users: int | None,
     *,
     targets: int = 1,
     known: Sequence[int | None] = (None, 0),
@@ -81,8 +83,8 @@ def hide(
     ----------
     events : Interactions
         Everything.
-    users : int
-        Users in each group, at least 1.
+    users : int or None
+        Users in each group, at least 1; None for 500, or as many as there are where that is less.
     targets : int
         Items hidden of each user, drawn at random, at least 1.
     known : sequence of (int or None)
@@ -102,14 +104,16 @@ def hide(
         A number is out of range, or too few users have a history of ``targets + 5`` items.
     """
     groups = tuple(dict.fromkeys(known))
-    if users < 1 or targets < 1:
-        name, found = ("users", users) if users < 1 else ("targets", targets)
+    if targets < 1 or (users is not None and users < 1):
+        name, found = ("targets", targets) if targets < 1 else ("users", users)
         raise InvalidInputError(f"{name} is {found}, expected at least 1")
     if not groups or any(level is not None and level < 0 for level in groups):
         raise InvalidInputError(f"known is {list(known)}, expected numbers of at least 0, or None")
     matrix = events.matrix
     least = targets + max(LEAST_HISTORY, *(level or 0 for level in groups), 0)
     able = np.flatnonzero(np.diff(matrix.indptr) >= least)
+    if users is None:
+        users = max(1, min(_USUAL, able.size // len(groups)))
     if able.size < users * len(groups):
         raise InvalidInputError(
             f"{able.size} users have at least {least} items, expected {users * len(groups)} "

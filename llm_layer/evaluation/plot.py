@@ -31,11 +31,20 @@ def draw_all(report: DialogueReport, folder: Path) -> list[Path]:
     ]
 
 
+_COLUMNS = 4
+
+
 def draw_success(report: DialogueReport, path: Path) -> Path:
     """Success within each turn, a panel for each mode and group, beside the one-shot lists."""
     panels = list(dict.fromkeys(result.label for result in report.results))
     figure, axes = _figure(len(panels))
     turns = list(range(1, report.course.turns + 1))
+    found = [one.success for one in report.results]
+    highest = [
+        *(one.within[-1].high for one in found),
+        *(one.one_shot[k].mean for one in found for k in one.one_shot),
+    ]
+    top = min(1.0, 1.05 * max(highest)) or 1.0
     for ax, label in zip(axes, panels, strict=True):
         for result in (one for one in report.results if one.label == label):
             within = result.success.within
@@ -60,7 +69,7 @@ def draw_success(report: DialogueReport, path: Path) -> Path:
                 )
         ax.set(xlabel="turns", title=label)
         ax.set_xticks(turns)
-        ax.set_ylim(0, 1)
+        ax.set_ylim(0, top)
         ax.grid(alpha=0.3)
     axes[0].set_ylabel("share of users whose target was shown")
     axes[0].legend(fontsize=7)
@@ -108,8 +117,13 @@ def _figure(panels: int) -> tuple[Any, Any]:
     from matplotlib.figure import Figure
 
     # A Figure of its own, without pyplot: no window system, no state shared with the caller.
-    figure = Figure(figsize=(max(6.0, 4.2 * panels), 4.0), layout="constrained")
-    return figure, figure.subplots(1, panels, squeeze=False)[0]
+    columns = min(panels, _COLUMNS)
+    rows = -(-panels // columns)
+    figure = Figure(figsize=(max(6.0, 4.2 * columns), 4.0 * rows), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for unused in axes[panels:]:
+        unused.remove()
+    return figure, axes[:panels]
 
 
 def _save(figure: Any, path: Path) -> Path:

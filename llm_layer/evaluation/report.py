@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from llm_layer.evaluation.course import Course
 from llm_layer.evaluation.dialogues import Dialogue
 from llm_layer.evaluation.figures import Conduct, Resampling, Success
@@ -18,10 +20,12 @@ from recsys.storage import atomic_write, make_folder, write_json
 _EXAMPLES = 2
 _LANGUAGES = {"en": "English", "zh": "Chinese"}
 MODE_NOTES: dict[Mode, str] = {
-    "history": "users answer from their own history, and say yes or no to what they are shown; "
-    "nothing they say depends on the target. Whatever the engine knows of the history already, it "
+    "history": "users tell what is true of their own history, and say yes or no to what they are "
+    "shown; nothing they say depends on the target. An engine that knows the history already "
     "learns nothing new from it: then a list of as many items as were shown is the most that a "
-    "conversation can reach on average.",
+    "conversation can reach on average. The less it knows, the more there is to tell.",
+    "wish": "the same knowledge, worded as orders (a genre that is usual for them, something like "
+    "what they loved), which the target need not fit.",
     "critique": "as history, and users also say how what they are shown differs from what they "
     "have in mind (older, newer, a genre more, a genre less).",
     "attribute": "users tell genres and the decade of the target, as in the literature. The target "
@@ -109,6 +113,16 @@ class DialogueReport:
                 return result
         raise KeyError(f"{engine}, {mode}, known {known}")
 
+    def over_baseline(self, result: GroupResult) -> Estimate | None:
+        """Success of a result minus that of the baseline, paired by user; None without one."""
+        engines = dict.fromkeys(one.engine for one in self.results)
+        others = [name for name in engines if name != result.engine]
+        if result.engine != self.results[0].engine or not others:
+            return None
+        other = self.of(result.mode, result.known, others[0])
+        found = [[one.found_at is not None for one in each.dialogues] for each in (result, other)]
+        return self.resampling.gain(*np.array(found, float))
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return {
@@ -186,6 +200,10 @@ class DialogueReport:
             yield ""
             yield f"![{Path(name).stem.replace('_', ' ')}]({name})"
         yield ""
+        yield "## By what the engine knows of its users"
+        yield ""
+        yield from self._levels()
+        yield ""
         yield "## By language and opening"
         yield ""
         yield from self._parts()
@@ -224,16 +242,44 @@ class DialogueReport:
                 *(_signed(found.gain[k]) for k in lengths),
             )
 
+    def _levels(self) -> Iterator[str]:
+        """The engine's groups, each against its own list and the baseline's conversation."""
+        turns, own = self.course.turns, self.results[0].engine
+        lengths = sorted(self.results[0].success.one_shot)
+        yield _row(
+            "users",
+            *(f"one-shot top-{k}" for k in lengths),
+            f"within {turns} turns",
+            f"times top-{lengths[0]}",
+            *(f"gain over top-{k}" for k in lengths),
+            "gain over the baseline's conversation",
+        )
+        yield _row("---", *["---:"] * (3 + 2 * len(lengths)))
+        for result in (one for one in self.results if one.engine == own):
+            found, over = result.success, self.over_baseline(result)
+            listed = found.one_shot[lengths[0]].mean
+            yield _row(
+                result.label + (", all known" if result.known is None else ""),
+                *(_percent(found.one_shot[k]) for k in lengths),
+                _interval(found.within[-1]),
+                f"{found.within[-1].mean / listed:.1f}" if listed else "-",
+                *(_signed(found.gain[k]) for k in lengths),
+                _signed(over) if over is not None else "-",
+            )
+
     def _in_short(self, result: GroupResult) -> str:
         found, one = result.success, result.conduct
         lists = ", ".join(
             f"top-{k} {_interval(found.one_shot[k])} (gain {_signed(found.gain[k])} points)"
             for k in sorted(found.one_shot)
         )
+        curve = ", ".join(_percent(one) for one in found.within)
+        over = self.over_baseline(result)
+        beyond = f"  beyond the baseline's: {_signed(over)} points\n" if over is not None else ""
         return (
             f"\n{result.engine}, {result.label}, {found.users:,} users\n"
-            f"  within {self.course.turns} turns: {_interval(found.within[-1])}\n"
-            f"  without a word: {lists}\n"
+            f"  within {self.course.turns} turns: {_interval(found.within[-1])}; by turn: {curve}\n"
+            f"  without a word: {lists}\n{beyond}"
             f"  {one.replies:,} replies, {one.grounded:.2%} grounded, {one.by_llm:.1%} by a "
             f"language model; ms p50 / p95 / p99: {_percentiles(one, 'total')}"
         )

@@ -150,7 +150,7 @@ class _Runs:
         dialogues = self._converse(mode, known, seekers)
         used = Counter(self._counted.used) - before if self._counted is not None else Counter()
         lengths = sorted({_TOP, DEFAULT_COUNT * self._course.turns})
-        places = one_shot_places(self._concierge.rec, seekers, lengths[-1])
+        places = one_shot_places(self._concierge.rec, self._concierge.facts, seekers, lengths[-1])
         return GroupResult(
             engine=self._name,
             mode=mode,

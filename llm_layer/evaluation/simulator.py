@@ -4,14 +4,20 @@ What a simulated user may know, by mode:
 
 ``history`` (:class:`SimulatedUser`; the default, and the headline of every report)
     Their own history: its items, the shares of its genres, decades and people, and the genres that
-    it lacks. Of an item that they are shown, whether it is what they look for: one oracle,
-    ``accepts(item)``, yes or no, is all that leads to the target. So two targets that get the same
-    answers get the same words, to the letter; the tests prove it by exchanging targets. Nothing
-    of the target's catalogue entry can be said.
+    it lacks. They tell what is true of it: what they loved, what they have seen, what is usual for
+    them, what they do not like. Of an item that they are shown, whether it is what they look for:
+    one oracle, ``accepts(item)``, yes or no, is all that leads to the target. So two targets that
+    get the same answers get the same words, to the letter; the tests prove it by exchanging
+    targets. Nothing of the target's catalogue entry can be said.
+
+``wish`` (:class:`WishfulUser`)
+    The same knowledge, worded as orders: a genre that is usual for them is asked for ("I feel like
+    a comedy"), and what is like something they loved. The target need not be a comedy, so such a
+    user is led astray by whoever does what they say: a check of what obedience costs.
 
 ``critique`` (:class:`CriticalUser`)
-    As above; and of items that they are shown, how these differ from what they have in mind: made
-    later or earlier, a genre too many, a genre too few. That is what people say when they see
+    As ``history``; and of items that they are shown, how these differ from what they have in mind:
+    made later or earlier, a genre too many, a genre too few. That is what people say when they see
     something ("older", "not a western"), as in critiquing-based recommenders (Luo et al. 2020,
     "Latent Linear Critiquing for Conversational Recommender Systems", WWW). So an attribute of
     the target is told in each turn, though only where something that was shown lacks it.
@@ -42,18 +48,29 @@ from llm_layer.evaluation.phrasing import Move, Phrasing
 from llm_layer.evaluation.taste import Share, Taste
 from llm_layer.understanding.request import Question
 
-Mode: TypeAlias = Literal["history", "critique", "attribute"]
+Mode: TypeAlias = Literal["history", "wish", "critique", "attribute"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 
 _BY_TIME: tuple[tuple[Move, int], ...] = (("newer", 1), ("older", -1))
 # What a question is about, and the move that answers it; "any" answers all others.
-_MOVE_OF_SLOT: Mapping[str, Move] = {
+_TOLD: Mapping[str, Move] = {
+    "genres": "usual_genre",
+    "years": "usual_decade",
+    "director": "fan",
+    "actors": "fan",
+    "likes": "favourite",
+}
+_ORDERED: Mapping[str, Move] = {
     "genres": "genre",
     "years": "decade",
     "director": "person",
     "actors": "person",
     "likes": "favourite",
 }
+# What a move needs of the taste.
+_GENRE: tuple[Move, ...] = ("genre", "genre_decade", "usual_genre", "usual_genre_decade")
+_DECADE: tuple[Move, ...] = ("decade", "genre_decade", "usual_decade", "usual_genre_decade")
+_PERSON: tuple[Move, ...] = ("person", "fan")
 # Items are called alike from this likeness on.
 _ALIKE = 0.5
 # A user tells of so many items at most that they have seen already, or love.
@@ -90,19 +107,33 @@ class Habits:
         default_factory=lambda: {
             "ask": 0.25,
             "favourite": 0.4,
-            "genre": 0.25,
-            "genre_decade": 0.05,
-            "person": 0.05,
+            "usual_genre": 0.25,
+            "usual_genre_decade": 0.05,
+            "fan": 0.05,
         }
     )
     go_on: Mapping[Move, float] = field(
         default_factory=lambda: {
             "more": 0.5,
             "favourite": 0.3,
-            "more_like": 0.1,
-            "genre": 0.1,
+            "usual_decade": 0.1,
+            "usual_genre": 0.1,
         }
     )
+
+
+#: Tastes told as orders, as often as :class:`Habits` tells them.
+WISHFUL = Habits(
+    open={
+        "ask": 0.25,
+        "favourite": 0.13,
+        "similar": 0.27,
+        "genre": 0.25,
+        "genre_decade": 0.05,
+        "person": 0.05,
+    },
+    go_on={"more": 0.5, "favourite": 0.1, "similar": 0.2, "more_like": 0.1, "genre": 0.1},
+)
 
 
 class SimulatedUser:
@@ -123,6 +154,8 @@ class SimulatedUser:
     habits : Habits, optional
         How they talk.
     """
+
+    answers: Mapping[str, Move] = _TOLD
 
     def __init__(
         self,
@@ -147,7 +180,9 @@ class SimulatedUser:
         """First message."""
         return self._one_of(self._habits.open)
 
-    def answer(self, shown: Sequence[int], question: Question | None = None) -> Said:
+    def answer(
+        self, shown: Sequence[int], question: Question | None = None, *, is_invited: bool = False
+    ) -> Said:
         """Next message.
 
         Parameters
@@ -156,13 +191,22 @@ class SimulatedUser:
             Item rows that the reply recommends, in order.
         question : Question, optional
             What the reply asks instead of recommending anything.
+        is_invited : bool
+            Whether the reply asks, beside its list, for titles that they liked.
         """
         for place, row in enumerate(shown, 1):
             if self._accepts(row):
                 return Said(self._phrasing.say("accept", place=place), "accept", row)
         if question is not None:
             return self._reply_to(question.slot)
-        return self._tell_seen(shown) or self._react(shown)
+        seen = self._tell_seen(shown)
+        told = self._make("told", shown) if is_invited and self._takes_invitations else None
+        if seen is not None and told is not None:
+            return Said(f"{told.text} {seen.text}", "seen")
+        return seen or told or self._react(shown)
+
+    #: Whether they name titles when the reply asks for some beside its list.
+    _takes_invitations = True
 
     def _react(self, shown: Sequence[int]) -> Said:
         """To items that are new to the user, none of which is what they look for."""
@@ -174,7 +218,7 @@ class SimulatedUser:
 
     def _reply_to(self, slot: str) -> Said:
         """To a question."""
-        move = _MOVE_OF_SLOT.get(slot, "any")
+        move = self.answers.get(slot, "any")
         return self._make(move, ()) or Said(self._phrasing.say("any"), "any")
 
     def _tell_seen(self, shown: Sequence[int]) -> Said | None:
@@ -198,19 +242,21 @@ class SimulatedUser:
     def _make(self, move: Move, shown: Sequence[int]) -> Said | None:
         """A move in words; None where the taste has nothing for it."""
         taste, say = self._taste, self._phrasing.say
-        if move == "favourite":
+        if move in ("favourite", "similar", "told"):
             left = [row for row in taste.history if row not in self._named]
-            count = min(len(left), 1 + int(self._rng.integers(_MOST_TITLES)))
+            # Whoever is asked for a few names a few.
+            wanted = _MOST_TITLES if move == "told" else 1 + int(self._rng.integers(_MOST_TITLES))
+            count = min(len(left), wanted)
             places = self._rng.permutation(len(left))[:count].tolist()
             return self._titles(move, [left[place] for place in places]) if left else None
         if move == "more_like":
             liked = [taste.likes(self._facts.genres(row)) for row in shown]
             return Said(say(move, place=1 + int(np.argmax(liked))), move) if liked else None
-        genre = self._drawn(taste.genres) if move in ("genre", "genre_decade") else ""
-        decade = self._drawn(taste.decades) if move in ("decade", "genre_decade") else ""
-        person = self._drawn(taste.people) if move == "person" else ""
-        needed = {"genre": (genre,), "decade": (decade,), "genre_decade": (genre, decade)}
-        if not all({**needed, "person": (person,)}.get(move, ())):
+        genre = self._drawn(taste.genres) if move in _GENRE else ""
+        decade = self._drawn(taste.decades) if move in _DECADE else ""
+        person = self._drawn(taste.people) if move in _PERSON else ""
+        needed = ((_GENRE, genre), (_DECADE, decade), (_PERSON, person))
+        if any(move in moves and not value for moves, value in needed):
             return None
         return Said(say(move, genre=genre, decade=decade, person=person), move)
 
@@ -232,6 +278,16 @@ class SimulatedUser:
         return is_news
 
 
+class WishfulUser(SimulatedUser):
+    """Words what they know of their taste as orders for tonight."""
+
+    answers = _ORDERED
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        more.setdefault("habits", WISHFUL)
+        super().__init__(*arguments, **more)
+
+
 class CriticalUser(SimulatedUser):
     """Also says how what is shown differs from what they have in mind.
 
@@ -240,6 +296,8 @@ class CriticalUser(SimulatedUser):
     differs : callable
         How what they look for differs from an item row; asked only about rows they are shown.
     """
+
+    _takes_invitations = False  # they have something to say of what they see
 
     def __init__(self, *arguments: Any, differs: Callable[[int], Difference], **more: Any) -> None:
         # Nobody asks for a kind that is not what they have in mind.
@@ -283,6 +341,9 @@ class TellingUser(SimulatedUser):
         Of what they look for.
     """
 
+    answers = _ORDERED
+    _takes_invitations = False
+
     def __init__(self, *arguments: Any, attributes: Attributes, **more: Any) -> None:
         super().__init__(*arguments, **more)
         self._attributes = attributes
@@ -295,7 +356,7 @@ class TellingUser(SimulatedUser):
         return self._tell(("genre", "decade")) or self._one_of({"more": 1.0}, shown)
 
     def _reply_to(self, slot: str) -> Said:
-        told = self._tell((_MOVE_OF_SLOT.get(slot, "any"),))
+        told = self._tell((self.answers.get(slot, "any"),))
         return told or Said(self._phrasing.say("any"), "any")
 
     def _tell(self, kinds: Sequence[Move]) -> Said | None:

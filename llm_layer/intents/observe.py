@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from llm_layer.understanding.acts import Signs, ruled
+from llm_layer.understanding.act_words import ASKING, IN_SCOPE
+from llm_layer.understanding.acts import Shape, Signs, ruled
 from llm_layer.understanding.page import Page
 from llm_layer.understanding.request import Act, Request
 
@@ -53,4 +54,8 @@ def observed(page: Page, signs: Signs, request: Request) -> Observation:
         found.append("mood")
     if request.is_open:
         found.append("open")
+    if Shape(signs.text).has(ASKING):
+        found.append("asking")
+    if IN_SCOPE.search(signs.text):
+        found.append("in scope")
     return Observation(page.shape(_NAMES), tuple(found), act, by)

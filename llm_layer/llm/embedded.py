@@ -72,10 +72,11 @@ class EmbeddedLLM:
         Longest prompt plus answer, in tokens, >= 512.
     parallel : int
         How many calls are at work at a time, >= 1; others wait, first come, first served. Each
-        has its whole `context`, which takes memory: 45 MiB with the packaged model. Together they
-        write few more words a second on a processor, whose time goes into arithmetic that several
-        do not share: 15 % more with 4 of the packaged model. So the default is one, and whoever
-        comes first is done first.
+        has its whole `context`, which takes memory: 45 MiB for 2,048 tokens of the packaged model.
+        Together they write few more words a second on a processor, whose time goes into arithmetic
+        that several do not share: 15 % more with 4 of the packaged model. So the default is one,
+        and whoever comes first is done first. With several, the same request may be worded
+        otherwise where others are at work, as sums round otherwise in another batch.
     patience : float
         Longest wait for other callers, in seconds, > 0. Who is expected to wait longer is told so
         at once (:class:`~llm_layer.llm.base.LLMBusyError`), and may use a template.

@@ -70,10 +70,14 @@ class Question:
         What is asked for: ``"genres"``, ``"years"``, ``"likes"``, ``"relax"`` or a column.
     options : tuple of str
         Answers that are offered, as the catalogue writes them; empty where any will do.
+    act, topic : str
+        For ``"title"``: what is done with the title once it is confirmed.
     """
 
     slot: str
     options: tuple[str, ...] = ()
+    act: Act = "more_like"
+    topic: str = ""
 
 
 @dataclass(frozen=True)
@@ -142,6 +146,8 @@ class Request:
     is_habit : bool
         The genres, years and people tell what is usual for the visitor ("I mostly watch
         comedies"), not what is asked for now.
+    confirmed : tuple of int
+        Item rows that were asked about and are meant.
     is_open : bool
         Anything will do ("any", "surprise me").
     understood_by : {"rules", "llm"}
@@ -189,6 +195,7 @@ class Request:
     no_attributes: dict[str, tuple[str, ...]] = field(default_factory=dict)
     is_told: bool = False
     is_habit: bool = False
+    confirmed: tuple[int, ...] = ()
     is_open: bool = False
     understood_by: Literal["rules", "llm"] = "rules"
     reason: str = ""

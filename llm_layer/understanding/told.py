@@ -13,13 +13,15 @@ from collections.abc import Callable
 
 _I = re.IGNORECASE
 _OFTEN = r"(?:usually|mostly|mainly|generally|normally|often|typically|as a rule|most of the time)"
+_ZH_OFTEN = "(?:平时|平常|通常|一般|经常|大多|多半|主要)"
+_CUE = re.compile(rf"\b{_OFTEN}\b|{_ZH_OFTEN}", _I)
 _HABIT = re.compile(
-    rf"\bI (?P<cue>{_OFTEN}) (?:watch|see|like|love|enjoy|prefer|read|choose|pick|buy|listen to|go for)\b"
-    rf"|\b(?P<first>{_OFTEN}),? I (?:watch|see|like|love|enjoy|prefer|read|choose|pick|buy|listen to|go for)\b"
+    rf"\bI {_OFTEN} (?:watch|see|like|love|enjoy|prefer|read|choose|pick|buy|listen to|go for)\b"
+    rf"|\b{_OFTEN},? I (?:watch|see|like|love|enjoy|prefer|read|choose|pick|buy|listen to|go for)\b"
     r"|\bI tend to (?:watch|like|enjoy|prefer|read|choose|pick|go for)\b"
     r"|\bI(?:['’]m| am) (?:a |an )?(?:big |huge |great )?fan of\b"
-    rf"|^\W*(?P<bare>{_OFTEN})\b(?!,? I\b)"
-    r"|我?(?P<zh>平时|平常|通常|一般|经常|大多|多半|主要)(?:都|也|多|比较)?(?:是)?(?:喜欢|爱)?(?:看|读|听|选)"
+    rf"|^\W*{_OFTEN}\b(?!,? I\b)"
+    rf"|我?{_ZH_OFTEN}(?:都|也|多|比较)?(?:是)?(?:喜欢|爱)?(?:看|读|听|选)"
     r"|我是.{1,12}的?(?:影迷|粉丝|书迷)",
     _I,
 )
@@ -65,14 +67,12 @@ def habits(text: str, take: Callable[[int, int], None]) -> tuple[bool, str]:
     """
     found, rest, start = False, [], 0
     for end, after in [*(match.span() for match in _APART.finditer(text)), (len(text),) * 2]:
-        match = _HABIT.search(text[start:end])
-        if match is None:
+        if _HABIT.search(text[start:end]) is None:
             rest.append(text[start:end])
         else:
             found = True
-            for cue in ("cue", "first", "bare", "zh"):
-                if match[cue]:
-                    take(start + match.start(cue), start + match.end(cue))
+            for cue in _CUE.finditer(text, start, end):
+                take(*cue.span())
         start = after
     return found, " ".join(part for part in rest if part)
 

@@ -263,6 +263,8 @@ class Understanding:
             is_asked_of_all = act == "compare" and _SUPERLATIVE.search(shape)
             if not (named or request.places or request.refused or missing or is_asked_of_all):
                 missing = self._titles.missing_in(shape)
+                near = map(self._facts.titles.near, missing)
+                request = replace(request, near=tuple(row for row in near if row is not None))
             topic = "" if act == "why" else self._topic(topic)
             places = request.places or request.refused
             return _plain(
@@ -278,7 +280,9 @@ class Understanding:
         if act == "more_like" and not (like or request.places):
             return replace(request, act=act, like=request.seen, seen=())
         if act == "not_like":
-            unlike = tuple(dict.fromkeys((*request.unlike, *like)))
+            if request.unlike or request.refused:  # "I like Alien, but not Aliens"
+                return replace(request, act=act, about=())
+            unlike = tuple(dict.fromkeys(like))
             places, refused = (), (*request.refused, *request.places)
             return replace(
                 request, act=act, unlike=unlike, like=(), about=(), places=places, refused=refused

@@ -121,6 +121,10 @@ class CheckedWords:
             roles.setdefault(row, "reason")
         for row in plan.like:
             roles.setdefault(row, "asked")
+        for row in plan.guessed:
+            roles.setdefault(row, "guessed")
+        for row in plan.near:
+            roles.setdefault(row, "suggested")
         return tuple(
             Named(self._facts.item(row), self._facts.title(row), role)
             for row, role in roles.items()

@@ -75,6 +75,10 @@ _LIMITS = {
         "attributes": "种类",
     },
 }
+_INVITATION = {
+    "en": "Which {nouns} did you last enjoy? A few of them help me choose.",
+    "zh": "最近{past_zh}哪几{measure_zh}觉得不错？说几{measure_zh}就好。",
+}
 _TOO_MANY = {
     "en": "I could not list that many at a time, so these are fewer.",
     "zh": "一次列不了这么多，先推荐这些。",
@@ -185,6 +189,10 @@ class Wording:
             found.append(f"{label}为{named}的" if zh else f"with {label} {named}")
         return found
 
+    def invitation(self, plan: Plan) -> list[str]:
+        """What asks for items that they liked, where the plan does."""
+        return [self.domain.fill(_INVITATION[plan.language])] if plan.invites else []
+
     def notes(self, plan: Plan) -> list[str]:
         """Sentences about what could not be done, each of them true."""
         zh = plan.language == "zh"
@@ -208,6 +216,12 @@ class Wording:
                 if zh
                 else "I did not find that title in the catalogue."
             )
+        if plan.near:
+            meant = self.title(plan.near[0], plan.language)
+            found.append(f"你是说{meant}吗？" if zh else f"Did you mean {meant}?")
+        if plan.guessed:
+            taken = self.titles(plan.guessed, plan.language)
+            found.append(f"我把名字当作{taken}了。" if zh else f"I took the title for {taken}.")
         if plan.kind == "offer" and (left_out := self._left_out(plan.constraints, plan.language)):
             found.append(f"没有列出{left_out}的。" if zh else f"I left out {left_out}.")
         if plan.given_up and plan.offers:

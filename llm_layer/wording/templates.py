@@ -138,8 +138,8 @@ class Templates:
             f"{place}. {self._described(offer, plan.language, manner)}"
             for place, offer in enumerate(plan.offers, 1)
         ]
-        if manner.is_short:
-            return "\n".join(lines)
+        if manner.is_short or plan.invites or plan.question is not None:
+            return "\n".join([*lines, *self._wording.invitation(plan)])
         questions = _QUESTIONS[plan.language]
         if not self._has_years:
             questions = (_WITHOUT_YEARS[plan.language], *questions[1:])

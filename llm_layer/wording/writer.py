@@ -240,7 +240,7 @@ class Writer:
         """What the model is asked to word: some of the offers of a plan, or around an answer."""
         wish = self._pieces.request(plan.constraints, (), plan.language)
         zh, domain = plan.language == "zh", self._domain
-        is_short = manner_of(known.style).is_short
+        is_short = manner_of(known.style).is_short or plan.invites
         anything = domain.fill("{occasion_zh}{verb_zh}什么") if zh else "something"
         if not zh and domain.occasion:
             anything = f"{anything} {domain.occasion}"
@@ -314,11 +314,12 @@ class Writer:
         return self._pieces.notes(plan) if plan.kind == "offer" else []
 
     def also(self, plan: Plan, rest: Sequence[Offer]) -> list[str]:
-        """A sentence that lists items, in no words of the model's."""
+        """Sentences behind the model's words: what lists items, and what asks for some."""
+        asked = self._pieces.invitation(plan)
         if not rest:
-            return []
+            return asked
         listed = self._pieces.titles([offer.row for offer in rest], plan.language)
-        return [f"另外还有{listed}。" if plan.language == "zh" else f"Also: {listed}."]
+        return [f"另外还有{listed}。" if plan.language == "zh" else f"Also: {listed}.", *asked]
 
 
 class Clock:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,24 +20,14 @@ from recsys.als.reference import NOTHING, Terms
 from recsys.als.ways import Way, choose_way
 
 
-@dataclass(frozen=True)
-class Weighting:
+def _weights(config: ALSConfig) -> dict[str, Any]:
     """The weights of the objective as the native core takes them."""
-
-    alpha: float
-    unobserved: float
-    regularization: float
-    exponent: float
-
-    @classmethod
-    def of(cls, config: ALSConfig) -> Weighting:
-        """Take them out of the settings."""
-        return cls(
-            config.alpha,
-            config.unobserved_weight,
-            config.regularization,
-            config.regularization_exponent,
-        )
+    return {
+        "alpha": config.alpha,
+        "unobserved": config.unobserved_weight,
+        "regularization": config.regularization,
+        "exponent": config.regularization_exponent,
+    }
 
 
 def solve(
@@ -86,7 +76,6 @@ def solve(
     KeyboardInterrupt
         Ctrl-C; rows that were not reached keep their values.
     """
-    weights = Weighting.of(config)
     with native_errors(name):
         if way is None:
             way = choose_way(rows, other, config, solver=solver, gramian=gramian, terms=terms)
@@ -97,10 +86,7 @@ def solve(
             solver=way.solver,
             cg_steps=config.cg_steps,
             subspace_dimension=config.subspace_dimension,
-            alpha=weights.alpha,
-            unobserved=weights.unobserved,
-            regularization=weights.regularization,
-            exponent=weights.exponent,
+            **_weights(config),
             gramian=way.gramian,
             eigenvalues=way.eigenvalues,
             eigenvectors=way.eigenvectors,
@@ -143,16 +129,12 @@ def objective(
     See :func:`recsys.als.reference.objective_value` for the formula, and for what `terms` (those of
     the users' half) and `item_priors` mean. The penalty of feature maps is left to the caller.
     """
-    weights = Weighting.of(config)
     with native_errors("user_items"):
         return _als.objective(
             rows,
             users,
             items,
-            alpha=weights.alpha,
-            unobserved=weights.unobserved,
-            regularization=weights.regularization,
-            exponent=weights.exponent,
+            **_weights(config),
             item_regularization=config.of_items().regularization,
             row_weights=terms.row_weights,
             column_weights=terms.column_weights,

@@ -206,20 +206,11 @@ def open_training(
 
     Parameters
     ----------
-    csr : csr_matrix
-        Canonical, users by items.
-    rows : SparseRows
-        The same, checked.
-    users, items : ndarray
-        Factors to start from; they hold the result after :meth:`Training.fetch`.
-    config : ALSConfig
-        Settings.
-    sides : Sides
-        Weights and features.
-    maps : tuple of ndarray or None
-        Maps from features to rows, of users and items; changed in place.
+    csr, rows, users, items, config, sides, maps
+        As of :class:`NativeTraining`; `users` and `items` hold the result after
+        :meth:`Training.fetch`.
     solvers : tuple of callable, optional
-        As of :class:`NativeTraining`; not for a card.
+        As there; not for a card.
 
     Raises
     ------

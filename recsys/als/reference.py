@@ -17,6 +17,7 @@ so that ``A x = r`` with::
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -170,6 +171,19 @@ def normal_equations(
     return a, r
 
 
+def _systems(
+    matrix: csr_matrix, target: Matrix, other: Matrix, objective: Objective, terms: Terms
+) -> Iterator[tuple[int, Matrix, Matrix]]:
+    """Rows with their normal equations; a row whose solution is its prior is set to it at once."""
+    gram = gramian(other, terms.column_weights)
+    for row in range(matrix.shape[0]):
+        empty = matrix.indptr[row] == matrix.indptr[row + 1]
+        if empty and terms.settles(objective.unobserved, row):
+            target[row] = terms.prior(row, target.shape[1])
+        else:
+            yield row, *normal_equations(matrix, row, other, objective, gram, terms)
+
+
 def solve_cholesky(
     matrix: csr_matrix,
     target: Matrix,
@@ -182,13 +196,7 @@ def solve_cholesky(
     Without regularization A may be singular; the solution of least norm is taken then. A row
     without entries becomes 0, which is its minimum, where there are neither offsets nor priors.
     """
-    gram = gramian(other, terms.column_weights)
-    for row in range(matrix.shape[0]):
-        empty = matrix.indptr[row] == matrix.indptr[row + 1]
-        if empty and terms.settles(objective.unobserved, row):
-            target[row] = terms.prior(row, target.shape[1])
-            continue
-        a, b = normal_equations(matrix, row, other, objective, gram, terms)
+    for row, a, b in _systems(matrix, target, other, objective, terms):
         singular = objective.regularization == 0
         target[row] = np.linalg.lstsq(a, b, rcond=None)[0] if singular else np.linalg.solve(a, b)
 
@@ -206,13 +214,7 @@ def solve_cg(
     Warm-started from what `target` holds (Takács, Pilászy & Tikk 2011, algorithm 1). A row without
     entries becomes 0, which is its minimum, where there are neither offsets nor priors.
     """
-    gram = gramian(other, terms.column_weights)
-    for row in range(matrix.shape[0]):
-        empty = matrix.indptr[row] == matrix.indptr[row + 1]
-        if empty and terms.settles(objective.unobserved, row):
-            target[row] = terms.prior(row, target.shape[1])
-            continue
-        a, b = normal_equations(matrix, row, other, objective, gram, terms)
+    for row, a, b in _systems(matrix, target, other, objective, terms):
         x = target[row].astype(np.float64)
         r = b - a @ x
         p = r.copy()
@@ -250,13 +252,7 @@ def solve_subspace(
     Without regularization ``A_BB`` may be singular; the step of least norm is taken then. A row
     without entries becomes 0, which is its minimum, where there are neither offsets nor priors.
     """
-    gram = gramian(other, terms.column_weights)
-    for row in range(matrix.shape[0]):
-        empty = matrix.indptr[row] == matrix.indptr[row + 1]
-        if empty and terms.settles(objective.unobserved, row):
-            target[row] = terms.prior(row, target.shape[1])
-            continue
-        a, b = normal_equations(matrix, row, other, objective, gram, terms)
+    for row, a, b in _systems(matrix, target, other, objective, terms):
         x = target[row].astype(np.float64)
         for begin in range(0, len(x), dimension):
             block = slice(begin, begin + dimension)

@@ -110,7 +110,7 @@ class _Evaluation:
         names = self.table.column_names
         if column.name not in names:
             close = difflib.get_close_matches(column.name, names, 3, 0.5)
-            mend = f"did you mean {' or '.join(close)}?" if close else "check the name;"
+            mend = f"did you mean {' or '.join(close)}?" if close else "check the name."
             self._refuse(column, f"there is no such column; {mend} There are: {', '.join(names)}")
         values = self.table.column(column.name).combine_chunks()
         if pa.types.is_dictionary(values.type):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import re
 from pathlib import Path
@@ -14,7 +13,6 @@ from benchmarks.conversations import Talk, language_model, report, run, summary
 from benchmarks.judge import Finding
 from benchmarks.talks import EXPECTED, FOLLOW_UPS, OPENINGS, Expected, expected, make_talks, typed
 from llm_layer import EmbeddedLLM
-from recsys.errors import DownloadError
 
 
 def test_what_was_asked_for_is_looked_up() -> None:
@@ -88,14 +86,8 @@ def test_a_hostile_server_is_told_of_and_not_believed(ml1m: Path, tmp_path: Path
     assert len(log.read_text("utf-8").splitlines()) == 6
 
 
-def test_the_embedded_model(ml1m: Path) -> None:
-    llm = EmbeddedLLM()
-    try:
-        llm.load()
-    except DownloadError as error:
-        absent = pytest.fail if os.environ.get("CI") else pytest.skip
-        absent(f"the packaged model cannot be had here: {error}")
-    facts, _ = run(ml1m, 1, 5, llm, tiny=True)
+def test_the_embedded_model(ml1m: Path, embedded: EmbeddedLLM) -> None:
+    facts, _ = run(ml1m, 1, 5, embedded, tiny=True)
     assert facts["ungrounded"] == 0, facts["wrong"]
     assert facts["not_grounded"] == 0
     assert facts["by_llm"] > 0

@@ -14,7 +14,7 @@ from recsys.errors import InputNotFoundError
 def test_tiny(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "dialogue.json"
     status = dialogue.main(
-        ["--tiny", "--users", "4", "--turns", "2", "--threads", "1", "--json", str(out)]
+        ["--tiny", "--users", "3", "--turns", "2", "--threads", "1", "--json", str(out)]
     )
     assert status == 0
     found = json.loads(out.read_text())
@@ -22,10 +22,11 @@ def test_tiny(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (engine, known, mode)
         for engine in ("alsatian", "catalogue only")
         for known in ("all", 0)
-        for mode in ("history", "critique", "attribute")
+        for mode in ("history", "wish", "critique", "attribute")
     ]
     assert found["verdicts"]["every reply is grounded"] is True
-    assert len(found["verdicts"]) == 4
+    # Two modes of two groups, each against two lists and the catalogue.
+    assert len(found["verdicts"]) == 1 + 2 * 2 * 3
     assert "within 2 turns" in capsys.readouterr().out
 
 

@@ -10,7 +10,7 @@ import pytest
 from llm_layer import Concierge
 from llm_layer.catalogue.facts import ItemFacts
 from llm_layer.catalogue.genres import GenreWords
-from llm_layer.dialogue import State
+from llm_layer.dialogue import Constraints, State
 from llm_layer.policy import Policy
 from llm_layer.understanding.request import Question, Request
 from recsys.recommender import Recommender
@@ -108,6 +108,38 @@ def test_nobody_else_is_asked(
     talk = concierge.open(user, likes=likes)
     talk.say(message)
     assert talk.state.question is None
+
+
+def test_who_is_little_known_is_asked_for_titles_beside_the_list(concierge: Concierge) -> None:
+    """At most twice, never twice in a row, and not while they ask for something in particular."""
+    talk = concierge.open()
+    endings = []
+    for message in ("I liked Heat", "others", "others", "others", "others"):
+        reply = talk.say(message)
+        assert reply.recommended
+        assert reply.grounding.ok
+        assert "shortened" not in reply.reason
+        endings.append("A few of them" in reply.text)
+        assert talk.state.is_invited == endings[-1]
+    assert endings == [True, False, True, False, False]
+    assert talk.state.question is None
+    talk = concierge.open()
+    assert talk.say("I loved Heat").recommended
+    assert talk.state.is_invited
+    assert State.from_dict(talk.state.to_dict(concierge.facts), concierge.facts).is_invited
+    talk = concierge.open()
+    assert "A few of them" not in talk.say("a western").text
+    talk = concierge.open()
+    assert "说几部就好" in talk.say("我喜欢《Heat》").text
+
+
+def test_whoever_is_known_is_not_asked_for_titles(policy: Policy) -> None:
+    request = Request(text="more", act="more")
+    assert policy.invites(request, State(), range(9))
+    assert not policy.invites(request, State(), range(10))
+    assert not policy.invites(request, State(like=list(range(10))), ())
+    assert not policy.invites(request, State(constraints=Constraints(("Comedy",))), ())
+    assert not policy.invites(Request(text="?", act="why"), State(), ())
 
 
 def test_the_question_parts_the_candidates(policy: Policy, facts: ItemFacts) -> None:

@@ -1,4 +1,4 @@
-"""A Ray cluster of three machines on loopback, whose machines and processes can be killed."""
+"""A recommender on real data; a Ray cluster on loopback, whose machines can be killed."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from recsys.recommender import Recommender
+
+from .fitting import fit_movielens
 
 STORE_BYTES = 80 << 20
 # A dead machine is found out within a second or two, not within half a minute.
@@ -141,3 +145,9 @@ def connection(running_machines: Machines) -> Machines:
     if not ray.is_initialized():
         ray.init(address=running_machines.address, log_to_driver=False, logging_level="ERROR")
     return running_machines
+
+
+@pytest.fixture(scope="session")
+def fitted(ml100k: Path) -> Recommender:
+    """A recommender over MovieLens 100K; no test changes it."""
+    return fit_movielens(ml100k)

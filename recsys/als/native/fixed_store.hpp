@@ -1,4 +1,4 @@
-// Rows of the other side in whole numbers of 16 bits (fixed.hpp), all their columns or a block of them.
+// Rows of the other side in whole numbers of 16 bits (fixed.hpp), for exact solves.
 #pragma once
 
 #include <algorithm>

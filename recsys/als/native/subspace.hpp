@@ -21,9 +21,6 @@ constexpr std::int64_t kTogetherTiled = 32;
 constexpr std::int64_t kTogetherLanes = 3;
 constexpr std::int64_t kMostTogether = kTogetherLanes * kMostLanes;
 
-// Rows of up to so many entries are stepped by conjugate gradients, in whole numbers: a block of theirs fits L2.
-constexpr std::int64_t kMostNear = 1024;
-
 // A block of the other side in whole numbers of 16 bits, in a basis W where the Gramian's block is a diagonal
 // (whitened_store.hpp): a row y of the block is y W there, a row x of the target x W'^-1, a gradient g is g W.
 template <class T>
@@ -39,6 +36,7 @@ struct Whitened {
     const T* lambdas;             // (stride): the diagonal W'W, zeros in the padding
     const T* zeros;               // (stride, stride)
     std::int64_t entries;         // packed at once, an even number up to kBlockRows
+    std::int64_t near_entries;    // places of SubspaceScratch::near, a multiple of kPad
 };
 
 // One block of dimensions [begin, begin + width) of everything that a step on it reads.
@@ -76,8 +74,8 @@ struct SubspaceScratch {
     T* solution;  // (2 * padded(width, 4), lanes)
     T* turned;    // (as many, stride) rows of the target in the basis of Whitened, then their steps; and
     T* moved;     // (as many, stride) the latter turned back
-    std::int16_t* near;    // (kMostNear, stride) a row's entries
-    float* near_numbers;   // (5, kMostNear) what goes with them
+    std::int16_t* near;    // (Whitened::near_entries, stride) a row's entries
+    float* near_numbers;   // (5, near_entries) what goes with them
     std::int64_t* failed;  // (1 + kMostTogether) how many rows were not positive, and which
     std::uint32_t* left;   // (kTiledBlock or kBlockRows, stride / 2) packed entries, transposed for tiles
     std::uint32_t* right;  // (the same) packed entries

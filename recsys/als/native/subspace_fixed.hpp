@@ -1,9 +1,10 @@
 // Steps of the subspace solver from the block's rows in whole numbers of 16 bits: for subspace.cpp alone.
 //
 // The rows that everything reads (scores, the gradient, the matrix) are the same, in the basis of
-// whitened_store.hpp and rounded to 15 bits of their largest number. The gradient and the scores are in 32 bits of those rows; the matrix is of what is rounded
-// once more (fixed_entries.hpp), so that a step is off by a part in a hundred at most, and what it gains falls
-// short by the square of that. The next sweep makes up for it, for its gradient is right again.
+// whitened_store.hpp and rounded to 15 bits of their largest number. The gradient and the scores are in 32 bits of
+// those rows; the matrix is of what is rounded once more (fixed_entries.hpp), so that a step is off by a part in a
+// hundred at most, and what it gains falls short by the square of that. The next sweep makes up for it, for its
+// gradient is right again.
 #pragma once
 
 #include "block_cholesky.hpp"
@@ -59,6 +60,13 @@ void add_fixed_dots(const FixedRows& rows, const std::int32_t* indices, std::int
     }
 }
 
+// The largest number of a register, none of which is less than 0.
+ALSATIAN_INLINE float largest_lane(FloatLanes v) {
+    float largest = 0.0f;
+    for (std::int64_t k = 0; k < kWidth<float>; ++k) largest = v[k] > largest ? v[k] : largest;
+    return largest;
+}
+
 // See SubspaceKernels::whiten.
 inline float whiten_rows(const float* rows, std::int64_t count, std::int64_t width, std::int64_t row_stride,
                          std::int64_t stride, const float* turn, float* room, std::int16_t* to, float* scales) {
@@ -74,16 +82,15 @@ inline float whiten_rows(const float* rows, std::int64_t count, std::int64_t wid
                 sizes = size > sizes ? size : sizes;
                 squares += number * number;
             }
-            float most = 0.0f;
-            for (std::int64_t k = 0; k < kWords; ++k) most = sizes[k] > most ? sizes[k] : most;
-            const float square = sum_lanes<float>(squares);
+            const float most = largest_lane(sizes), square = sum_lanes<float>(squares);
             if (square - square != 0.0f) return square - square;
             const float scale = most / kFixedMost;
             const bool some = scale > 1e-15f;
             const float inverse = some ? kFixedMost / most : 0.0f;
             scales[done + r] = some ? scale : 0.0f;
+            const auto whole = [row, inverse](std::int64_t k) { return to_words(inverse * load(row + k)); };
             for (std::int64_t k = 0; k < stride; k += 2 * kWords) {
-                store_words(to + k, packed(to_words(inverse * load(row + k)), to_words(inverse * load(row + k + kWords))));
+                store_words(to + k, packed(whole(k), whole(k + kWords)));
             }
             const float length = __builtin_sqrtf(square) * inverse;
             longest = length > longest ? length : longest;

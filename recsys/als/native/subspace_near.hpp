@@ -82,13 +82,14 @@ __attribute__((noinline)) void fetch_near(const Side<float>& side, const Slice<f
     for (std::int64_t k = 0; k < (near.count - row.n) * stride; k += 2 * kWords) store_words(to + k, none);
 }
 
-// near.dots <- unit p . y of each entry, p in whole numbers. Returns sum_e c_e dots_e^2.
+// near.dots <- unit p . y of each entry, p in whole numbers. Returns sum_e c_e dots_e^2. Rows are asked for meanwhile.
 template <std::int64_t S>
-__attribute__((noinline)) float near_dots(const NearRow& near, std::int64_t width, const std::int16_t* p, float unit) {
+__attribute__((noinline)) float near_dots(const NearRow& near, std::int64_t width, const std::int16_t* p, float unit,
+                                          Asking asking) {
     const std::int64_t stride = S > 0 ? S : width;
-    FloatLanes curvature{};
     const std::int16_t* from = near.numbers;
     for (std::int64_t e = 0; e < near.count; e += kGroup, from += kGroup * stride) {
+        asking.ask(kGroup);
         Words sum[kGroup];
 #pragma GCC unroll 8
         for (std::int64_t i = 0; i < kGroup; ++i) sum[i] = no_words();
@@ -96,7 +97,9 @@ __attribute__((noinline)) float near_dots(const NearRow& near, std::int64_t widt
         for (std::int64_t k = 0; k < stride; k += 2 * kWords) {
             const Words part = load_words(p + k);
 #pragma GCC unroll 8
-            for (std::int64_t i = 0; i < kGroup; ++i) sum[i] = add_pairs(sum[i], part, load_words(from + i * stride + k));
+            for (std::int64_t i = 0; i < kGroup; ++i) {
+                sum[i] = add_pairs(sum[i], part, load_words(from + i * stride + k));
+            }
         }
         FloatLanes sums[kGroup];
 #pragma GCC unroll 8
@@ -105,6 +108,7 @@ __attribute__((noinline)) float near_dots(const NearRow& near, std::int64_t widt
         sum_lanes8<float>(sums, dots);
         for (std::int64_t i = 0; i < kGroup; ++i) near.dots[e + i] = unit * near.scales[e + i] * dots[i];
     }
+    FloatLanes curvature{};
     for (std::int64_t e = 0; e < near.count; e += kWidth<float>) {
         const FloatLanes dots = load(near.dots + e);
         curvature += load(near.excess + e) * dots * dots;
@@ -118,24 +122,26 @@ __attribute__((noinline)) void add_near(const NearRow& near, std::int64_t width,
                                         float* q) {
     const std::int64_t stride = S > 0 ? S : width;
     alignas(64) float products[kNearChunk];
-    alignas(64) std::int16_t numbers[kNearChunk];
+    alignas(64) std::int32_t numbers[kNearChunk];
+    alignas(64) std::uint32_t pairs[kNearChunk / 2];
     const std::int64_t count = end - begin;
     FloatLanes sums{}, sizes{};
     for (std::int64_t e = 0; e < count; e += kWidth<float>) {
-        const FloatLanes product = load(near.excess + begin + e) * load(near.scales + begin + e) * load(near.dots + begin + e);
+        const std::int64_t at = begin + e;
+        const FloatLanes product = load(near.excess + at) * load(near.scales + at) * load(near.dots + at);
         const FloatLanes size = product > 0.0f ? product : -product;
         store(products + e, product);
         sums += size;
         sizes = size > sizes ? size : sizes;
     }
-    float most = 0.0f;
-    for (std::int64_t k = 0; k < kWidth<float>; ++k) most = sizes[k] > most ? sizes[k] : most;
-    const float by_sum = sum_lanes<float>(sums) / kNearSum, by_most = most / kFixedMost;
+    const float by_sum = sum_lanes<float>(sums) / kNearSum, by_most = largest_lane(sizes) / kFixedMost;
     const float unit = by_sum > by_most ? by_sum : by_most;
     if (!(unit > 0.0f)) return;
-    const float inverse = 1.0f / unit;
-    for (std::int64_t e = 0; e < count; ++e) {
-        numbers[e] = static_cast<std::int16_t>(__builtin_lrintf(products[e] * inverse));
+    const FloatLanes inverse = spread<float>(1.0f / unit);
+    for (std::int64_t e = 0; e < count; e += kWords) store_words(numbers + e, to_words(inverse * load(products + e)));
+    for (std::int64_t e = 0; e < count; e += 2) {
+        const auto below = static_cast<std::uint32_t>(numbers[e]), above = static_cast<std::uint32_t>(numbers[e + 1]);
+        pairs[e / 2] = (below & 0xFFFFu) | above << 16;
     }
     constexpr std::int64_t kLoads = S > 0 && S <= 8 * kWords ? S / (2 * kWords) : 1;
     for (std::int64_t k = 0; k < stride; k += kLoads * 2 * kWords) {
@@ -144,9 +150,7 @@ __attribute__((noinline)) void add_near(const NearRow& near, std::int64_t width,
         for (std::int64_t v = 0; v < 2 * kLoads; ++v) sum[v] = no_words();
         const std::int16_t* from = near.numbers + begin * stride + k;
         for (std::int64_t e = 0; e < count; e += 2, from += 2 * stride) {
-            std::uint32_t both;
-            __builtin_memcpy(&both, numbers + e, sizeof both);
-            const Words pair = spread_word(&both);
+            const Words pair = spread_word(pairs + e / 2);
 #pragma GCC unroll 8
             for (std::int64_t v = 0; v < kLoads; ++v) {
                 const Words a = load_words(from + v * 2 * kWords), b = load_words(from + stride + v * 2 * kWords);
@@ -164,7 +168,7 @@ __attribute__((noinline)) void add_near(const NearRow& near, std::int64_t width,
 
 // Whether rounding would not be felt in a row's step: the largest weight, and the longest chunk of its entries,
 // against the least of what holds it.
-inline bool near_allows(const Slice<float>& slice, const NearRow& near, float least) {
+inline bool near_allows(float longest_row, const NearRow& near, float least) {
     FloatLanes largest{}, lowest{};
     float longest = 0.0f;
     for (std::int64_t begin = 0; begin < near.count; begin += kNearChunk) {
@@ -179,97 +183,146 @@ inline bool near_allows(const Slice<float>& slice, const NearRow& near, float le
         const float square = sum_lanes<float>(squares);
         longest = square > longest ? square : longest;
     }
-    float most = 0.0f, negative = 0.0f;
-    for (std::int64_t k = 0; k < kWidth<float>; ++k) {
-        most = largest[k] > most ? largest[k] : most;
-        negative = lowest[k] < negative ? lowest[k] : negative;
-    }
-    const float size = slice.whitened->longest;
-    return negative == 0.0f && most * longest * size * size * kNearRounding <= kMostRoundingOfStep * least;
+    const float size = longest * longest_row * longest_row;
+    return largest_lane(-lowest) == 0.0f &&
+           largest_lane(largest) * size * kNearRounding <= kMostRoundingOfStep * least;
 }
 
-// scratch.turned <- a row's step in the basis, from what it stood for; `scores` go along. `refused`: the row is to be
-// stepped in another way.
+// The vectors of a row's conjugate gradients, `stride` numbers each.
+struct NearVectors {
+    alignas(64) float diagonal[kTogetherFactors];
+    alignas(64) float step[kTogetherFactors];
+    alignas(64) float residual[kTogetherFactors];
+    alignas(64) float direction[kTogetherFactors];
+    alignas(64) float product[kTogetherFactors];      // of the matrix and the direction
+    alignas(64) std::int16_t whole[kTogetherFactors];  // the direction, to be multiplied by a unit
+};
+
+// step <- 0, direction <- D^-1 residual. Returns residual' D^-1 residual.
+ALSATIAN_INLINE float start_directions(std::int64_t stride, NearVectors& at) {
+    FloatLanes sum{};
+    for (std::int64_t k = 0; k < stride; k += kWidth<float>) {
+        const FloatLanes residual = load(at.residual + k), z = residual / load(at.diagonal + k);
+        store(at.step + k, FloatLanes{});
+        store(at.direction + k, z);
+        sum += z * residual;
+    }
+    return sum_lanes<float>(sum);
+}
+
+struct Rounded {
+    float unit;
+    float slope;  // residual . direction
+    float holds;  // direction' D direction
+};
+
+// The direction becomes what it is in whole numbers of which no product with a row leaves 32 bits; product <- D times
+// it.
+ALSATIAN_INLINE Rounded round_direction(std::int64_t stride, float longest, NearVectors& at) {
+    FloatLanes squares{}, sizes{};
+    for (std::int64_t k = 0; k < stride; k += kWidth<float>) {
+        const FloatLanes number = load(at.direction + k), size = number > 0.0f ? number : -number;
+        squares += number * number;
+        sizes = size > sizes ? size : sizes;
+    }
+    const float by_length = __builtin_sqrtf(sum_lanes<float>(squares)) * longest * 0x1.01p-31f;
+    const float by_most = largest_lane(sizes) / kFixedMost;
+    const float unit = by_length > by_most ? by_length : by_most;
+    if (!(unit > 1e-30f && finite(unit))) return {0.0f, 0.0f, 0.0f};
+    const FloatLanes inverse = spread<float>(1.0f / unit), units = spread<float>(unit);
+    FloatLanes slopes{}, holds{};
+    for (std::int64_t k = 0; k < stride; k += 2 * kWords) {
+        const auto take = [&](std::int64_t from) {
+            const Words words = to_words(inverse * load(at.direction + from));
+            const FloatLanes number = units * to_lanes(words), held = load(at.diagonal + from) * number;
+            store(at.direction + from, number);
+            store(at.product + from, held);
+            slopes += load(at.residual + from) * number;
+            holds += held * number;
+            return words;
+        };
+        const Words low = take(k), high = take(k + kWords);
+        store_words(at.whole + k, packed(low, high));
+    }
+    return {unit, sum_lanes<float>(slopes), sum_lanes<float>(holds)};
+}
+
+// Goes `size` times the direction. Returns residual' D^-1 residual there; product <- D^-1 residual.
+ALSATIAN_INLINE float follow(std::int64_t stride, float size, const NearRow& near, NearVectors& at) {
+    const FloatLanes sizes = spread<float>(size);
+    FloatLanes left{};
+    for (std::int64_t k = 0; k < stride; k += kWidth<float>) {
+        const FloatLanes residual = load(at.residual + k) - sizes * load(at.product + k);
+        store(at.residual + k, residual);
+        store(at.step + k, load(at.step + k) + sizes * load(at.direction + k));
+        const FloatLanes z = residual / load(at.diagonal + k);
+        store(at.product + k, z);
+        left += residual * z;
+    }
+    for (std::int64_t e = 0; e < near.count; e += kWidth<float>) {
+        store(near.moved + e, load(near.moved + e) + sizes * load(near.dots + e));
+    }
+    return sum_lanes<float>(left);
+}
+
+// at.step, and near.moved with it, <- the solution from at.residual. False where it is not found.
+template <std::int64_t S>
+bool find_step(std::int64_t width, float longest, const NearRow& near, NearVectors& at, Asking asking) {
+    const std::int64_t stride = S > 0 ? S : width;
+    float left = start_directions(stride, at), gained = 0.0f;
+    if (!finite(left)) return false;
+    for (int taken = 0; left > kMostMissed * gained; ++taken) {
+        if (taken == kMostDirections) return false;
+        const Rounded rounded = round_direction(stride, longest, at);
+        if (!(rounded.slope > 0.0f)) return false;
+        const float curvature = rounded.holds + near_dots<S>(near, stride, at.whole, rounded.unit, asking);
+        asking.next = asking.end;
+        for (std::int64_t begin = 0; begin < near.count; begin += kNearChunk) {
+            const std::int64_t end = near.count - begin < kNearChunk ? near.count : begin + kNearChunk;
+            add_near<S>(near, stride, begin, end, at.product);
+        }
+        const float size = rounded.slope / curvature;
+        if (!(curvature > 0.0f && finite(size))) return false;
+        gained += size * rounded.slope;
+        const float now = follow(stride, size, near, at);
+        const FloatLanes beta = spread<float>(now / left);
+        for (std::int64_t k = 0; k < stride; k += kWidth<float>) {
+            store(at.direction + k, load(at.product + k) + beta * load(at.direction + k));
+        }
+        left = now;
+    }
+    return true;
+}
+
+// scratch.turned <- a row's step in the basis, from what it stood for; `scores` go along. `refused`: nothing was
+// changed, and the row is to be stepped in another way.
 template <std::int64_t S>
 Fixed step_near(const Side<float>& side, const Slice<float>& slice, const Row<float>& row, float* scores,
                 const SubspaceScratch<float>& scratch) {
-    if (row.n > kMostNear) return Fixed::refused;
+    const Whitened<float>& block = *slice.whitened;
+    const std::int64_t places = block.near_entries;
+    if (row.n > places) return Fixed::refused;
     if (side.stopping()) return Fixed::stopped;
-    const std::int64_t stride = S > 0 ? S : slice.stride;
-    float* const numbers = scratch.near_numbers;
-    const NearRow near{scratch.near, padded(row.n, kNearPad), numbers, numbers + kMostNear, numbers + 2 * kMostNear,
-                       numbers + 3 * kMostNear, numbers + 4 * kMostNear};
-    alignas(64) float r[kTogetherFactors], p[kTogetherFactors], q[kTogetherFactors], d[kTogetherFactors],
-        x[kTogetherFactors];
-    alignas(64) std::int16_t whole[kTogetherFactors];
-    const float least = start_diagonal(slice, row, d);
-    start_turned(slice, row, scratch, r);
-    fetch_near<S>(side, slice, row, scores, near, scratch.near, r);
-    if (!near_allows(slice, near, least)) return Fixed::refused;
+    const NearRow near{scratch.near,
+                       padded(row.n, kNearPad),
+                       scratch.near_numbers,
+                       scratch.near_numbers + places,
+                       scratch.near_numbers + 2 * places,
+                       scratch.near_numbers + 3 * places,
+                       scratch.near_numbers + 4 * places};
+    NearVectors at;
+    const float least = start_diagonal(slice, row, at.diagonal);
+    start_turned(slice, row, scratch, at.residual);
+    fetch_near<S>(side, slice, row, scores, near, scratch.near, at.residual);
+    if (!near_allows(block.longest, near, least)) return Fixed::refused;
     for (std::int64_t e = 0; e < near.count; ++e) near.moved[e] = 0.0f;
-    FloatLanes sum{};
-    for (std::int64_t k = 0; k < stride; k += kWidth<float>) {
-        store(x + k, FloatLanes{});
-        const FloatLanes inverse = 1.0f / load(d + k), z = inverse * load(r + k);
-        store(p + k, z);
-        sum += z * load(r + k);
-    }
-    float left = sum_lanes<float>(sum), gained = 0.0f;
-    if (!finite(left)) return Fixed::refused;
-    for (int taken = 0; left > kMostMissed * gained; ++taken) {
-        if (taken == kMostDirections) return Fixed::refused;
-        FloatLanes squares{}, sizes{};
-        for (std::int64_t k = 0; k < stride; k += kWidth<float>) {
-            const FloatLanes number = load(p + k), size = number > 0.0f ? number : -number;
-            squares += number * number;
-            sizes = size > sizes ? size : sizes;
-        }
-        float most = 0.0f;
-        for (std::int64_t k = 0; k < kWidth<float>; ++k) most = sizes[k] > most ? sizes[k] : most;
-        const float by_length = __builtin_sqrtf(sum_lanes<float>(squares)) * slice.whitened->longest * 0x1.01p-31f;
-        const float by_most = most / kFixedMost;
-        const float unit = by_length > by_most ? by_length : by_most;
-        if (!(unit > 1e-30f && finite(unit))) return Fixed::refused;
-        const FloatLanes inverse = spread<float>(1.0f / unit), unit_lanes = spread<float>(unit);
-        FloatLanes slopes{}, holds{};
-        for (std::int64_t k = 0; k < stride; k += 2 * kWords) {
-            const Words low = to_words(inverse * load(p + k)), high = to_words(inverse * load(p + k + kWords));
-            store_words(whole + k, packed(low, high));
-            const auto take = [&](std::int64_t at, Words words) {
-                const FloatLanes number = unit_lanes * to_lanes(words), held = load(d + at) * number;
-                store(p + at, number);
-                store(q + at, held);
-                slopes += load(r + at) * number;
-                holds += held * number;
-            };
-            take(k, low), take(k + kWords, high);
-        }
-        const float curvature = sum_lanes<float>(holds) + near_dots<S>(near, stride, whole, unit);
-        for (std::int64_t begin = 0; begin < near.count; begin += kNearChunk) {
-            add_near<S>(near, stride, begin, near.count - begin < kNearChunk ? near.count : begin + kNearChunk, q);
-        }
-        const float slope = sum_lanes<float>(slopes), step = slope / curvature;
-        if (!(curvature > 0.0f && slope > 0.0f && finite(step))) return Fixed::refused;
-        gained += step * slope;
-        const FloatLanes steps = spread<float>(step);
-        FloatLanes after{};
-        for (std::int64_t k = 0; k < stride; k += kWidth<float>) {
-            const FloatLanes residual = load(r + k) - steps * load(q + k);
-            store(r + k, residual);
-            store(x + k, load(x + k) + steps * load(p + k));
-            const FloatLanes z = residual / load(d + k);
-            store(q + k, z);
-            after += residual * z;
-        }
-        for (std::int64_t e = 0; e < near.count; e += kWidth<float>) {
-            store(near.moved + e, load(near.moved + e) + steps * load(near.dots + e));
-        }
-        const float now = sum_lanes<float>(after);
-        const FloatLanes beta = spread<float>(now / left);
-        for (std::int64_t k = 0; k < stride; k += kWidth<float>) store(p + k, load(q + k) + beta * load(p + k));
-        left = now;
-    }
-    for (std::int64_t k = 0; k < stride; ++k) scratch.turned[k] = x[k];
+    // The next row, but for its first entries, which were asked for with the last of this one.
+    const FixedRows rows = rows_of(slice);
+    const auto known = [&row](std::int64_t entry) { return entry < row.ahead_end ? entry : row.ahead_end; };
+    const std::int64_t next = row.begin + row.n + kAheadDots;
+    const Asking asking{rows, side.indices, known(next), known(next + row.n)};
+    if (!find_step<S>(slice.stride, block.longest, near, at, asking)) return Fixed::refused;
+    for (std::int64_t k = 0; k < slice.stride; ++k) scratch.turned[k] = at.step[k];
     for (std::int64_t e = 0; e < row.n; ++e) scores[e] += near.moved[e];
     return Fixed::done;
 }

@@ -26,10 +26,14 @@ namespace alsatian::als {
 
 namespace {
 
-// Scores held at once: a third of all entries, which is a twelfth of what both orientations take.
+// Scores held at once: a third of all entries, which is a twelfth of what both orientations take, or an eighth of
+// what the factors take. For each batch the blocks of the other side are laid out anew.
 constexpr std::int64_t kBatches = 3;
+constexpr std::int64_t kShareOfFactors = 8;
 constexpr std::int64_t kLeastBatch = 1 << 20;
 constexpr std::int64_t kPackRows = 4096;  // rows of the other side copied by one task
+// Entries up to which a row is stepped by conjugate gradients: more would take too much memory.
+constexpr std::int64_t kMostNear = 1 << 14;
 // Dimensions of a block up to which whole numbers are multiplied: systems of more are not solved together.
 constexpr std::int64_t kMostFixed = kTogetherFactors;
 
@@ -59,16 +63,15 @@ template <class T>
 class SubspaceWorkspace {
    public:
     // `longest`: entries of the longest row.
-    SubspaceWorkspace(std::int64_t factors, std::int64_t stride, std::int64_t longest, bool tiled, std::int64_t lanes)
+    SubspaceWorkspace(std::int64_t factors, std::int64_t stride, std::int64_t longest, bool tiled, std::int64_t lanes,
+                      std::int64_t near_entries)
         : rows_(kChunk * stride), scaled_(kChunk * stride), matrix_(stride * stride),
           inverses_(stride * kPad),
           products_((tiled ? kTogetherTiled : std::max(kTogether, kTogetherLanes * lanes)) * stride),
           vectors_(5 * stride), dots_(tiled ? padded(longest, kGroup) : 0), matrices_(lanes * stride * stride),
           sides_(lanes * stride),
           systems_(lanes * (together_begin(padded(stride, 4), padded(stride, kPad) / kPad) + kPad)),
-          solution_(lanes * 2 * padded(stride, 4)),
-          turned_(lanes > 0 ? 2 * kTogetherLanes * lanes * stride : 0), near_(lanes > 0 ? kMostNear * stride / 2 : 0),
-          near_numbers_(lanes > 0 ? 5 * kMostNear : 0),
+          solution_(lanes * 2 * padded(stride, 4)), turned_(2 * kTogetherLanes * lanes * stride), near_(near_entries * stride / 2), near_numbers_(5 * near_entries),
           packed_((tiled ? kTiledBlock : lanes > 0 ? kBlockRows : 0) * stride),
           packed_rows_(tiled ? kTogetherTiled * padded(factors, kTileColumns) : 0), stride_(stride),
           half_((tiled ? kTiledBlock : lanes > 0 ? kBlockRows : 0) * stride / 2), lanes_(lanes) {}
@@ -121,14 +124,15 @@ class HalfSweep {
           packed_gramian_(tiled_ ? padded(factors, kTileColumns) * stride_ : 0),
           workspaces_(static_cast<std::size_t>(threads_)) {
         if (!linear_.empty()) side_.linear = linear_.data();
-        for (std::int64_t row = 0; tiled_ && row < matrix.rows; ++row) {
+        for (std::int64_t row = 0; row < matrix.rows; ++row) {
             longest_ = std::max(longest_, matrix.indptr[row + 1] - matrix.indptr[row]);
         }
     }
 
     void take() {
         const std::int64_t limit =
-            std::max(kLeastBatch, (matrix_.indptr[matrix_.rows] + kBatches - 1) / kBatches);
+            std::max({kLeastBatch, (matrix_.indptr[matrix_.rows] + kBatches - 1) / kBatches,
+                      (matrix_.rows + matrix_.columns) * side_.factors / kShareOfFactors});
         for (std::int64_t begin = 0; begin < matrix_.rows;) {
             std::int64_t end = begin + 1;
             while (end < matrix_.rows && matrix_.indptr[end + 1] - matrix_.indptr[begin] <= limit) ++end;
@@ -172,6 +176,9 @@ class HalfSweep {
     // Systems that are solved together.
     std::int64_t lanes() const { return fixed_ ? kernels<T>(run_.simd).lanes : 0; }
 
+    // Entries up to which a row is stepped by conjugate gradients.
+    std::int64_t near_entries() const { return fixed_ ? padded(std::min(longest_, kMostNear), kPad) : 0; }
+
     template <class Work>
     void each(const std::vector<Task>& tasks, const Work& work) {
         parallel_for(
@@ -180,7 +187,7 @@ class HalfSweep {
                 auto& workspace = workspaces_[static_cast<std::size_t>(thread)];
                 if (!workspace) {
                     workspace = std::make_unique<SubspaceWorkspace<T>>(side_.factors, stride_, longest_,
-                                                                       tiled_, lanes());
+                                                                       tiled_, lanes(), near_entries());
                 }
                 work(tasks[static_cast<std::size_t>(number)], workspace->scratch());
             },
@@ -219,8 +226,9 @@ class HalfSweep {
                 store_.emplace(gram_, factors, dimension_, unit_, weights_.unobserved, side_.linear, run_);
             }
             if (packed_ != block) {
-                whole_numbers_ = store_->fill(block, slice.rows, matrix_.columns, slice.rows_stride, table_.whiten, run_);
-                if (whole_numbers_) whitened_ = store_->told(block);
+                whole_numbers_ =
+                    store_->fill(block, slice.rows, matrix_.columns, slice.rows_stride, table_.whiten, run_);
+                if (whole_numbers_) whitened_ = store_->told(block, near_entries());
             }
             packed_ = block;
             if (whole_numbers_) slice.whitened = &whitened_;
@@ -340,7 +348,7 @@ class HalfSweep {
     bool fixed_;         // the same from whole numbers
     std::int64_t unit_;  // what a block's width is padded to
     std::int64_t stride_;
-    std::int64_t longest_ = 0;  // entries of the longest row, where tiles are used
+    std::int64_t longest_ = 0;  // entries of the longest row
     Aligned<T> gramian_;
     Aligned<std::uint32_t> packed_gramian_;
     std::unique_ptr<Aligned<T>> panel_;

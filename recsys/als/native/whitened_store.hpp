@@ -71,11 +71,11 @@ class WhitenedStore {
     }
 
     // What kernels are told of the block that was taken last.
-    Whitened<T> told(std::int64_t block) const {
+    Whitened<T> told(std::int64_t block, std::int64_t near_entries) const {
         const Basis& basis = *bases_[static_cast<std::size_t>(block)];
         return {reinterpret_cast<const std::int16_t*>(numbers_->get()), scales_->get(), longest_,
                 basis.gramian.get(), basis.linear.get(), basis.turn_target.get(), basis.turn_back.get(),
-                basis.holds.get(), basis.lambdas.get(), zeros_.get(), entries(basis.stride)};
+                basis.holds.get(), basis.lambdas.get(), zeros_.get(), entries(basis.stride), near_entries};
     }
 
    private:
@@ -92,8 +92,8 @@ class WhitenedStore {
     struct Basis {
         Basis(const double* gram, std::int64_t factors, std::int64_t begin, std::int64_t columns,
               std::int64_t columns_padded, double unobserved, const T* linear_terms)
-            : width(columns), stride(columns_padded), turn(width * stride), turn_target(width * stride), turn_back(stride * stride),
-              gramian(factors * stride), linear(stride), holds(stride), lambdas(stride) {
+            : width(columns), stride(columns_padded), turn(width * stride), turn_target(width * stride),
+              turn_back(stride * stride), gramian(factors * stride), linear(stride), holds(stride), lambdas(stride) {
             const auto n = static_cast<std::size_t>(width);
             std::vector<double> a(n * n), vectors, values;
             for (std::int64_t i = 0; i < width; ++i) {

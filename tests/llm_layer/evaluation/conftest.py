@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 import scipy.sparse as sp
 
+from llm_layer.catalogue.facts import ItemFacts
 from llm_layer.concierge import Concierge
 from llm_layer.evaluation import Hidden, Stage, Tastes, hide
 from recsys.als import AlternatingLeastSquares
@@ -54,7 +55,7 @@ def events(items: pa.Table) -> Interactions:
 
 @pytest.fixture(scope="session")
 def hidden(events: Interactions) -> Hidden:
-    return hide(events, 6, known=(None, 0), seed=2)
+    return hide(events, 6, known=(None, 0, 3), seed=2)
 
 
 @pytest.fixture(scope="session")
@@ -66,6 +67,11 @@ def engine(hidden: Hidden, items: pa.Table) -> Recommender:
 @pytest.fixture(scope="session")
 def concierge(engine: Recommender) -> Concierge:
     return Concierge(engine, None)
+
+
+@pytest.fixture(scope="session")
+def made_facts(concierge: Concierge) -> ItemFacts:
+    return concierge.facts
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from llm_layer.catalogue.facts import ItemFacts
 from llm_layer.evaluation import Dialogue, Hidden, Resampling, Turn, catalogue_only
 from llm_layer.evaluation.baselines import one_shot_places
 from llm_layer.evaluation.figures import conduct, latencies, success
@@ -60,15 +61,25 @@ def test_latency_is_over_the_replies_that_have_the_stage() -> None:
     assert found["first_token"] == (7.0, 7.0, 7.0)
 
 
-def test_one_shot_places_are_those_of_the_engines_own_lists(
-    engine: Recommender, hidden: Hidden
+@pytest.mark.parametrize("level", [None, 0])
+def test_one_shot_places_are_those_of_the_first_list(
+    engine: Recommender, made_facts: ItemFacts, hidden: Hidden, level: int | None
 ) -> None:
-    seekers = hidden.groups[None]
-    places = one_shot_places(engine, seekers, 15)
+    """By the user's own factor, nearer to the average the less is known; that for a newcomer."""
+    seekers = hidden.groups[level]
+    places = one_shot_places(engine, made_facts, seekers, 15)
     assert any(places)
+    average = np.asarray(engine.model.user_factors).mean(axis=0)
+    average /= np.linalg.norm(average)
     for seeker, place in zip(seekers, places, strict=True):
-        listed = engine.recommend([seeker.user], 15)["item_id"].to_pylist()
-        target = engine.items.take([seeker.targets[0]])[0].as_py()
+        vector = average
+        if seeker.known:
+            own = engine.user_vector(seeker.user)
+            vector = own / np.linalg.norm(own) + 2 / (2 + len(seeker.known)) * average
+        scores = np.asarray(engine.item_factors) @ vector
+        scores[list(seeker.known)] = -np.inf
+        listed = np.argsort(-scores, kind="stable")[:15].tolist()
+        target = seeker.targets[0]
         assert place == (listed.index(target) + 1 if target in listed else None)
 
 

@@ -18,6 +18,7 @@ from llm_layer.evaluation import (
     SimulatedUser,
     Stage,
     Tastes,
+    WishfulUser,
 )
 from llm_layer.evaluation.oracles import Difference, accepting, comparing
 from llm_layer.evaluation.phrasing import Phrasing
@@ -38,41 +39,61 @@ def until_found(dialogue: Dialogue) -> list[str]:
 
 
 def words_with(
-    concierge: Concierge, tastes: Tastes, seeker: Seeker, accepts: Callable[[int], bool]
+    concierge: Concierge,
+    tastes: Tastes,
+    seeker: Seeker,
+    accepts: Callable[[int], bool],
+    kind: type[SimulatedUser] = SimulatedUser,
 ) -> list[str]:
     """What a user says in a conversation of five turns, and nothing of the package's stage."""
     facts = concierge.facts
     rng = np.random.default_rng([7, seeker.row])
     phrasing = Phrasing(facts, GenreWords(facts.genre_names), "en", rng)
-    user = SimulatedUser(tastes.read(seeker.history), accepts, facts, phrasing, rng)
+    user = kind(tastes.read(seeker.history), accepts, facts, phrasing, rng)
     talk = concierge.open(None if seeker.is_newcomer else seeker.user)
     said, words = user.open(), []
     for _ in range(5):
         words.append(said.text)
         shown = [facts.row(item) for item in talk.say(said.text).recommended]
-        said = user.answer(shown, None if shown else talk.state.question)
+        question = None if shown else talk.state.question
+        said = user.answer(shown, question, is_invited=talk.state.is_invited)
         if said.accepted is not None:
             break
     return words
 
 
-@pytest.mark.parametrize("level", [None, 0])
+@pytest.mark.parametrize(
+    ("level", "mode", "kind"),
+    [
+        (None, "history", SimulatedUser),
+        (0, "history", SimulatedUser),
+        (3, "history", SimulatedUser),
+        (None, "wish", WishfulUser),
+        (0, "wish", WishfulUser),
+    ],
+)
 def test_a_user_without_any_target_says_the_same_words(
-    stage: Stage, concierge: Concierge, tastes: Tastes, hidden: Hidden, level: int | None
+    stage: Stage,
+    concierge: Concierge,
+    tastes: Tastes,
+    hidden: Hidden,
+    level: int | None,
+    mode: Mode,
+    kind: type[SimulatedUser],
 ) -> None:
     """The strongest form: no target is in reach at all, and not a letter changes."""
     for seeker in hidden.groups[level]:
-        nobody = words_with(concierge, tastes, seeker, lambda row: False)
-        said = until_found(stage.hold(seeker, "history", "en"))
+        nobody = words_with(concierge, tastes, seeker, lambda row: False, kind)
+        said = until_found(stage.hold(seeker, mode, "en"))
         assert said == nobody[: len(said)]
 
 
-@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize(("language", "level"), [("en", None), ("zh", None), ("en", 0), ("zh", 3)])
 def test_another_target_with_the_same_answers_changes_no_word(
-    stage: Stage, hidden: Hidden, language: Language
+    stage: Stage, hidden: Hidden, language: Language, level: int | None
 ) -> None:
     """Targets that are shown in different turns share every word until then."""
-    for seeker in hidden.groups[None][:3]:
+    for seeker in hidden.groups[level][:3]:
         unfound = stage.hold(replace(seeker, targets=seeker.history[:1]), "history", language)
         for at, turn in enumerate(unfound.turns, 1):
             for row in turn.shown[:1]:
@@ -127,7 +148,7 @@ def test_oracles_are_asked_only_about_what_was_shown(
         assert asked
 
 
-@pytest.mark.parametrize("mode", ["history", "critique", "attribute"])
+@pytest.mark.parametrize("mode", ["history", "wish", "critique", "attribute"])
 def test_the_title_of_the_target_is_never_said(
     stage: Stage, concierge: Concierge, hidden: Hidden, mode: Mode
 ) -> None:

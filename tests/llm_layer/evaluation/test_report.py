@@ -55,6 +55,24 @@ def test_every_mode_group_and_engine_is_there(report: DialogueReport) -> None:
         report.of("attribute")
 
 
+def test_groups_stand_beside_their_lists_and_the_baseline(report: DialogueReport) -> None:
+    lines = report.to_markdown().splitlines()
+    begin = lines.index("## By what the engine knows of its users") + 2
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines[begin : begin + 6]]
+    assert [row[0] for row in rows[2:]] == [
+        "history, all known",
+        "critique, all known",
+        "history, newcomers",
+        "critique, newcomers",
+    ]
+    own, other = report.of("history", 0), report.of("history", 0, "catalogue only")
+    over = report.over_baseline(own)
+    assert over is not None
+    assert over.mean == pytest.approx(own.success.within[-1].mean - other.success.within[-1].mean)
+    assert rows[4][-1].startswith(f"{100 * over.mean:+.1f} [")
+    assert report.over_baseline(other) is None
+
+
 def test_the_same_seed_gives_the_same_figures(
     report: DialogueReport, events: Interactions, items: pa.Table
 ) -> None:
@@ -62,7 +80,9 @@ def test_the_same_seed_gives_the_same_figures(
     assert without_times(again) == without_times(report)
     words = [[turn.said for turn in one.turns] for one in report.results[0].dialogues]
     other = evaluated(
-        events, items, Course(users=3, turns=2, modes=("history",), baseline=False, seed=4)
+        events,
+        items,
+        Course(users=3, turns=2, modes=("history",), known=(None,), baseline=False, seed=4),
     )
     assert [[turn.said for turn in one.turns] for one in other.results[0].dialogues] != words
 
@@ -96,7 +116,7 @@ def test_the_report_is_written_with_its_plots(report: DialogueReport, tmp_path: 
 def test_tokens_are_counted_where_a_model_is_asked(events: Interactions, items: pa.Table) -> None:
     llm = ScriptedLLM(["no words that can be used", LLMRefusedError("gone")])
     assert isinstance(llm, LLM)
-    course = Course(users=1, turns=1, modes=("history",), baseline=True)
+    course = Course(users=1, turns=1, modes=("history",), known=(None,), baseline=True)
     own, baseline = evaluated(events, items, course, llm=llm).results
     assert own.conduct.tokens["calls"] * own.conduct.replies == len(llm.asked)
     assert baseline.conduct.tokens == {}
@@ -142,7 +162,7 @@ def test_command_prints_json(files: list[str], capsys: pytest.CaptureFixture[str
     [
         (["--users", "500"], "ask for fewer users"),
         (["--turns", "0"], "turns is 0"),
-        (["--mode", "psychic"], "expected some of history, critique, attribute"),
+        (["--mode", "psychic"], "expected some of history, wish, critique, attribute"),
         (["--language", "fr"], "--language is 'fr'"),
         (["--known", "some"], "--known is 'some'"),
         (["--llm", "nobody"], "--llm is 'nobody'"),

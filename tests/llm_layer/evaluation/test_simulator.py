@@ -10,6 +10,7 @@ import pytest
 from llm_layer.catalogue.facts import ItemFacts
 from llm_layer.catalogue.genres import GenreWords
 from llm_layer.concierge import Concierge
+from llm_layer.dialogue import State
 from llm_layer.evaluation import (
     CriticalUser,
     Habits,
@@ -19,9 +20,11 @@ from llm_layer.evaluation import (
     Stage,
     Tastes,
     TellingUser,
+    WishfulUser,
 )
 from llm_layer.evaluation.oracles import accepting, attributes, comparing
 from llm_layer.evaluation.phrasing import WORDINGS, Phrasing
+from llm_layer.evaluation.simulator import WISHFUL
 from llm_layer.text import Language, detect_language
 from llm_layer.understanding.request import Question
 from llm_layer.understanding.understand import Understanding
@@ -108,6 +111,41 @@ def test_questions_are_answered_from_the_history(make: Make) -> None:
     assert critic.answer([], Question("likes")).move == "favourite"
 
 
+def test_who_is_asked_for_titles_beside_a_list_names_some(make: Make, facts: ItemFacts) -> None:
+    user = make([12, 13, 14, 24, 25], target=16)
+    said = user.answer([facts.row(17)], is_invited=True)
+    assert said.move == "told"
+    named = [facts.title(facts.row(item)) for item in (12, 13, 14, 24, 25)]
+    told = [title for title in named if title in said.text]
+    assert len(told) == 3
+    # With what they have seen, each title once.
+    left = [
+        facts.row(item) for item in (12, 13, 14, 24, 25) if facts.title(facts.row(item)) not in told
+    ]
+    said = user.answer([left[0], facts.row(17)], is_invited=True)
+    assert said.move == "seen"
+    assert all(facts.title(row) in said.text for row in left)
+    assert make([12, 13], target=16, kind=CriticalUser).answer(
+        [facts.row(17)], is_invited=True
+    ).move not in ("told", "seen")
+
+
+def test_who_wishes_words_tastes_as_orders(make: Make, facts: ItemFacts) -> None:
+    teller, wisher = (
+        make([12, 14, 24], 15),
+        make([12, 14, 24], 15, kind=WishfulUser, habits=WISHFUL),
+    )
+    asked = Question("genres")
+    assert teller.answer([], asked).move == "usual_genre"
+    assert wisher.answer([], asked).move == "genre"
+    moves = {
+        user: {user.answer([facts.row(17)]).move for _ in range(60)} for user in (teller, wisher)
+    }
+    assert moves[teller] == {"more", "favourite", "usual_genre", "usual_decade"}
+    assert {"genre", "more_like"} <= moves[wisher]
+    assert not moves[wisher] & {"usual_genre", "usual_decade"}
+
+
 def test_a_critic_says_how_what_is_shown_differs(make: Make, facts: ItemFacts) -> None:
     # Looks for Alien (1979, horror and sci-fi), sees Titanic (1997) and Sabrina (1995).
     moves = set()
@@ -157,8 +195,19 @@ def test_every_wording_is_of_its_language_and_understood(
                 assert read.no_genres == ("Comedy",), text
             if move == "person":
                 assert read.people == ("tom hanks",), text
-            if move in ("favourite", "seen"):
+            if move in ("favourite", "told", "similar", "seen"):
                 assert heat in (*read.like, *read.seen), text
+                assert read.is_told == (move != "similar" and bool(read.like)), text
+            habits = {
+                "usual_genre": {"Comedy"},
+                "usual_genre_decade": {"Comedy", "1990-1999"},
+                "usual_decade": {"1990-1999"},
+                "fan": {"tom hanks"},
+            }
+            state = State()
+            state.take(read, facts)
+            assert set(state.habits) == habits.get(move, set()), text
+            assert not read.mood, text
             if move == "seen_all":
                 assert {heat, fargo} <= {*read.like, *read.seen}, text
             if move == "more_like":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import threading
 
 import numpy as np
@@ -330,23 +329,15 @@ def test_failures_are_not_kept(facts: ItemFacts) -> None:
 # The real thing
 
 
-def test_the_embedded_model_takes_part(facts: ItemFacts) -> None:
-    if not os.environ.get("CI"):  # there its absence is a failure
-        pytest.importorskip("xllamacpp")
-    llm = EmbeddedLLM()
-    try:
-        llm.load()
-    except DownloadError as error:
-        absent = pytest.fail if os.environ.get("CI") else pytest.skip
-        absent(f"the packaged model cannot be had here: {error}")
+def test_the_embedded_model_takes_part(facts: ItemFacts, embedded: EmbeddedLLM) -> None:
     documents = Documents(facts, characters=40)
-    listwise = ListwiseReranker(facts, llm, window=4, depth=4, orders=1, documents=documents)
+    listwise = ListwiseReranker(facts, embedded, window=4, depth=4, orders=1, documents=documents)
     ranked = listwise.rerank(among([3, 5, 7, 9]), Wish(words="a funny film"), NOBODY)
     assert sorted(ranked.rows) == [3, 5, 7, 9]
     assert ranked.reason == ""
     assert "invented dropped" not in ranked.repairs  # the schema binds it
     assert ranked.usage.completion_tokens > 8
-    pointwise = PointwiseReranker(facts, llm, depth=2, documents=documents)
+    pointwise = PointwiseReranker(facts, embedded, depth=2, documents=documents)
     judged = pointwise.rerank(among([3, 5]), Wish(words="a funny film"), NOBODY)
     assert judged.reason == ""
     assert ((judged.parts["pointwise"] > 0) & (judged.parts["pointwise"] < 1)).all()

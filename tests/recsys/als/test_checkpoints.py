@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import subprocess
@@ -13,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recsys.als import AlternatingLeastSquares, checkpoints
+from recsys.als import checkpoints
 from recsys.errors import (
     AlsatianError,
     InvalidInputError,
@@ -22,20 +21,10 @@ from recsys.errors import (
     StorageError,
 )
 
-from .conftest import random_matrix
+from .small import with_header
+from .trained import MATRIX, fit, made
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-MATRIX = random_matrix(60, 40, 0.2, seed=1)
-
-
-def made(**settings) -> AlternatingLeastSquares:
-    defaults = {"factors": 8, "iterations": 6, "random_state": 2, "num_threads": 1}
-    return AlternatingLeastSquares(**(defaults | settings))
-
-
-def fit(model, matrix=MATRIX, **options):
-    model.fit(matrix, show_progress=False, **options)
-    return model
 
 
 def same(one, other):
@@ -228,14 +217,6 @@ def test_bad_arguments(tmp_path, monkeypatch, options, says):
     assert not list(tmp_path.iterdir())
 
 
-def _with_header(content: bytes, **changes: str) -> bytes:
-    size = int.from_bytes(content[:8], "little")
-    header = json.loads(content[8 : 8 + size])
-    header["__metadata__"].update(changes)
-    text = json.dumps(header).encode()
-    return len(text).to_bytes(8, "little") + text + content[8 + size :]
-
-
 def test_damaged_and_newer_checkpoints_are_refused(tmp_path):
     fit(made(), checkpoint=tmp_path)
     file = tmp_path / checkpoints.FILE
@@ -247,9 +228,9 @@ def test_damaged_and_newer_checkpoints_are_refused(tmp_path):
         (content[:100], "damaged"),
         (content[:-1], "damaged"),
         (bytes(flipped), "SHA-256"),
-        (_with_header(content, state="{}"), "SHA-256"),
-        (_with_header(content, version="2"), "upgrade"),
-        (_with_header(content, format="else"), "no checkpoint"),
+        (with_header(content, state="{}"), "SHA-256"),
+        (with_header(content, version="2"), "upgrade"),
+        (with_header(content, format="else"), "no checkpoint"),
     ]
     for changed, says in cases:
         file.write_bytes(changed)

@@ -15,7 +15,7 @@ from recsys.errors import (
     ModelFormatError,
 )
 
-from .small import MATRIX, fitted
+from .small import MATRIX, fitted, with_header
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -35,14 +35,6 @@ def test_save_and_load(tmp_path, dtype):
     back.fit(MATRIX, show_progress=False)  # what was loaded can be trained on
 
 
-def _with_header(content: bytes, **changes: str) -> bytes:
-    size = int.from_bytes(content[:8], "little")
-    header = json.loads(content[8 : 8 + size])
-    header["__metadata__"].update(changes)
-    text = json.dumps(header).encode()
-    return len(text).to_bytes(8, "little") + text + content[8 + size :]
-
-
 def test_damaged_and_newer_files_are_refused(tmp_path):
     path = tmp_path / "model"
     fitted().save(path)
@@ -59,13 +51,13 @@ def test_damaged_and_newer_files_are_refused(tmp_path):
             content + b"x",
             bytes(flipped),
             b"\xff" * 64,
-            _with_header(content, config="{}}"),
-            _with_header(content, config=json.dumps(config.to_dict() | {"cg_stepz": 1})),
-            _with_header(content, config=json.dumps(config.to_dict() | {"factors": 9})),
-            _with_header(content, sha256="0" * 64),
+            with_header(content, config="{}}"),
+            with_header(content, config=json.dumps(config.to_dict() | {"cg_stepz": 1})),
+            with_header(content, config=json.dumps(config.to_dict() | {"factors": 9})),
+            with_header(content, sha256="0" * 64),
         ],
-        "upgrade": [_with_header(content, version=str(files.VERSION + 1))],
-        "give another file": [_with_header(content, format="else")],
+        "upgrade": [with_header(content, version=str(files.VERSION + 1))],
+        "give another file": [with_header(content, format="else")],
     }
     for mend, contents in cases.items():
         for number, changed in enumerate(contents):

@@ -253,15 +253,57 @@ def test_steps_on_blocks_of_unlike_columns(variant):
     other = random_factors(300, 64, "float32", seed=26)
     other *= np.float32(2.0) ** -np.linspace(0, 12, 64, dtype=np.float32)
     other[:, 11] = 0
-    start = random_factors(matrix.shape[0], 64, "float32", seed=27)
+    assert_gains_what_exact_steps_gain(variant, matrix, other, OBJECTIVE, 32, 1e-4)
+
+
+def assert_gains_what_exact_steps_gain(variant, matrix, other, objective, dimension, part, **told):
+    """A half-sweep on blocks falls short of the exact one by no more than `part` of its gain."""
+    start = random_factors(matrix.shape[0], other.shape[1], "float32", seed=27)
+    terms = Terms(**told)
     expected = start.astype(np.float64)
-    reference.solve_subspace(matrix, expected, other, OBJECTIVE, 32)
-    found = solved(matrix, other, start=start, dimension=32, variant=variant)
+    reference.solve_subspace(matrix, expected, other, objective, dimension, terms)
+    found = solved(
+        matrix, other, objective, start=start, dimension=dimension, terms=terms, variant=variant
+    )
     before, least, reached = (
-        reference.objective_value(matrix, users, other, OBJECTIVE)
+        reference.objective_value(matrix, users, other, objective, terms)
         for users in (start, expected, found)
     )
-    assert abs(reached - least) < 1e-4 * (before - least)
+    assert abs(reached - least) < part * (before - least)
+
+
+def test_steps_on_blocks_of_dependent_columns(variant):
+    """Columns that repeat or all but repeat others: the block's Gramian is singular."""
+    matrix = rows_of(300, seed=30)
+    other = random_factors(300, 64, "float32", seed=31)
+    other[:, 40], other[:, 41] = other[:, 33], other[:, 34] * np.float32(1 + 1e-6)
+    other[:, 42] = other[:, 35] + other[:, 36]
+    assert_gains_what_exact_steps_gain(variant, matrix, other, OBJECTIVE, 32, 1e-4)
+
+
+def test_a_row_too_long_to_be_kept_near(variant):
+    """Rows of more than 16,384 entries, and a few short ones beside them."""
+    columns = 17_000
+    rows = [random_matrix(3, columns, 0.99, seed=32), random_matrix(30, columns, 0.01, seed=33)]
+    other = random_factors(columns, 20, "float32", seed=34)
+    matrix = csr_matrix(vstack(rows))
+    assert np.diff(matrix.indptr).max() > 1 << 14
+    assert_gains_what_exact_steps_gain(variant, matrix, other, OBJECTIVE, 16, 1e-4)
+
+
+def test_weights_offsets_and_priors_on_blocks(variant):
+    rng = np.random.default_rng(35)
+    matrix = rows_of(300, seed=36)
+    told = {
+        "row_weights": rng.uniform(0.1, 2.0, matrix.shape[0]).astype(np.float32),
+        "column_weights": rng.uniform(0.0, 6.0, 300).astype(np.float32),  # some excess is negative
+        "offsets": rng.normal(size=300).astype(np.float32) / 4,
+        "priors": random_factors(matrix.shape[0], 48, "float32", seed=37),
+    }
+    other = random_factors(300, 48, "float32", seed=38)
+    assert_gains_what_exact_steps_gain(variant, matrix, other, OBJECTIVE, 32, 1e-4, **told)
+    told["column_weights"] = np.minimum(told["column_weights"], 0.5)  # none is
+    assert_gains_what_exact_steps_gain(variant, matrix, other, OBJECTIVE, 32, 1e-4, **told)
 
 
 @pytest.mark.parametrize("alpha", [1e4, 1e7])

@@ -17,14 +17,15 @@ from recsys.batch import Manifest
 from recsys.interactions import Interactions
 from recsys.recommender import Recommender
 
-from .conftest import rows_of, start_job
+from .conftest import rows_of
+from .jobs import Job, start_job
 
 # 7 parts. Renamings: the manifest; of part 0, which has a short user, what is short, lists and
 # record; of each other part lists and record; the manifest.
 PART_USERS = 100
 
 
-def finish(process: subprocess.Popen[str]) -> tuple[int, str]:
+def finish(process: subprocess.Popen[str] | Job) -> tuple[int, str]:
     out, err = process.communicate(timeout=120)
     assert "Traceback" not in err, err
     return process.returncode, out.strip()

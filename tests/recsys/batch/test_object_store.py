@@ -26,7 +26,7 @@ from recsys.batch.store import FolderStore, ObjectStore, open_store
 from recsys.errors import InvalidInputError, JobConflictError, StorageError
 from recsys.recommender import Recommender
 
-from .conftest import start_job
+from .jobs import start_job
 
 if not os.environ.get("CI"):  # there its absence is a failure
     pytest.importorskip("moto")

@@ -180,7 +180,7 @@ def test_other_types_of_columns() -> None:
     ("text", "said"),
     [
         ("prise < 3", "at 'prise', column 1: .* did you mean price"),
-        ("stock and zzz = 1", "at 'zzz', column 11: .*check the name; There are: item_id, genre"),
+        ("stock and zzz = 1", "at 'zzz', column 11: .*check the name. There are: item_id, genre"),
         ("price < 3 adn stock", "at 'adn', column 11: expected 'and', 'or' or the end"),
         ("price < ", "at the end, column 8: expected a number"),
         ("price 3", "at '3', column 7: expected a comparison"),
