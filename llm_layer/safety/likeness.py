@@ -20,7 +20,7 @@ from llm_layer.intents.messages import read_messages, shipped_files
 _Floats = npt.NDArray[np.float32]
 # Share of the ordinary messages learned from that all policies together may take for their own;
 # most of those that a domain gives are as near to its policies as ordinary messages come.
-FALSE_ALARMS, URGENT_FALSE_ALARMS = 0.03, 0.1
+FALSE_ALARMS, URGENT_FALSE_ALARMS = 0.035, 0.15
 # Penalty on the weights, and steps of the solver.
 PENALTY, STEPS = 0.3, 10
 # A policy is met by so much at least above what a message scores of which no word is known.
