@@ -84,22 +84,9 @@ class Likeness:
 
     def policy(self, message: str) -> str:
         """Name of the policy that a message resembles; empty where it resembles none."""
-        return self.verdict(message)[0]
-
-    def verdict(self, message: str) -> tuple[str, bool]:
-        """The policy that a message resembles, and whether it clearly resembles none.
-
-        Returns
-        -------
-        policy : str
-            Its name; empty where it resembles none.
-        is_ordinary : bool
-            Its words speak against every policy: it scores less than words that are unknown.
-        """
-        margins = self.margins(message)
-        excess = margins - self._thresholds
+        excess = self.margins(message) - self._thresholds
         best = int(excess.argmax())
-        return (self.policies[best] if excess[best] > 0 else ""), bool((margins < self._bias).all())
+        return self.policies[best] if excess[best] > 0 else ""
 
     def margins(self, message: str) -> _Floats:
         """By how much each policy's score exceeds that of an ordinary message.

@@ -14,8 +14,7 @@ class Referrals:
 
     The first one answers that has a phrase in the message. Where none has, the one answers whose
     examples the message resembles; an urgent one that stands earlier answers even where another
-    has a phrase. The phrases of a referral with examples do not count where the other words of a
-    message speak against every policy, unless it is urgent. A counterexample meets none at all.
+    has a phrase. A counterexample meets none at all.
 
     Parameters
     ----------
@@ -47,15 +46,12 @@ class Referrals:
         forms = [word.form for word in words(message)] if self._listed else []
         if not forms or " ".join(forms) in self._never:
             return None
-        liked, is_ordinary = -1, False
-        if self._likeness is not None:
-            name, is_ordinary = self._likeness.verdict(message)
-            liked = int(name) if name else -1
+        name = self._likeness.policy(message) if self._likeness is not None else ""
+        liked = int(name) if name else -1
         for at, each in self._numbered():
             if at == liked and each.urgent:
                 return each
-            counts = each.urgent or not each.examples or not is_ordinary
-            if counts and each.phrases.among(forms):
+            if each.phrases.among(forms):
                 return each
         return self._listed[liked] if liked >= 0 else None
 

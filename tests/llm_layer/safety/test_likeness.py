@@ -21,7 +21,7 @@ REFUND = [
     "退款怎么办理", "我要退货退款",
 ]  # fmt: skip
 FIRE = [
-    "the charger is burning", "smoke comes out of the lamp", "it burns and smokes",
+    "the charger is in flames", "smoke comes out of the lamp", "it burns and smokes",
     "the heater caught fire", "着火了", "充电器冒烟了",
 ]  # fmt: skip
 ORDINARY = [
@@ -123,14 +123,6 @@ def test_phrases_and_examples_together() -> None:
     assert _met(Referrals([refund, fire]), "my lamp has caught fire, refund it") == "refund"
     assert _met(referrals, "a fire pit for the garden") == ""
     assert _met(Referrals([]), "refund") == ""
-
-
-def test_a_phrase_yields_where_all_other_words_speak_against_it() -> None:
-    said = "something funny for tonight"
-    assert _met(Referrals([_referral("refund", "tonight", [])], ORDINARY), said) == "refund"
-    assert _met(Referrals([_referral("refund", "tonight", REFUND)], ORDINARY), said) == ""
-    urgent = _referral("refund", "tonight", REFUND, urgent=True)
-    assert _met(Referrals([urgent], ORDINARY), said) == "refund"
 
 
 def test_a_counterexample_meets_no_policy() -> None:
