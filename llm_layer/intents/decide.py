@@ -19,6 +19,12 @@ OUTWEIGHS = 0.6
 # So likely these have to be where no rule says so, and any other act.
 LEAST: dict[Act, float] = {"forget": 0.8, "reset": 0.6, "profile": 0.5, "out_of_scope": 0.4}
 LEAST_OTHERS = 0.25
+# Nor is what asks for a kind of item small talk, unless that is as likely.
+SMALL_TALK: frozenset[Act] = frozenset({"greet", "thanks", "bye"})
+ASKED_FOR = frozenset({"genres", "limits", "people", "values", "denied"})
+LEAST_SMALL_TALK = 0.9
+# Nor is anything liked where the only items named are not.
+LEAST_UNNAMED = 0.9
 # Somebody who so likely wants to be forgotten, but not surely, is shown what is known of them.
 LIKELY_FORGET = 0.5
 
@@ -37,10 +43,15 @@ def decided(seen: Observation, verdict: Verdict) -> Act:
         return "forget"
     if LIKELY_FORGET <= verdict.probabilities.get("forget", 0.0) < LEAST["forget"]:
         return "profile"
+    least = dict(LEAST)
+    if not ASKED_FOR.isdisjoint(seen.signs):
+        least |= dict.fromkeys(SMALL_TALK, LEAST_SMALL_TALK)
+    if "counter" in seen.signs and not {"examples", "places", "seen"} & set(seen.signs):
+        least["more_like"] = LEAST_UNNAMED
     likely = [
         act
         for act, probability in verdict.probabilities.items()
-        if act == seen.ruled or probability >= LEAST.get(act, LEAST_OTHERS)
+        if act == seen.ruled or probability >= least.get(act, LEAST_OTHERS)
     ]
     act = max(likely, key=verdict.probabilities.__getitem__, default=seen.ruled)
     is_sure = seen.by in SURE and seen.ruled in verdict.probabilities

@@ -9,7 +9,7 @@ _I = re.IGNORECASE
 _CLAUSE_END = re.compile(
     r"[,.;:!?，。；：！？、\n]|(?<!anything )(?<!everything )\bbut\b|但是?|不过|\bmaybe\b|\brather\b"
     r"|\band (?=(?:some|any)thing\b|some\b|an?\b|give\b|show\b|i\b|we\b|he\b|she\b|they\b|my\b|our\b|(?:loves?|likes?|prefers?|adores?)\b|with\b|make\b|more\b|then\b)"
-    r"|(?<!not )(?<!n['’]t )\b(?:just|only|instead)\b|只要|只看|而是|(?:演|导演?|拍|写)的(?=[\u4e00-\u9fff])|(?<=[\u4e00-\u9fff]{2})(?<![不可还就要只总又算或若但的都也正真])是(?![不说否])|(?<![不想需主重说])要|[以之]外",
+    r"|(?<!not )(?<!n['’]t )\b(?:just|only|instead)\b|只要|只看|而是|(?:演|导演?|拍|写)的(?=[\u4e00-\u9fff])|(?<=[\u4e00-\u9fff]{2})(?<![不可还就要只总又算或若但的都也正真能会该许得])是(?![不说否])|(?<![不想需主重说])要|[以之]外",
     _I,
 )
 _NEGATION = re.compile(

@@ -32,6 +32,12 @@ _YEAR = r"((?:18|19|20)\d\d)"
 _BETWEEN = re.compile(
     rf"{_YEAR}\s*年?\s*(?:-|–|—|to|and|or|until|till|through|到|至|或|和|~)\s*{_YEAR}", _I
 )
+# "'75 to '85", "from 75 to 85".
+_BETWEEN_SHORT = re.compile(
+    r"(?:['’]|\b(?:from|between) ['’]?)(?P<one>[2-9]\d)\s*(?:-|–|to|and|till|until|through)\s*['’]?(?P<two>[2-9]\d)\b"
+    r"(?!['’]?s\b|[.:/%]\d|\s*(?:%|percent|min|hour|h\b|dollar|buck|euro|page|year|week|day|star|pm\b|am\b))",
+    _I,
+)
 _AFTER = re.compile(
     rf"不早于\s*{_YEAR}|(?<!不)晚于\s*{_YEAR}|\b(?:after|since|post|newer than|later than)\s*(?:the (?:year )?)?[-]?{_YEAR}(?P<s>s)?"
     rf"|\bfrom {_YEAR} on|比\s*{_YEAR}\s*年?\s*(?:更|还)?[新晚近]|{_YEAR}\s*年?\s*(?:以后|之后|后|以来|起|or (?:later|newer)|onwards?)",
@@ -88,6 +94,8 @@ def read_years(text: str) -> tuple[Years | None, Relative]:
     (((1990, 1999), None), ((1981, None), None), (None, 'older'))
     >>> read_years("not older than 1990"), read_years("80s or 90s comedies")
     (((1990, None), None), ((1980, 1999), None))
+    >>> read_years("crime from '75 to '85")
+    ((1975, 1985), None)
     >>> read_years("70到80年代的西部片"), read_years("九五年之后的"), read_years("比1990年老的")
     (((1970, 1989), None), ((1996, None), None), ((None, 1989), None))
     >>> read_years("anything after 95?"), read_years("pre-80 horror")
@@ -144,6 +152,9 @@ def _all_years(text: str) -> list[tuple[Years, int]]:
 
     for match in list(_BETWEEN.finditer(text)):
         take(match, (min(int(match[1]), int(match[2])), max(int(match[1]), int(match[2]))))
+    for match in list(_BETWEEN_SHORT.finditer(text)):
+        ends = sorted(1900 + int(match[name]) for name in ("one", "two"))
+        take(match, (ends[0], ends[1]))
     for pattern, later in ((_AFTER, True), (_BEFORE, False)):
         for match in list(pattern.finditer(text)):
             year = int(next(part for part in match.groups() if part and part.isdigit()))

@@ -43,6 +43,12 @@ def test_what_cannot_be_taken_back_needs_evidence(act: Act) -> None:
     assert decided(seen("recommend", "wish"), verdict(act, least + 0.01, second)) == act
 
 
+def test_a_wish_is_no_small_talk() -> None:
+    wish = Observation("1980 or later", ("limits",), "constrain", "wish")
+    assert decided(wish, verdict("bye", 0.7, "constrain")) == "constrain"
+    assert decided(seen("constrain", "wish"), verdict("bye", 0.7, "constrain")) == "bye"
+
+
 def test_whoever_may_want_to_be_forgotten_sees_what_is_known() -> None:
     assert decided(seen("recommend", "wish"), verdict("forget", 0.7)) == "profile"
 
