@@ -31,8 +31,8 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
     "reranking": (),
     "dialogue": (),
     "understanding": (),
-    "policies": (),
     "titles": (),
+    "policies": (),
     "conversations": (),
     "many_conversations": ("--plot", "{out}/many_conversations.png"),
 }

@@ -100,7 +100,10 @@ def _most(typed: str, wanted: str) -> int:
 
 def _within(typed: str, wanted: str, most: int) -> int | None:
     found = int(OSA.distance(typed, wanted, score_cutoff=most))
-    return found if found <= most and found * 2 <= min(len(typed), len(wanted)) else None
+    few = found < 2 or (
+        min(len(typed), len(wanted)) > 3 and found * 2 <= max(len(typed), len(wanted))
+    )
+    return found if found <= most and few else None
 
 
 class Speller:

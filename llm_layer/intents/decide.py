@@ -48,6 +48,10 @@ def decided(seen: Observation, verdict: Verdict) -> Act:
         least |= dict.fromkeys(SMALL_TALK, LEAST_SMALL_TALK)
     if "counter" in seen.signs and not {"examples", "places", "seen"} & set(seen.signs):
         least["more_like"] = LEAST_UNNAMED
+    if "open" in seen.signs:  # "I don't care"
+        least |= dict.fromkeys((*SMALL_TALK, "reject"), LEAST_SMALL_TALK)
+    if {"asking", "in scope"} <= set(seen.signs) and not seen.signs_of_items:
+        least["ask"] = least["out_of_scope"] = LEAST_UNNAMED  # "what can I watch?"
     likely = [
         act
         for act, probability in verdict.probabilities.items()

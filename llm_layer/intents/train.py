@@ -109,11 +109,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise InvalidInputError("--messages needs --out: the shipped weights stay as they are")
         out = options.out or SHIPPED
         files = [*shipped_files(), *options.messages]
-        shipped = shipped_catalogue()
-        examples = examples_of(read_messages(shipped_files()), shipped)
         own = read_messages(options.messages)
+        shipped = shipped_catalogue()
+        items = shipped if options.items is None else own_items(options.items)
+        examples = examples_of(read_messages(shipped_files()), shipped)
         if own:
-            items = shipped if options.items is None else own_items(options.items)
             examples += examples_of(own, items)
         model = fit(examples, digest([*files, CATALOGUE]))
         model.save(out)

@@ -25,6 +25,8 @@ _HABIT = re.compile(
     r"|我是.{1,12}的?(?:影迷|粉丝|书迷)",
     _I,
 )
+# Without one of these there is no habit, and most messages have none.
+_HABIT_WORD = re.compile(rf"{_OFTEN}|tend to|fan of|{_ZH_OFTEN}|影迷|粉丝|书迷", _I)
 # Where one thing that is said ends and another begins.
 _APART = re.compile(
     r"[.!?;\n。！？；]+|,? \bbut\b|[，,] ?但是?|不过|\b(?=tonight|today|now\b|this time)|(?=今晚|今天|现在|这次)",
@@ -65,6 +67,8 @@ def habits(text: str, take: Callable[[int, int], None]) -> tuple[bool, str]:
     >>> habits("I feel like a comedy", lambda start, end: None)
     (False, 'I feel like a comedy')
     """
+    if _HABIT_WORD.search(text) is None:
+        return False, text
     found, rest, start = False, [], 0
     for end, after in [*(match.span() for match in _APART.finditer(text)), (len(text),) * 2]:
         if _HABIT.search(text[start:end]) is None:

@@ -49,6 +49,13 @@ def test_a_wish_is_no_small_talk() -> None:
     assert decided(seen("constrain", "wish"), verdict("bye", 0.7, "constrain")) == "bye"
 
 
+def test_whoever_asks_for_anything_gets_a_list() -> None:
+    asked = Observation("what can i watch", ("asking", "in scope"), "recommend", "wish")
+    assert decided(asked, verdict("ask", 0.6)) == "recommend"
+    open_to_all = Observation("i don't care", ("open",), "recommend", "wish")
+    assert decided(open_to_all, verdict("bye", 0.6)) == "recommend"
+
+
 def test_whoever_may_want_to_be_forgotten_sees_what_is_known() -> None:
     assert decided(seen("recommend", "wish"), verdict("forget", 0.7)) == "profile"
 
