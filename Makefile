@@ -34,7 +34,7 @@ native-test:  ## the C++ cores under AddressSanitizer and UndefinedBehaviorSanit
 	cmake -S . -B build/sanitize -DALSATIAN_PYTHON=OFF -DALSATIAN_NATIVE_TESTS=ON \
 	      -DALSATIAN_SANITIZE=ON -DALSATIAN_WERROR=ON -DCMAKE_BUILD_TYPE=Debug
 	cmake --build build/sanitize -j 2
-	ctest --test-dir build/sanitize --output-on-failure
+	ctest --test-dir build/sanitize --output-on-failure -j 2
 
 clean:
 	rm -rf build out $(VENV)

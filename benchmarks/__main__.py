@@ -32,6 +32,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
     "dialogue": (),
     "understanding": (),
     "titles": (),
+    "policies": (),
     "conversations": (),
     "many_conversations": ("--plot", "{out}/many_conversations.png"),
 }

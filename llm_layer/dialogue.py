@@ -42,7 +42,7 @@ class Wishes:
     leanings : dict of str to float
     pursued : tuple of int
     habits : dict of str to float
-    turned_down : tuple of int
+    turned_down, told : tuple of int
         Each as in :class:`State`.
     """
 
@@ -55,6 +55,7 @@ class Wishes:
     pursued: tuple[int, ...] = ()
     habits: dict[str, float] = field(default_factory=dict)
     turned_down: tuple[int, ...] = ()
+    told: tuple[int, ...] = ()
 
 
 @dataclass
@@ -81,6 +82,8 @@ class State:
         them, and how much it is (1) or is not (-1).
     turned_down : list of int
         Those of `unlike` that were only turned down in a list, for which there are many reasons.
+    told : list of int
+        Those of `like` that were only told as liked, when nothing like them was asked for.
     shown : list of int
         Recommended in this conversation, never again.
     refused : set of int
@@ -126,6 +129,7 @@ class State:
     pursued: tuple[int, ...] = ()
     habits: dict[str, float] = field(default_factory=dict)
     turned_down: list[int] = field(default_factory=list)
+    told: list[int] = field(default_factory=list)
     shown: list[int] = field(default_factory=list)
     refused: set[int] = field(default_factory=set)
     accepted: list[int] = field(default_factory=list)
@@ -223,6 +227,7 @@ class State:
             self.pursued,
             dict(self.habits),
             tuple(self.turned_down),
+            tuple(self.told),
         )
 
     def to_dict(self, facts: ItemFacts) -> dict[str, Any]:
@@ -249,6 +254,7 @@ class State:
         self.like, self.unlike = list(wishes.like), list(wishes.unlike)
         self.leanings, self.pursued = dict(wishes.leanings), wishes.pursued
         self.habits, self.turned_down = dict(wishes.habits), list(wishes.turned_down)
+        self.told = list(wishes.told)
 
     def _forget(self) -> None:
         self._wish(Wishes())
@@ -295,6 +301,10 @@ class State:
         pointed = [self.item_at(place) for place in request.places]
         pointed = [] if request.act in ("reject", "not_like") else pointed
         like = [*request.like, *(row for row in pointed if row is not None)]
+        if request.is_told:
+            self.told += [row for row in dict.fromkeys(like) if row not in self.like]
+        else:
+            self.told = [row for row in self.told if row not in like]
         self.like += [row for row in dict.fromkeys(like) if row not in self.like]
         unlike = [row for row in self.unlike if row not in like or row in request.unlike]
         self.unlike = unlike

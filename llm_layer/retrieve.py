@@ -18,6 +18,9 @@ from recsys.recommender import Recommender
 
 Floats = npt.NDArray[np.float32]
 
+# An item that more like was asked for counts as so many of a visitor's history; what they only
+# told as liked, as one.
+_LIKE_WEIGHT = 10.0
 # Of somebody's taste few items tell little: what is usual for everybody counts as so many of them.
 _PRIOR = 2.0
 # What an item that was only turned down in a list weighs, against one of the history.
@@ -224,18 +227,22 @@ class Retriever:
     def _told(self, taste: Floats, state: State, basis: Mapping[int, float]) -> Floats:
         """Direction of the taste by all that is known and was told.
 
-        What they like counts as one more of their history each; what they only turned down, half
-        as an item that they did not choose. The fewer items there are, the more it stays with the
+        What they told as liked counts as one more of their history each, what they asked for more
+        of as several; what they only turned down, as an item that they did not choose, for half of
+        one that they did. The fewer items there are, the more it stays with the
         average visitor.
         """
         usual = sum(basis.values()) / len(basis) if basis else 1.0
         weights = {**dict.fromkeys(state.like, usual), **basis}
+        asked = [row for row in state.like if row not in state.told] if basis else ()
+        for row in asked:
+            weights[row] = basis.get(row, 0.0) + _LIKE_WEIGHT * usual
         if not weights:
             vector = _unit(taste)
             for row in state.turned_down:
                 vector = _without(vector, self._rec.item_factors[row], _REJECTED_SHARE)
             return vector
-        if state.turned_down or len(weights) > len(basis):
+        if state.turned_down or asked or len(weights) > len(basis):
             taste = self._rec.fold_in(
                 self._facts.items(weights),
                 list(weights.values()),

@@ -83,6 +83,7 @@ def _wishes_to_dict(wishes: Wishes, facts: ItemFacts) -> dict[str, Any]:
         "pursued": facts.items(wishes.pursued),
         "habits": dict(wishes.habits),
         "turned_down": facts.items(wishes.turned_down),
+        "told": facts.items(wishes.told),
     }
 
 
@@ -97,6 +98,7 @@ def _wishes_from_dict(stored: dict[str, Any], facts: ItemFacts) -> Wishes:
         tuple(_rows(stored.get("pursued", ()), facts)),
         {str(name): float(value) for name, value in stored.get("habits", {}).items()},
         tuple(_rows(stored.get("turned_down", ()), facts)),
+        tuple(_rows(stored.get("told", ()), facts)),
     )
 
 

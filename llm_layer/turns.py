@@ -2,7 +2,8 @@
 
 A turn is blocking work: it computes, and waits for a language model. Whoever awaits it from an
 event loop, or wants to be able to end it, runs it in a thread here. Stopping is cooperative: a
-language model asks :func:`is_stopped` after each token, and a turn does between its stages.
+language model asks :func:`~llm_layer.stopping.is_stopped` after each token, and a turn does so
+between its stages.
 """
 
 from __future__ import annotations
@@ -84,7 +85,7 @@ async def astream(pool: Executor, talk: Conversation, text: str) -> AsyncGenerat
 
 
 async def run(pool: Executor, work: Callable[[], _T]) -> _T:
-    """Result of blocking `work`; cancelling sets the flag that :func:`is_stopped` reads."""
+    """Result of blocking `work`; cancelling it sets what ``is_stopped`` reads."""
     stop = threading.Event()
 
     def stoppable() -> _T:

@@ -125,6 +125,61 @@ class FoldIn:
         return UserSystem(y, w, factorized)
 
 
+class Systems(FoldIn):
+    """Builds user systems from item rows, those of cold items among them.
+
+    Parameters
+    ----------
+    model : AlternatingLeastSquares
+        Fitted.
+    item_factors : float32 ndarray, shape (n_items, f)
+        Those of the model, then factors predicted for cold items.
+    """
+
+    def __init__(
+        self, model: AlternatingLeastSquares, item_factors: npt.NDArray[np.float32]
+    ) -> None:
+        super().__init__(model)
+        self._item_factors = item_factors
+        self._n_learned = len(model.item_factors)
+
+    def of(
+        self,
+        rows: npt.NDArray[np.int64],
+        weights: npt.ArrayLike,
+        rejected: npt.NDArray[np.int64] | None = None,
+        rejection: float = 0.0,
+    ) -> UserSystem:
+        """The system of a user who likes the items in `rows`.
+
+        Parameters
+        ----------
+        rows : int64 array, shape (n_liked,)
+            Item rows.
+        weights : array, shape (n_liked,)
+            As of :meth:`system`.
+        rejected : int64 array, optional
+            Rows of items that they turned down.
+        rejection : float
+            Weight of each of those, as in the interactions; where an unobserved pair weighs more,
+            that counts.
+        """
+        liked, unobserved = self._item_factors[rows], self._unobserved_of(rows)
+        if rejected is None or not rejected.size:
+            return self.system(liked, weights, unobserved)
+        usual = self._model.unobserved_weight * self._unobserved_of(rejected)
+        excess = np.maximum(self._model.alpha * rejection - usual, 0.0)
+        against = self._item_factors[rejected]
+        return self.system(liked, weights, unobserved, rejected=against, excess=excess)
+
+    def _unobserved_of(self, rows: npt.NDArray[np.int64]) -> Doubles:
+        """Weight of each as an unobserved pair, against the model's; 0 for a cold item."""
+        weights = (rows < self._n_learned).astype(np.float64)
+        if self._model.item_weights is not None:
+            weights *= self._model.item_weights[np.minimum(rows, self._n_learned - 1)]
+        return weights
+
+
 def _add(matrix: Doubles, factors: Doubles, excess: Doubles) -> None:
     """Add Σ excess_i y_i y_iᵀ in place."""
     step = max(1, _ALONE // factors.shape[1] ** 2)

@@ -18,7 +18,7 @@ from recsys.catalogue import Catalogue, catalogue_of
 from recsys.content import Content, ContentEncoder, encode_items, predict_factors
 from recsys.errors import InvalidInputError
 from recsys.explaining import Explainer, Explanation
-from recsys.foldin import FoldIn, UserSystem, check_model
+from recsys.foldin import Systems, check_model
 from recsys.forgetting import Receipt, forget_everywhere, steady
 from recsys.histories import (
     checked_user_rows,
@@ -391,12 +391,12 @@ class Recommender:
     def explainer(self, user: Any) -> Explainer:
         """What explains several scores of one user: their system is solved once."""
         rows, weights = history_of(self.interactions, int(self.users.rows([user])[0]))
-        return Explainer(self, user, rows, weights, self._system(rows, weights))
+        return Explainer(self, user, rows, weights, self._systems.of(rows, weights))
 
     def explainer_from(self, items: Ids, weights: Sequence[float] | None = None) -> Explainer:
         """As :meth:`explainer`, for a visitor who likes `items`."""
         rows, given = liked_by_visitor(self.items, items, weights)
-        return Explainer(self, None, rows, given, self._system(rows, given))
+        return Explainer(self, None, rows, given, self._systems.of(rows, given))
 
     def user_vector(self, user: Any) -> Floats:
         """Factor of a known user: float32, shape (f,)."""
@@ -428,11 +428,11 @@ class Recommender:
         """
         rows, given = liked_by_visitor(self.items, items, weights)
         if not len(rejected):
-            return self._system(rows, given).factor().astype(np.float32)
+            return self._systems.of(rows, given).factor().astype(np.float32)
         if not 0 < rejection < np.inf:
             raise InvalidInputError(f"rejection is {rejection!r}, expected a finite number > 0")
         against = np.setdiff1d(self.items.rows(rejected), rows)
-        return self._system(rows, given, against, rejection).factor().astype(np.float32)
+        return self._systems.of(rows, given, against, rejection).factor().astype(np.float32)
 
     @steady
     def history(self, user: Any) -> pa.Table:
@@ -503,8 +503,8 @@ class Recommender:
         return forget_everywhere(self, user, tuple(lists))
 
     @cached_property
-    def _fold(self) -> FoldIn:
-        return FoldIn(self.model)
+    def _systems(self) -> Systems:
+        return Systems(self.model, self.item_factors)
 
     @cached_property
     def _factor_directions(self) -> ExactIndex:
@@ -514,23 +514,3 @@ class Recommender:
     def _content_directions(self) -> ExactIndex:
         assert self.content is not None
         return directions(self.content.item_vectors)
-
-    def _system(
-        self, rows: Rows, weights: Floats, rejected: Rows | None = None, rejection: float = 0.0
-    ) -> UserSystem:
-        liked, unobserved = self.item_factors[rows], self._unobserved(rows)
-        if rejected is None or not rejected.size:
-            return self._fold.system(liked, weights, unobserved)
-        model = self.model
-        usual = model.unobserved_weight * self._unobserved(rejected)
-        excess = np.maximum(model.alpha * rejection - usual, 0.0)
-        against = self.item_factors[rejected]
-        return self._fold.system(liked, weights, unobserved, rejected=against, excess=excess)
-
-    def _unobserved(self, rows: Rows) -> npt.NDArray[np.float64]:
-        """Weight of each as an unobserved pair, against the model's; 0 for a cold item."""
-        n_learned = self.interactions.n_items
-        weights = (rows < n_learned).astype(np.float64)
-        if self.model.item_weights is not None:
-            weights *= self.model.item_weights[np.minimum(rows, n_learned - 1)]
-        return weights

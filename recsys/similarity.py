@@ -7,6 +7,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from recsys.als.ranking import unit_rows
 from recsys.histories import marked
 from recsys.retrieval import ExactIndex, Hits
 from recsys.retrieval.base import check_count
@@ -16,9 +17,7 @@ Floats: TypeAlias = npt.NDArray[np.float32]
 
 def directions(vectors: Floats) -> ExactIndex:
     """An index over rows scaled to length 1, whose products are cosines; zeros stay zero."""
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    scaled = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
-    return ExactIndex(np.ascontiguousarray(scaled, np.float32))
+    return ExactIndex(unit_rows(vectors))
 
 
 def most_like(index: ExactIndex, row: int, n: int) -> Hits:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,17 +55,26 @@ def ml1m_items(ml1m: Path) -> pa.Table:
 
 
 @pytest.fixture(scope="session")
-def embedded() -> EmbeddedLLM:
-    """The packaged language model, loaded once."""
+def loaded() -> Callable[[EmbeddedLLM], EmbeddedLLM]:
+    """Loads a packaged language model; a skip where it cannot be had."""
     if not os.environ.get("CI"):  # there its absence is a failure
         pytest.importorskip("xllamacpp")
-    from llm_layer.llm import EmbeddedLLM
     from recsys.errors import DownloadError
 
-    llm = EmbeddedLLM(patience=600.0)  # nothing is meant to time out, on a busy machine
-    try:
-        llm.load()
-    except DownloadError as error:
-        absent = pytest.fail if os.environ.get("CI") else pytest.skip
-        absent(f"the packaged model cannot be had here: {error}")
-    return llm
+    def load(llm: EmbeddedLLM) -> EmbeddedLLM:
+        try:
+            llm.load()
+        except DownloadError as error:
+            absent = pytest.fail if os.environ.get("CI") else pytest.skip
+            absent(f"the packaged model cannot be had here: {error}")
+        return llm
+
+    return load
+
+
+@pytest.fixture(scope="session")
+def embedded(loaded: Callable[[EmbeddedLLM], EmbeddedLLM]) -> EmbeddedLLM:
+    """The packaged language model, loaded once."""
+    from llm_layer.llm import EmbeddedLLM
+
+    return loaded(EmbeddedLLM())

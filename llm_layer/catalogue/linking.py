@@ -6,7 +6,8 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
+from heapq import nsmallest
 from math import log
 
 from rapidfuzz import fuzz, process
@@ -21,6 +22,8 @@ _CLOSE = 78.0
 _SUGGESTED = 84.0
 # So many of the most alike are looked at.
 _MOST = 4
+# Words whose near ones are kept, a list of a few each.
+_WORDS_KEPT = 4096
 # A title has at most so many times the words of a phrase that stands inside it.
 _SHARE = 3
 # So much of the words of a phrase and a title has to be the same to ask about it.
@@ -74,6 +77,7 @@ class TitleLinker:
         self._subtitled = subtitled
         self._best = best
         self._speller = Speller(self._is_word)
+        self._near_words = lru_cache(maxsize=_WORDS_KEPT)(self._words_near)
 
     def link(self, form: str, within: bool) -> Link | None:
         """What a comparable form that is no title's means; None where nothing is near enough."""
@@ -159,19 +163,23 @@ class TitleLinker:
         if len(wanted) < 5 or (not begun and (len(telling) < 2 or not within or not others)):
             return None
         rows = {row for other in begun or others for row in self._rows[other]}
-        return Link(self._best(rows), bool(begun) and len(telling) > 1)
+        several = telling and sum(not is_small(word) for word in split) > 1
+        return Link(self._best(rows), bool(begun and several))
 
     def _misspelled(self, form: str) -> int | None:
         """The title that differs by the fewest slips of the fingers; popularity parts equals."""
         typed = form.split()
+        row = self._fewest_slips(typed, self._alike(form, _CLOSE))
+        return row if row is not None else self._fewest_slips(typed, self._worded_alike(typed))
+
+    def _fewest_slips(self, typed: Sequence[str], others: Iterable[str]) -> int | None:
         best: tuple[int, int] | None = None
-        for other in dict.fromkeys((*self._alike(form, _CLOSE), *self._worded_alike(typed))):
+        for other in others:
             found = self._speller.slips(typed, other.split())
-            if found is None:
+            if found is None or (best is not None and found > best[0]):
                 continue
             row = self._best(self._rows[other])
-            if best is None or found < best[0] or (found == best[0] and
-                                                   self._best((row, best[1])) == row):  # fmt: skip
+            if best is None or found < best[0] or self._best((row, best[1])) == row:
                 best = found, row
         return None if best is None else best[1]
 
@@ -197,12 +205,12 @@ class TitleLinker:
                     for other in self._by_word[near]:
                         counts[other] += 1
         telling = len(_telling(" ".join(typed)))
-        best = sorted(
-            counts, key=lambda other: (-counts[other], abs(len(other.split()) - len(typed)))
+        fits = [other for other, count in counts.items() if count * 2 >= telling]
+        return nsmallest(
+            _MOST, fits, key=lambda other: (-counts[other], abs(other.count(" ") + 1 - len(typed)))
         )
-        return [other for other in best[:_MOST] if counts[other] * 2 >= telling]
 
-    def _near_words(self, word: str) -> list[str]:
+    def _words_near(self, word: str) -> list[str]:
         """A word of titles itself, else those that it may be a slip of."""
         if word in self._by_word:
             return [word]

@@ -86,6 +86,12 @@ def _has_number(listed: Sequence[str]) -> bool:
     return any(digits(word).isdigit() for word in listed)
 
 
+def _joined(typed: str, wanted: str) -> int | None:
+    """As :func:`slips` where two words are written as one: that is a slip already."""
+    found = slips(typed, wanted)
+    return found if found is not None and found < 2 and len(typed) >= len(wanted) - 1 else None
+
+
 def _most(typed: str, wanted: str) -> int:
     """So many slips at most are made in a word that is none."""
     longest = max(len(typed), len(wanted))
@@ -94,7 +100,7 @@ def _most(typed: str, wanted: str) -> int:
 
 def _within(typed: str, wanted: str, most: int) -> int | None:
     found = int(OSA.distance(typed, wanted, score_cutoff=most))
-    return found if found <= most and found * 2 <= max(len(typed), len(wanted)) else None
+    return found if found <= most and found * 2 <= min(len(typed), len(wanted)) else None
 
 
 class Speller:
@@ -162,9 +168,9 @@ class Speller:
         if typed and wanted:
             pairs = [(1, 1, self._word(typed[0], wanted[0]))]
             if len(wanted) > 1 and not _has_number(wanted[:2]):
-                pairs.append((1, 2, slips(typed[0], wanted[0] + wanted[1])))
+                pairs.append((1, 2, _joined(typed[0], wanted[0] + wanted[1])))
             if len(typed) > 1 and not _has_number(typed[:2]):
-                pairs.append((2, 1, slips(typed[0] + typed[1], wanted[0])))
+                pairs.append((2, 1, _joined(typed[0] + typed[1], wanted[0])))
             steps = [
                 (one, other, found + (one != other))
                 for one, other, found in pairs

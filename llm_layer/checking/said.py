@@ -8,6 +8,7 @@ from functools import cached_property
 from rapidfuzz.distance import DamerauLevenshtein
 
 from llm_layer.catalogue.facts import ItemFacts
+from llm_layer.catalogue.genres import GenreWords
 from llm_layer.lexicon import load, load_words
 from llm_layer.text import Word, simplified, words
 from llm_layer.understanding.places import points_back, read_places
@@ -27,8 +28,10 @@ class SaidTitles:
     title has; and where no number or name goes on behind them ("Toy Story 3").
     """
 
-    def __init__(self, facts: ItemFacts) -> None:
+    def __init__(self, facts: ItemFacts, genre_words: GenreWords) -> None:
         self._facts = facts
+        self._genre_words = genre_words
+        self._small = load_words("small_words.txt")
         self._plain = load_words("stop_words.txt") | load_words("plain_words_en.txt")
 
     def message_with(self, row: int, messages: Sequence[str]) -> int | None:
@@ -85,7 +88,7 @@ class SaidTitles:
 
     def _run(self, said: Sequence[Word], begin: int, title: Sequence[str]) -> int | None:
         """Where a run of the title's words that begins at a word ends; None for too few of them."""
-        telling = [word for word in title if word not in self._plain] or list(title)
+        telling = [word for word in title if word not in self._small] or list(title)
         start = next(
             (at for at, word in enumerate(telling) if _is_near(said[begin].form, word)), -1
         )
@@ -101,7 +104,9 @@ class SaidTitles:
                 break
         if len(matched) == len(telling) or len(matched) > 1:
             return end
-        return end if self._bearing.get(matched[0], 0) <= _RARE else None
+        word = matched[0]
+        is_kind = word in self._plain or bool(self._genre_words.find(word))
+        return None if is_kind or self._bearing.get(word, 0) > _RARE else end
 
     def _goes_on(self, said: Sequence[Word], end: int, title: Sequence[str], message: str) -> bool:
         """Whether a number, or a name with a capital, follows that the title does not have."""

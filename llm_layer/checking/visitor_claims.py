@@ -86,7 +86,7 @@ class VisitorClaims:
     def __init__(self, facts: ItemFacts, genre_words: GenreWords, noun: str, nouns: str) -> None:
         self._facts = facts
         self._genre_words = genre_words
-        self._said = SaidTitles(facts)
+        self._said = SaidTitles(facts, genre_words)
         self._own = re.compile(
             _OWN.pattern.replace("{noun}", re.escape(noun)).replace("{nouns}", re.escape(nouns)),
             re.IGNORECASE,

@@ -2,7 +2,8 @@
 
 The thresholds were chosen by cross-validation over the training messages, one author's messages
 held out from another's. Deleting what is known of somebody cannot be undone, so the model alone has
-to be nearly certain of it; so it is, more mildly, with what ends or leaves the talk about items.
+to be nearly certain of it; more mildly it has to be sure of what drops every wish, shows what is
+known of somebody, or leaves the talk about items.
 """
 
 from __future__ import annotations
@@ -15,8 +16,17 @@ from llm_layer.understanding.request import Act
 SURE = frozenset({"talk", "items", "list", "small"})
 # So likely another act has to be to outweigh such a phrase.
 OUTWEIGHS = 0.6
-# So likely these have to be where no rule says so.
-LEAST: dict[Act, float] = {"forget": 0.8, "profile": 0.4, "out_of_scope": 0.4}
+# So likely these have to be where no rule says so, and any other act.
+LEAST: dict[Act, float] = {"forget": 0.8, "reset": 0.6, "profile": 0.5, "out_of_scope": 0.4}
+LEAST_OTHERS = 0.25
+# Nor is what asks for a kind of item small talk, unless that is as likely.
+SMALL_TALK: frozenset[Act] = frozenset({"greet", "thanks", "bye"})
+ASKED_FOR = frozenset({"genres", "limits", "people", "values", "denied"})
+LEAST_SMALL_TALK = 0.9
+# Nor is anything liked where the only items named are not.
+LEAST_UNNAMED = 0.9
+# Somebody who so likely wants to be forgotten, but not surely, is shown what is known of them.
+LIKELY_FORGET = 0.5
 
 
 def decided(seen: Observation, verdict: Verdict) -> Act:
@@ -31,10 +41,21 @@ def decided(seen: Observation, verdict: Verdict) -> Act:
     """
     if seen.ruled == "forget":
         return "forget"
+    if LIKELY_FORGET <= verdict.probabilities.get("forget", 0.0) < LEAST["forget"]:
+        return "profile"
+    least = dict(LEAST)
+    if not ASKED_FOR.isdisjoint(seen.signs):
+        least |= dict.fromkeys(SMALL_TALK, LEAST_SMALL_TALK)
+    if "counter" in seen.signs and not {"examples", "places", "seen"} & set(seen.signs):
+        least["more_like"] = LEAST_UNNAMED
+    if "open" in seen.signs:  # "I don't care"
+        least |= dict.fromkeys((*SMALL_TALK, "reject"), LEAST_SMALL_TALK)
+    if {"asking", "in scope"} <= set(seen.signs) and not seen.signs_of_items:
+        least["ask"] = least["out_of_scope"] = LEAST_UNNAMED  # "what can I watch?"
     likely = [
         act
         for act, probability in verdict.probabilities.items()
-        if act == seen.ruled or probability >= LEAST.get(act, 0.0)
+        if act == seen.ruled or probability >= least.get(act, LEAST_OTHERS)
     ]
     act = max(likely, key=verdict.probabilities.__getitem__, default=seen.ruled)
     is_sure = seen.by in SURE and seen.ruled in verdict.probabilities

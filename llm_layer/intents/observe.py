@@ -40,6 +40,11 @@ class Observation:
     ruled: Act
     by: str
 
+    @property
+    def signs_of_items(self) -> bool:
+        """Whether items are named or pointed at."""
+        return any(sign.startswith("items ") for sign in self.signs)
+
 
 def observed(page: Page, signs: Signs, request: Request) -> Observation:
     """A message as the model sees it."""

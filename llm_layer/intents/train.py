@@ -1,7 +1,9 @@
 """Train the model of intents on written messages.
 
-Run: ``python -m llm_layer.intents.train`` for the model that is shipped, or with ``--messages`` and
-``--items`` for one that has read one's own dialogues as well.
+Run: ``python -m llm_layer.intents.train`` for the model that is shipped, or for one that has read
+one's own dialogues as well, which ``Concierge(intents="mine.safetensors")`` then uses:
+
+``python -m llm_layer.intents.train --messages mine.tsv --items items.csv --out mine.safetensors``
 """
 
 from __future__ import annotations
@@ -24,9 +26,10 @@ from llm_layer.intents.model import SHIPPED
 from llm_layer.intents.training import Example, fit
 from llm_layer.understanding.understand import Understanding
 from recsys.als import AlternatingLeastSquares
-from recsys.errors import AlsatianError
+from recsys.errors import AlsatianError, InvalidInputError
 from recsys.interactions import Interactions
 from recsys.recommender import Recommender
+from recsys.tables import read_table
 
 # Of the letters that are mistyped.
 SEED = 7
@@ -97,19 +100,47 @@ def examples_of(messages: Sequence[Message], items: pa.Table) -> list[Example]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line, train, write the weights."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--messages", type=Path, nargs="*", default=[], help="more messages (TSV)")
-    parser.add_argument("--out", type=Path, default=SHIPPED, help="where the weights go")
+    parser.add_argument("--messages", type=Path, nargs="+", default=[], help="your own (TSV)")
+    parser.add_argument("--items", type=Path, help="item table that your messages speak of")
+    parser.add_argument("--out", type=Path, help="where the weights go")
     options = parser.parse_args(arguments)
     try:
+        if options.messages and options.out is None:
+            raise InvalidInputError("--messages needs --out: the shipped weights stay as they are")
+        out = options.out or SHIPPED
         files = [*shipped_files(), *options.messages]
-        examples = examples_of(read_messages(files), shipped_catalogue())
+        own = read_messages(options.messages)
+        shipped = shipped_catalogue()
+        items = shipped if options.items is None else own_items(options.items)
+        examples = examples_of(read_messages(shipped_files()), shipped)
+        if own:
+            examples += examples_of(own, items)
         model = fit(examples, digest([*files, CATALOGUE]))
-        model.save(options.out)
+        model.save(out)
     except AlsatianError as error:
         typer.echo(f"error: {error}", err=True)
         return 2
-    typer.echo(f"wrote {options.out}: {len(model.acts)} acts, {options.out.stat().st_size:,} bytes")
+    typer.echo(f"wrote {out}: {len(model.acts)} acts, {out.stat().st_size:,} bytes")
     return 0
+
+
+def own_items(path: Path) -> pa.Table:
+    """An item table of one's own: Parquet, CSV, TSV or JSON lines, with a column ``title``.
+
+    Raises
+    ------
+    InputNotFoundError
+        There is no such file.
+    InvalidInputError
+        It cannot be read, or has no column ``title``.
+    """
+    table = read_table(path, "item table")
+    if "title" not in table.column_names:
+        raise InvalidInputError(
+            f"item table {path} has the columns {table.column_names}, expected one called 'title'"
+        )
+    names = [name for name in table.column_names if name != "item_id"]
+    return table.select(names).append_column("item_id", pa.array(range(table.num_rows)))
 
 
 if __name__ == "__main__":

@@ -17,6 +17,8 @@ from recsys.errors import InvalidInputError, MissingExtraError
 # Inverse strength of the penalty on the weights; so many features at most are kept, and only those
 # that occur in so many examples.
 PENALTY, MOST_FEATURES, LEAST_EXAMPLES = 3.0, 10_000, 2
+# Tolerance of the fit that only says which features these are.
+_ROUGHLY = 1e-2
 
 
 @dataclass(frozen=True)
@@ -94,20 +96,20 @@ def fit(examples: Sequence[Example], digest: str = "", penalty: float = PENALTY)
         )
     wanted = [example.act for example in examples]
     table, ids = matrix(examples)
-    fitted = classifier(penalty).fit(table, wanted)
     if len(ids) > MOST_FEATURES:  # those that say most stay
+        fitted = classifier(penalty, _ROUGHLY).fit(table, wanted)
         used = np.asarray(table.power(2).sum(axis=0)).ravel()
         said = np.linalg.norm(fitted.coef_, axis=0) * np.sqrt(used)
         kept = np.sort(np.argsort(-said, kind="stable")[:MOST_FEATURES])
         table, ids = table[:, kept], ids[kept]
-        fitted = classifier(penalty).fit(table, wanted)
+    fitted = classifier(penalty).fit(table, wanted)
     weights, bias = fitted.coef_.T, fitted.intercept_
     if len(acts) == 2:  # scikit-learn then fits one column of log odds
         weights, bias = np.hstack([-weights / 2, weights / 2]), np.array([-bias[0], bias[0]]) / 2
     return IntentModel(acts, ids, weights, bias, digest)
 
 
-def classifier(penalty: float = PENALTY) -> Any:
+def classifier(penalty: float = PENALTY, tolerance: float = 1e-5) -> Any:
     """The unfitted scikit-learn model whose weights an `IntentModel` holds."""
     try:
         from sklearn.linear_model import LogisticRegression
@@ -115,4 +117,4 @@ def classifier(penalty: float = PENALTY) -> Any:
         raise MissingExtraError(
             "training needs scikit-learn, which is not installed; run pip install 'alsatian[llm]'"
         ) from error
-    return LogisticRegression(C=penalty, max_iter=500, tol=1e-5)
+    return LogisticRegression(C=penalty, max_iter=500, tol=tolerance)

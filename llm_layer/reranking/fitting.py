@@ -43,7 +43,7 @@ class Example:
     Attributes
     ----------
     signals : dict of str to float64 array, shape (n,)
-        As :func:`~llm_layer.reranking.gather` gives them, the prior among them.
+        As :func:`~llm_layer.reranking.fusion.gather` gives them, the prior among them.
     relevant : bool array, shape (n,)
         Which candidates the visitor did choose.
     held_out : int

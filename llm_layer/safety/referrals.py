@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from llm_layer.safety.likeness import likeness_of
 from llm_layer.safety.policies import Policy, Referral
-from llm_layer.text import words
+from llm_layer.text import normalize, words
 
 
 class Referrals:
@@ -14,8 +14,8 @@ class Referrals:
 
     The first one answers that has a phrase in the message. Where none has, the one answers whose
     examples the message resembles; an urgent one that stands earlier answers even where another
-    has a phrase. A phrase does not count where the domain gives examples and counterexamples, the
-    message resembles an ordinary one more than any example, and the referral is not urgent.
+    has a phrase. The phrases of a referral with examples do not count where the other words of a
+    message speak against every policy, unless it is urgent. A counterexample meets none at all.
 
     Parameters
     ----------
@@ -34,6 +34,7 @@ class Referrals:
 
     def __init__(self, policies: Sequence[Policy], counterexamples: Sequence[str] = ()) -> None:
         self._listed = [each for each in policies if isinstance(each, Referral)]
+        self._never = frozenset(map(normalize, counterexamples))
         learned = tuple((str(at), each.examples) for at, each in self._numbered() if each.examples)
         urgent = frozenset(str(at) for at, each in self._numbered() if each.urgent)
         self._likeness = likeness_of(learned, tuple(counterexamples), urgent) if learned else None
@@ -43,20 +44,19 @@ class Referrals:
 
     def find(self, message: str) -> Referral | None:
         """The referral that answers a message; None where none does."""
-        if not self._listed:
+        forms = [word.form for word in words(message)] if self._listed else []
+        if not forms or " ".join(forms) in self._never:
             return None
-        forms = [word.form for word in words(message)]
-        said = [at for at, each in self._numbered() if each.phrases.among(forms)]
-        liked = -1
+        liked, is_ordinary = -1, False
         if self._likeness is not None:
             name, is_ordinary = self._likeness.verdict(message)
             liked = int(name) if name else -1
-            if is_ordinary:
-                said = [
-                    at for at in said if self._listed[at].urgent or not self._listed[at].examples
-                ]
-        if said and not (0 <= liked < said[0] and self._listed[liked].urgent):
-            return self._listed[said[0]]
+        for at, each in self._numbered():
+            if at == liked and each.urgent:
+                return each
+            counts = each.urgent or not each.examples or not is_ordinary
+            if counts and each.phrases.among(forms):
+                return each
         return self._listed[liked] if liked >= 0 else None
 
     def _numbered(self) -> Iterable[tuple[int, Referral]]:

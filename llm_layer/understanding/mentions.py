@@ -280,12 +280,13 @@ class TitleReader:
             listed = listed[1:]
         found: list[tuple[Link, int, int]] = []
         at = 0
-        while listed and self._spans.first(page.text, listed, freely)[0] is None:
+        first: tuple[Link | None, int] = (None, 0)
+        while listed and (first := self._spans.first(page.text, listed, freely))[0] is None:
             if listed[0].form not in _LEADS:  # "the first Alien", "the film Heat"
-                break
+                return []
             listed = listed[1:]
         while at < len(listed):
-            link, length = self._spans.first(page.text, listed[at:], freely)
+            link, length = self._spans.first(page.text, listed[at:], freely) if at else first
             if link is None:
                 break
             found.append((link, listed[at].start, listed[at + length - 1].end))

@@ -9,7 +9,7 @@ _I = re.IGNORECASE
 _CLAUSE_END = re.compile(
     r"[,.;:!?，。；：！？、\n]|(?<!anything )(?<!everything )\bbut\b|但是?|不过|\bmaybe\b|\brather\b"
     r"|\band (?=(?:some|any)thing\b|some\b|an?\b|give\b|show\b|i\b|we\b|he\b|she\b|they\b|my\b|our\b|(?:loves?|likes?|prefers?|adores?)\b|with\b|make\b|more\b|then\b)"
-    r"|(?<!not )(?<!n['’]t )\b(?:just|only|instead)\b|只要|只看|而是|(?<![不想需主重说])要|[以之]外",
+    r"|(?<!not )(?<!n['’]t )\b(?:just|only|instead)\b|只要|只看|而是|(?:演|导演?|拍|写)的(?=[\u4e00-\u9fff])|(?<=[\u4e00-\u9fff]{2})(?<![不可还就要只总又算或若但的都也正真能会该许得])是(?![不说否])|(?<![不想需主重说])要|[以之]外",
     _I,
 )
 _NEGATION = re.compile(
@@ -28,7 +28,7 @@ _NARROW_NEGATION = re.compile(
     _I,
 )
 # What turns down the thing before it: "恐怖片除外".
-_NEGATION_BEHIND = re.compile(r"[^\W\d_a-z]{1,8}?(?:除外|就算了|就免了)", _I)
+_NEGATION_BEHIND = re.compile(r"\d{0,4}[^\W\d_a-z]{1,8}?(?:除外|就算了|就免了)", _I)
 _IN_A_ROW = re.compile(r"\s*(?:[\w'’-]*\s*\b(?:or|and|nor)\s+|[\u4e00-\u9fff]+[或和、])?", _I)
 _NOT_SEEN = (
     r"\b(?:have(?:n['’]?t| not)|has(?:n['’]?t| not)|had(?:n['’]?t| not)|never|did(?:n['’]?t| not))"

@@ -86,7 +86,7 @@ _SEEN_BEFORE = re.compile(
 )
 _SEEN_AFTER = re.compile(
     r"^\W*(?:(?:but|which) )?(?:i['’]?ve|i have|i)(?: \w+)? (?:seen|watched|saw|read)\b(?! (?!it|that|this|both|them))"
-    r"|^\s*[，,]?\s*我?(?:已经|早就|都)?(?:看过|看完|读过|读完|学过)",
+    r"|^(?:\s*[和跟与、]\s*[^，。,和跟与、]{1,30}(?=都|全))?\s*[，,]?\s*我?(?:已经|早就|都|全)?(?:看过|看完|读过|读完|学过)",
     _I,
 )
 # What is turned down by its title alone: "not Alien", "anything but Titanic".

@@ -29,7 +29,7 @@ PLACE_IN_LIST = re.compile(
     rf"|(?:{_NTH})(?= (?:{_THING})|\W*$|\W+(?:and|or|please|then|is|was|sounds|looks|seems|vs|one)\b)"
     rf"|(?:(?:the|that|this|your) )?(?:last|final|middle|top)(?= (?:{_THING})\b)|the (?:last|final)(?=\W*$))(?: (?:{_THING}))?\b"
     rf"|(?<=\band )(?P<joined>{_NTH})\b|(?<=\bor )(?P<either>{_NTH})\b|\b(?:number|no\.|nr\.?|option|choice|#) ?(?P<num>10|[1-9]|one|two|three|four|five)\b|#(?P<hash>10|[1-9])\b|^\W*(?:ok(?:ay)?\W+|hmm\W+)?(?P<bare>[1-9]) (?=(?:looks|sounds|seems) \w)"
-    rf"|第(?P<zh>十|[一二三四五六七八九]|10|[1-9])[{MEASURE}]?(?!次|季|集)|前(?P<zhmany>[两二三23])[{MEASURE}]|最后(?:一|那)?(?P<last>[{MEASURE}])|最后那?个"
+    rf"|第(?P<zh>十|[一二三四五六七八九]|10|[1-9])[{MEASURE}]?(?!次|季|集)|(?<![\d月日第一二三四五六七八九十])(?P<zhno>10|[1-9]|[一二三四五六七八九])号(?![线楼院码人机文])|前(?P<zhmany>[两二三23])[{MEASURE}]|最后(?:一|那)?(?P<last>[{MEASURE}])|最后那?个"
     rf"|\b(?P<that>(?:that|this) (?:one|film|movie|book|course|article|product))\b|(?P<zhthat>[这那][部个条本门篇件款双台首](?:电影|片子?|书|课程?|文章|商品)?(?!类型|题材|系列|意思|样|话|导演|演员|价))",
     _I,
 )
@@ -47,7 +47,7 @@ _TURNED_DOWN_BEFORE = re.compile(
 _TURNED_DOWN_AFTER = re.compile(
     r"^\s*(?:,? ?i(?:['’]ve| have |ve)? ?(?:already )*(?:seen|watched|saw|read|own)|(?:is|was|looks?|sounds?|seems?)(?: \w+)? ?(?:not|too|out|boring|bad|awful|terrible|dull|meh|lame|no good|stupid|silly)\b|no\b"
     r"|(?:does|did|do)n['’]?t (?:appeal|interest|look|sound|work|do it|seem)|isn['’]?t (?:for me|my|what|good|it|right|interesting))"
-    r"|^(?:我)?(?:已经|早就|都)?(?:看过|读过|不要|不喜欢|不行|不好|不想|没兴趣|不感兴趣|太无聊|太差|太烂|无聊|就算了|算了|不合适|不适合)",
+    r"|^(?:我)?(?:已经|早就|都)?(?:看过|读过|不要|不喜欢|不行|不好|不想|没兴趣|不感兴趣|太无聊|太差|太烂|无聊|就算了|算了|不合适|不适合|[换去删拿划踢扔拉][掉走了]|移除|除外|难看|没意思)",
     _I,
 )
 _SEEN_BEFORE = re.compile(r"\b(?:seen|watched|saw|read|own)\s*(?:the |that )?$|(?:看|读)过\s*$", _I)
@@ -116,7 +116,12 @@ def read_places(
         )
         if text[match.end() :].lstrip().startswith("\ue000") and not match.group()[-1:].isdigit():
             continue  # "the first Alien" is a title's own number
-        turned_down = (turned_down and joined) or _refused(text, *match.span())
+        was_turned_down, turned_down = turned_down, _refused(text, *match.span())
+        if joined and turned_down and not was_turned_down and about:
+            # "第一部和第三部都看过了": what is said behind the last of them is said of all.
+            refused += about
+            about.clear()
+        turned_down = turned_down or (was_turned_down and joined)
         end = match.end()
         (refused if turned_down else about).extend(_places_of(match))
         is_seen = turned_down and ((is_seen and joined) or _is_seen(text, *match.span()))
@@ -178,7 +183,7 @@ def _places_of(match: re.Match[str]) -> list[int]:
         return [-1]
     if match["that"] or match["zhthat"]:
         return [1]
-    if number := match["num"] or match["hash"] or match["bare"] or match["zh"]:
+    if number := match["num"] or match["hash"] or match["bare"] or match["zh"] or match["zhno"]:
         value = read_number(number.lower())
         return [int(value)] if value else []
     listed = (match["en"] or match["joined"] or match["either"] or "").lower().split()

@@ -88,12 +88,28 @@ class TitleSpans:
         if not freely:
             return None, 0
         for length in range(most, 0, -1):
-            whole = length == len(listed) or not is_small(listed[length - 1].form)
-            if whole and self._ends(text, listed, length, freely, None):
+            is_end = length == len(listed) or not is_small(listed[length - 1].form)
+            if is_end and self._ends(text, listed, length, freely, None):
                 link = self.nearly(text[listed[0].start : listed[length - 1].end])
-                if link is not None and (link.is_sure or _stops(listed, length)):
+                is_sure = (
+                    link is not None and link.is_sure and self._is_joined(text, listed, length)
+                )
+                if link is not None and (is_sure or _stops(listed, length)):
                     return link, length
         return None, 0
+
+    def _is_joined(self, text: str, listed: Sequence[Word], length: int) -> bool:
+        """Whether what an "and" behind a title joins to it is a title or a kind of item.
+
+        "Indiana Jones and the Kingdom of the Crystal Skull" is not "Indiana Jones" and more.
+        """
+        if length + 1 >= len(listed) or listed[length].form not in phrases.JOINT:
+            return True
+        rest = listed[length + 1 :]
+        telling = next(iter(_telling(rest)), None)
+        if telling is None or self._genre_words.find_words([telling]):
+            return True
+        return self.first(text, rest, True)[0] is not None
 
     def _dated(self, text: str, listed: Sequence[Word], freely: bool) -> tuple[Link | None, int]:
         link, length = self.first(text, listed[1:], freely)
@@ -167,6 +183,8 @@ class TitleSpans:
             is_kind = named and len(_telling(run)) <= len(named)
             if self._is_known(part) or is_kind or phrases.NOT_A_TITLE.match(part):
                 return None
+            if self.exact(part, freely=True) is not None:
+                return None
             return Span(None, run[0].start, run[-1].end)
         length = next(
             (at for at, word in enumerate(listed) if word.form in phrases.CUT and
@@ -223,6 +241,8 @@ class TitleSpans:
         year = self._facts.year(row) if row is not None else None
         if _goes_on(text, listed, length, year):
             return False
+        if year is not None and listed[length].form == str(year):
+            return True
         cuts = listed[length].form in phrases.CUT or not listed[length].form.isascii()
         return cuts or (length > 1 and (not freely or length > 2))
 
@@ -283,7 +303,7 @@ def _capitals(text: str, listed: Sequence[Word]) -> list[Word]:
         capital = _is_capital(text, word) or (text[word.start].isdigit() and at > 0)
         if at and _parted(text, listed[at - 1].end, word.start):
             break
-        if not capital and not (is_small(word.form) or word.form == "and"):
+        if not capital and not (is_small(word.form) or word.form == "or"):
             break
         run.append(word)
     while run and not (_is_capital(text, run[-1]) or text[run[-1].start].isdigit()):

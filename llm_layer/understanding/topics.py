@@ -17,7 +17,7 @@ TOPICS: tuple[tuple[str, Pair], ...] = (
     ("teacher", _words(r"\bwho(?:['’]s| is)? (?:teach(?:es|ing)|the (?:teacher|instructor|lecturer|tutor))\b|\b(?:its|the) (?:teacher|instructor|lecturer|tutor)\b(?! [\ue002])|\b(?:teacher|instructor) of\b|\btaught by (?:who|whom)\b", r"(?:老师|讲师|教师)(?:是|叫)?(?:谁|哪位)|谁(?:来)?(?:教|讲课?)|哪[位个](?:老师|讲师)|的(?:老师|讲师)[？?]?$")),
     ("year", _words(
         r"\b(?:what|which) year\b|\bwhen (?:was|did|is|were|does)\b|\bhow old (?:is|are)\b(?! you)|\brelease (?:date|year)\b|\byear of\b|[\ue000\ue001]\W{0,3}s? (?:release|year)\b|\bcome out\b.*\?|\bwhat (?:decade|date)\b",
-        r"(?:哪|什么|几几)一?年|什么时候(?:的|上映|出|拍|发行)|年份|上映(?:时间|日期|年)|多老|几年的")),
+        r"(?:哪|什么|几几)一?年|什么时候(?:的|上映|出|拍|发行)|年份|上映(?:时间|日期|年)|多老|(?<![近这前后这三四五六七八九])几年的")),
     ("genre", _words(
         r"\b(?:what|which) (?:genres?|kind|type|sort|category)(?: of (?:film|movie|book|thing|course|item))? (?:is|are|does|was)\b|\b(?:its|the) genres?\b|\bgenre of\b|[\ue000\ue001]\W{0,3}s? (?:genres?|category)\b|\bis (?:it|this|that|[\ue000\ue001])\W{0,3}(?: \w+)? ?(?:an? )?(?:\w+ )?(?:comedy|drama|horror|thriller|romance|western|musical|documentary|romantic|funny|scary|violent|sad|suitable|appropriate|family|kid|child|safe|animated|sci-?fi|war)\b",
         r"(?:什么|哪种|哪个|哪一?类|属于(?:什么|哪))(?:类型|题材|类别|种类|风格|分类)|的(?:类型|题材)(?:是|[？?]|$)|是(?:喜剧|恐怖片?|爱情片?|动作片?|科幻片?|动画片?|纪录片?)吗|(?:适合|能给)(?:孩子|小孩|儿童|家人)[^，。]{0,4}(?:看)?吗|(?:恐怖|吓人|好笑|搞笑|暴力)吗")),

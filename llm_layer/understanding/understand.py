@@ -280,7 +280,9 @@ class Understanding:
         if act == "more_like" and not (like or request.places):
             return replace(request, act=act, like=request.seen, seen=())
         if act == "not_like":
-            unlike = tuple(dict.fromkeys((*request.unlike, *like)))
+            if request.unlike or request.refused:  # "I like Alien, but not Aliens"
+                return replace(request, act=act, about=())
+            unlike = tuple(dict.fromkeys(like))
             places, refused = (), (*request.refused, *request.places)
             return replace(
                 request, act=act, unlike=unlike, like=(), about=(), places=places, refused=refused

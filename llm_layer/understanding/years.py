@@ -18,7 +18,8 @@ _DECADE_WORDS = {
 _DECADE = re.compile(
     r"\b(?P<century>19|20)?(?P<ten>\d)0['’]?s\b|\b(?P<word>twenties|thirties|forties|fifties|sixties"
     r"|seventies|eighties|nineties|noughties)\b"
-    r"|(?P<zhcentury>19|20)?(?P<zhten>\d)0\s*年代|(?P<zhpair>[二三四五六七八])?(?P<zhword>[二三四五六七八九])十年代",
+    r"|(?P<zhcentury>19|20)?(?:(?P<zhfrom>\d)0\s*(?:到|至|-|~|或者?|和|、)\s*(?:19|20)?)?(?P<zhten>\d)0\s*年代"
+    r"|(?:(?P<zhpair>[二三四五六七八])十?[到至或和、]?)?(?P<zhword>[二三四五六七八九])(?:十年代|几年(?!来|内|间))",
     _I,
 )
 # What stands between two decades that make one span.
@@ -31,14 +32,20 @@ _YEAR = r"((?:18|19|20)\d\d)"
 _BETWEEN = re.compile(
     rf"{_YEAR}\s*年?\s*(?:-|–|—|to|and|or|until|till|through|到|至|或|和|~)\s*{_YEAR}", _I
 )
+# "'75 to '85", "from 75 to 85".
+_BETWEEN_SHORT = re.compile(
+    r"(?:['’]|\b(?:from|between) ['’]?)(?P<one>[2-9]\d)\s*(?:-|–|to|and|till|until|through)\s*['’]?(?P<two>[2-9]\d)\b"
+    r"(?!['’]?s\b|[.:/%]\d|\s*(?:%|percent|min|hour|h\b|dollar|buck|euro|page|year|week|day|star|pm\b|am\b))",
+    _I,
+)
 _AFTER = re.compile(
     rf"不早于\s*{_YEAR}|(?<!不)晚于\s*{_YEAR}|\b(?:after|since|post|newer than|later than)\s*(?:the (?:year )?)?[-]?{_YEAR}(?P<s>s)?"
-    rf"|\bfrom {_YEAR} on|{_YEAR}\s*年?\s*(?:以后|之后|后|以来|起|or (?:later|newer)|onwards?)",
+    rf"|\bfrom {_YEAR} on|比\s*{_YEAR}\s*年?\s*(?:更|还)?[新晚近]|{_YEAR}\s*年?\s*(?:以后|之后|后|以来|起|or (?:later|newer)|onwards?)",
     _I,
 )
 _BEFORE = re.compile(
     rf"不晚于\s*{_YEAR}|(?<!不)早于\s*{_YEAR}|\b(?:before|until|till|pre|older than|earlier than|up to)\s*(?:the (?:year )?)?[-]?{_YEAR}"
-    rf"|{_YEAR}\s*年?\s*(?:以前|之前|前|or (?:earlier|older))",
+    rf"|比\s*{_YEAR}\s*年?\s*(?:更|还)?[老早旧]|{_YEAR}\s*年?\s*(?:以前|之前|前|or (?:earlier|older))",
     _I,
 )
 # "after 95", "pre-80", "before '70", "from '95": two digits of the last century.
@@ -47,6 +54,11 @@ _SHORT = re.compile(
     r"|(?P<at>from|of|in)(?=\s*['’]))[\s-]*(?:the )?['’]?(?P<two>[2-9]\d)\b"
     r"(?!['’]?s\b|[.:/%]\d|\s*(?:%|percent|min|hour|h\b|dollar|buck|euro|page|year|week|day|star|film|movie|book|of\b|pm\b|am\b))",
     _I,
+)
+# "九五年之后", "94年的", "千禧年以前": years of the last century by two digits, and the millennium.
+_ZH_SHORT = re.compile(
+    r"(?<![\d一二三四五六七八九十零〇])(?:(?P<two>[4-9]\d|[四五六七八九][零〇一二三四五六七八九])年|(?P<millennium>千禧年))"
+    r"(?:(?P<after>以后|之后|后|以来|起)|(?P<before>以前|之前|前)|(?=[^代来内间多级]|$))",
 )
 _INCLUSIVE = re.compile(
     r"\b(?:since|from|until|till|up to)\b|以来|起|不晚于|不早于|\bor (?:later|newer|earlier|older)",
@@ -65,7 +77,7 @@ _OLDER = re.compile(
     _I,
 )
 _NEWER = re.compile(
-    r"\b(?:newer|more (?:recent|modern|current|up[- ]to[- ]date)|later ones?|less (?:old|dated|ancient)|(?:too|(?:are|is|look|looks|feel|feels|all)(?: all| so| really| pretty| a bit| very)*) (?:old|ancient|dated|antique)(?! (?:enough|favou?rite))|not (?:so|that|as) old)\b|更新|[新近](?:一)?[点些]|更近|再新|太老|太旧|太早|没那么老",
+    r"\b(?:newer|more (?:recent|modern|current|up[- ]to[- ]date)|later ones?|less (?:old|dated|ancient)|(?:too|(?:are|is|look|looks|feel|feels|all)(?: all| so| really| pretty| a bit| very)*) (?:old|ancient|dated|antique)(?! (?:enough|favou?rite))|not (?:so|that|as) old)\b|更新|[新近](?:一)?[点些]|更近|再新|太老|太旧|太早|(?:没|别|不要)(?:那么|这么|那样)[老旧早]",
     _I,
 )
 YEAR_WORD = re.compile(r"^(?:18|19|20)?\d0s$|^(?:18|19|20)\d\d$")
@@ -82,6 +94,10 @@ def read_years(text: str) -> tuple[Years | None, Relative]:
     (((1990, 1999), None), ((1981, None), None), (None, 'older'))
     >>> read_years("not older than 1990"), read_years("80s or 90s comedies")
     (((1990, None), None), ((1980, 1999), None))
+    >>> read_years("crime from '75 to '85")
+    ((1975, 1985), None)
+    >>> read_years("70到80年代的西部片"), read_years("九五年之后的"), read_years("比1990年老的")
+    (((1970, 1989), None), ((1996, None), None), ((None, 1989), None))
     >>> read_years("anything after 95?"), read_years("pre-80 horror")
     (((1996, None), None), ((None, 1979), None))
     """
@@ -136,6 +152,9 @@ def _all_years(text: str) -> list[tuple[Years, int]]:
 
     for match in list(_BETWEEN.finditer(text)):
         take(match, (min(int(match[1]), int(match[2])), max(int(match[1]), int(match[2]))))
+    for match in list(_BETWEEN_SHORT.finditer(text)):
+        ends = sorted(1900 + int(match[name]) for name in ("one", "two"))
+        take(match, (ends[0], ends[1]))
     for pattern, later in ((_AFTER, True), (_BEFORE, False)):
         for match in list(pattern.finditer(text)):
             year = int(next(part for part in match.groups() if part and part.isdigit()))
@@ -148,6 +167,11 @@ def _all_years(text: str) -> list[tuple[Years, int]]:
         first = None if match["before"] else year + step * bool(match["after"])
         last = None if match["after"] else year - step * bool(match["before"])
         take(match, (first, last))
+    for match in list(_ZH_SHORT.finditer(text)):
+        year = 2000 if match["millennium"] else 1900 + _two_digits(match["two"])
+        step = 0 if match["after"] in ("以来", "起") else 1
+        first = None if match["before"] else year + step * bool(match["after"])
+        take(match, (first, None if match["after"] else year - bool(match["before"])))
     decades = _decades(text)
     found += decades
     text = _DECADE.sub(lambda match: " " * len(match.group()), text)
@@ -157,6 +181,14 @@ def _all_years(text: str) -> list[tuple[Years, int]]:
     if old is not None and not found and not is_compared(text):
         found.append(((None, OLD_UNTIL), old.start()))
     return found
+
+
+def _two_digits(written: str) -> int:
+    """Two digits, Arabic or Chinese, as a number."""
+    digits = ("零〇一二三四五六七八九".index(sign) for sign in written)
+    return (
+        int(written) if written.isdecimal() else int("".join(str(max(0, at - 1)) for at in digits))
+    )
 
 
 def _decades(text: str) -> list[tuple[Years, int]]:
@@ -190,6 +222,8 @@ def _decade(match: re.Match[str], text: str) -> Years:
     last = first + 9
     if match["zhpair"]:  # 八九十年代: the eighties and nineties
         first = _DECADE_WORDS[match["zhpair"]]
+    if match["zhfrom"]:  # 70到80年代
+        first = first // 100 * 100 + int(match["zhfrom"]) * 10
     before, behind = text[: match.start()], text[match.end() :]
     if re.search(r"\b(?:before|(?:older|earlier) than|pre)\W*(?:the )?$", before, _I):
         return None, first - 1

@@ -18,7 +18,10 @@ _TITLES = {"ndcg": "NDCG@k", "recall": "Recall@k"}
 
 
 def draw(report: Report, path: str | os.PathLike[str]) -> Path:
-    """Draw one panel per curve of `report`, one line per ranker; see :meth:`Report.plot`."""
+    """Draw one panel per curve of `report`, one line per ranker.
+
+    See :meth:`recsys.evaluation.Report.plot`.
+    """
     try:
         from matplotlib.figure import Figure
         from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter

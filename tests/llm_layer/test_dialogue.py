@@ -93,6 +93,8 @@ def test_more_like_an_example_is_only_pursued_where_it_is_asked_for(
     state = after(understanding, facts, message)
     assert state.like == [row_of(10)]
     assert state.pursued == ((row_of(10),) if is_pursued else ())
+    assert state.told == ([] if is_pursued else [row_of(10)])
+    assert State.from_dict(state.to_dict(facts), facts).told == state.told
 
 
 def test_what_is_turned_down_in_a_list_is_told_from_what_is_disliked(

@@ -124,7 +124,7 @@ def test_who_is_little_known_is_asked_for_titles_beside_the_list(concierge: Conc
     assert endings == [True, False, True, False, False]
     assert talk.state.question is None
     talk = concierge.open()
-    assert talk.say("something funny").recommended
+    assert talk.say("I loved Heat").recommended
     assert talk.state.is_invited
     assert State.from_dict(talk.state.to_dict(concierge.facts), concierge.facts).is_invited
     talk = concierge.open()

@@ -228,7 +228,7 @@ def test_titles_that_say_nothing_are_called_by_their_id(hostile: Recommender) ->
 
 
 def test_people_of_one_name_or_many_are_told(hostile: Recommender) -> None:
-    concierge = Concierge(hostile)
+    concierge = Concierge(hostile, None)
     for title, name in (
         ("Minus", "Sting"),
         ("Twins", "Cher"),

@@ -73,18 +73,25 @@ def test_an_example_is_folded_in_beside_the_history(rec: Recommender, facts: Ite
     usual = sum(basis.values()) / len(basis)
     example = next(row for row in range(len(facts)) if row not in basis)
     retriever = Retriever(rec, facts)
-    found = retriever.fetch(rec.user_vector(2), rows, State(like=[example]), 5, basis=basis)
+    state = State(like=[example], told=[example])
+    found = retriever.fetch(rec.user_vector(2), rows, state, 5, basis=basis)
     folded = rec.fold_in(facts.items([*rows, example]), [*basis.values(), usual])
     average = np.asarray(rec.model.user_factors).mean(axis=0)
     expected = unit(unit(folded) + 2 / (2 + len(rows) + 1) * unit(average))
     np.testing.assert_allclose(found.vector, expected, atol=1e-6)
-    # What is like it is asked for now, in this very turn: that counts for more.
-    state = State(like=[example], pursued=(example,))
-    found = retriever.fetch(rec.user_vector(2), rows, state, 5, basis=basis)
+    # What more like was asked for counts as ten, and for more in the turn that asks for it.
+    folded = rec.fold_in(facts.items([*rows, example]), [*basis.values(), 10 * usual])
+    expected = unit(unit(folded) + 2 / (2 + len(rows) + 1) * unit(average))
+    asked = State(like=[example])
+    found = retriever.fetch(rec.user_vector(2), rows, asked, 5, basis=basis)
+    np.testing.assert_allclose(found.vector, expected, atol=1e-6)
+    asked.pursued = (example,)
+    found = retriever.fetch(rec.user_vector(2), rows, asked, 5, basis=basis)
     alone = unit(rec.fold_in(facts.items([example])))
     np.testing.assert_allclose(found.vector, 0.4 * expected + 0.6 * alone, atol=1e-6)
     # What they named again is what was known.
-    again = retriever.fetch(rec.user_vector(2), rows, State(like=rows[:1]), 5, basis=basis)
+    state = State(like=rows[:1], told=rows[:1])
+    again = retriever.fetch(rec.user_vector(2), rows, state, 5, basis=basis)
     plain = retriever.fetch(rec.user_vector(2), rows, State(), 5, basis=basis)
     np.testing.assert_allclose(again.vector, plain.vector, atol=1e-6)
 
@@ -102,7 +109,8 @@ def test_examples_bring_what_is_like_them(ml1m_rec: Recommender) -> None:
         known = (ml1m_rec.user_vector(user), dict.fromkeys(rows, 1.0))
         for item in (1, 589, 1214):  # Toy Story, Terminator 2, Alien
             example = facts.row(item)
-            told, asked = State(like=[example]), State(like=[example], pursued=(example,))
+            told = State(like=[example], told=[example])
+            asked = State(like=[example], pursued=(example,))
             tried = ((*known, State()), (*known, told), (*known, asked), (taste, few, State()))
             for (vector, basis, state), found in zip(
                 (*tried, (taste, few, told)), near, strict=True

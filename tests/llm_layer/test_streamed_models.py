@@ -6,7 +6,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -25,7 +25,7 @@ from llm_layer.llm import (
     pieces,
 )
 from llm_layer.llm.threaded import in_thread
-from recsys.errors import DownloadError, InvalidInputError
+from recsys.errors import InvalidInputError
 
 if not os.environ.get("CI"):  # there its absence is a failure
     pytest.importorskip("openai")
@@ -206,17 +206,10 @@ def test_closing_ends_the_work() -> None:
 
 
 @pytest.fixture(scope="module")
-def embedded() -> EmbeddedLLM:
-    if not os.environ.get("CI"):
-        pytest.importorskip("xllamacpp")
+def embedded(loaded: Callable[[EmbeddedLLM], EmbeddedLLM]) -> EmbeddedLLM:
     llm = EmbeddedLLM(parallel=2, context=512)
     llm.prepare([Message("system", "You tell stories.")])
-    try:
-        llm.load()
-    except DownloadError as error:
-        absent = pytest.fail if os.environ.get("CI") else pytest.skip
-        absent(f"the packaged model cannot be had here: {error}")
-    return llm
+    return loaded(llm)
 
 
 STORY = [Message("user", "Tell me a story.")]

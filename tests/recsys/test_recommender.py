@@ -121,9 +121,9 @@ def test_without_an_item_its_contribution_is_gone(fitted: Recommender) -> None:
     """The definition, from outside: removing b's term from the right-hand side."""
     liked, target = [172, 174, 98], 50
     found = fitted.explain_from(liked, target)
-    system = fitted._system(fitted.items.rows(liked), np.ones(3, np.float32))
+    system = fitted._systems.of(fitted.items.rows(liked), np.ones(3, np.float32))
     direction = fitted.item_factors[fitted.items.rows([target])[0]].astype(float)
-    dense = fitted._fold._base + (system.liked.T * (1 - 1.0)) @ system.liked
+    dense = fitted._systems._base + (system.liked.T * (1 - 1.0)) @ system.liked
     dense += fitted.model.regularization * np.eye(dense.shape[0])
     expected = {
         item: direction @ np.linalg.solve(dense, factor)

@@ -14,6 +14,9 @@ from recsys.als import AlternatingLeastSquares
 from recsys.interactions import Interactions
 from recsys.recommender import Recommender
 
+# What nobody says before anything was shown.
+AFTER_A_LIST = ("constrain", "critique", "more", "fewer", "accept", "reject")
+
 
 def reader(rec: Recommender) -> tuple[Understanding, ItemFacts]:
     facts = ItemFacts(rec)
@@ -38,7 +41,7 @@ def wrong(rec: Recommender, name: str) -> tuple[list[str], float, float]:
     faults: list[str] = []
     total = right = both = found = expected = 0
     for text, act, slots in messages(name):
-        request = understanding.read(text)
+        request = understanding.read(text, in_talk=act in AFTER_A_LIST)
         mine = slots_of(request, facts)
         total, right = total + 1, right + (request.act == act)
         both += len(mine & slots)
