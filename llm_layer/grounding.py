@@ -70,11 +70,18 @@ _ROLE = re.compile(
     r"(direct|导演|执导)|(star|cast|act|主演|演员)|(author|wr[io]t|作者)|(teach|taught|老师|讲师)",
     re.IGNORECASE,
 )
+# "The director is a criminal" is about no genre.
+_OF_A_PERSON = re.compile(
+    r"\b(?:director|actor|actress|star|author|writer|artist|teacher|he|she|they|who)s?\b[^.!?\x00]*"
+    r"\b(?:is|are|was|were|be|been)\b|(?:导演|主演|演员|作者|老师|[他她])[^。！？\x00]*是",
+    re.IGNORECASE,
+)
 _ROLES = ("director", "actor", "author", "teacher")
 _HEADING = re.compile(r"(?m)^[^\n]*[:：]$")
 _EITHER = re.compile(r"\bor\b|或")
 _YEAR_BEHIND = re.compile(r"\s*[(（](\d{4})[)）]")
 _NUMBER = re.compile(r"\d+")
+_TYPED_YEAR = re.compile(r"(?:18|19|20)\d\d")
 _MARKER = re.compile(r"(?m)^(\d{1,2})\. (?=[\x00“《])")
 _LATIN = re.compile(r"[a-z]+")
 
@@ -274,6 +281,9 @@ class GroundingChecker:
                 continue
             # A question may offer any genre there is: it states nothing about an item.
             supported = mention.genre in requested or reading.is_question(mention.start)
+            supported = supported and not _OF_A_PERSON.search(
+                reading.left, reading.sentence(mention.start)[0], mention.start
+            )
             reading.claim("genre", said, supported and not bound.doubt, "messages")
         for mention in mentions:
             reading.blank(mention.start, mention.end)
@@ -309,7 +319,13 @@ class GroundingChecker:
                 reading.blank(match.start() + start, match.start() + end)
 
     def _numbers(self, reading: Reading, said: Sequence[str]) -> None:
-        asked = {number for message in said for number in _NUMBER.findall(message)}
+        # Years and decades that were typed; any other number of a message is nobody's to repeat.
+        asked = {
+            match.group()
+            for message in said
+            for match in _NUMBER.finditer(message)
+            if _TYPED_YEAR.fullmatch(match.group()) or _DECADE.match(message, match.end())
+        }
         for message in said:
             spans = [read_years(message)[0] or (), *read_no_years(message)]
             asked |= {str(year) for years in spans for year in years if year is not None}
@@ -358,11 +374,13 @@ class GroundingChecker:
             # A capital inside a sentence makes a name of a word, and no plain word is a name.
             capital = reading.text[word.start].isupper() and bool(inside)
             plain_here = word.form in plain and (not capital or word.form in _I)
-            inside_titles = bool(reading.within(*reading.sentence(word.start)))
-            points = POINTS.search(reading.left, *reading.sentence(word.start)) is not None
-            # A heading may repeat a wish; behind the first item it would be said of something.
-            behind = bool(reading.places) and word.start > min(reading.places)[0]
-            free = reading.is_question(word.start) or not (inside_titles or points or behind)
+            # A heading may repeat a wish, and a question: any other sentence would state something.
+            begin, end = reading.line(word.start)
+            free = reading.is_question(word.start) or (
+                _HEADING.fullmatch(reading.left[begin:end]) is not None
+                and POINTS.search(reading.left, begin, end) is None
+                and not any(at < word.start for at, _, _ in reading.places)
+            )
             asked_here = free and word.form in echoed and not capital
             question = reading.is_question(word.start) and word.form in asking
             if not (plain_here or asked_here or question):

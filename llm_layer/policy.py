@@ -50,13 +50,15 @@ class Policy:
             meant = self._meant(request, question)
             return meant if meant is not request else _pointed(request, state)
         request = _pointed(request, state)
-        if question is None or request.act in ("out_of_scope", "forget", "reset", "correct"):
+        if question is None or request.act in ("forget", "reset", "correct"):
             return request
         if question.slot == "place":
-            return self._chosen(request)
+            return request if request.act == "out_of_scope" else self._chosen(request)
         option = self._option(request, question)
         if option:
             return _with_option(request, question.slot, option)
+        if request.act == "out_of_scope":
+            return request
         if request.has_wish:
             listing = request.act in ("accept", "ask", "constrain")
             return replace(request, act="recommend") if listing else request

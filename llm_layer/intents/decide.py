@@ -1,9 +1,10 @@
 """Which act a message is: what rules say where they are sure, else what the model finds likeliest.
 
-The thresholds were chosen by cross-validation over the training messages, one author's messages
-held out from another's. Deleting what is known of somebody cannot be undone, so the model alone has
-to be nearly certain of it; more mildly it has to be sure of what drops every wish, shows what is
-known of somebody, or leaves the talk about items.
+`OUTWEIGHS` and the thresholds of ``forget`` and ``out_of_scope`` were chosen by cross-validation
+over the training messages, one author's messages held out from another's; the others keep the model
+from what the slots of a message speak against. Deleting what is known of somebody cannot be undone,
+so the model alone has to be nearly certain of it; more mildly it has to be sure of what drops every
+wish, shows what is known of somebody, or leaves the talk about items.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ LEAST_OTHERS = 0.25
 SMALL_TALK: frozenset[Act] = frozenset({"greet", "thanks", "bye"})
 ASKED_FOR = frozenset({"genres", "limits", "people", "values", "denied"})
 LEAST_SMALL_TALK = 0.9
-# Nor is anything liked where the only items named are not.
+# What says what is wanted, or not, is no question about the weather.
+NEVER = 2.0
+# Nor is anything liked where the only items named are not, nor disliked where they are.
 LEAST_UNNAMED = 0.9
 # Somebody who so likely wants to be forgotten, but not surely, is shown what is known of them.
 LIKELY_FORGET = 0.5
@@ -46,6 +49,9 @@ def decided(seen: Observation, verdict: Verdict) -> Act:
     least = dict(LEAST)
     if not ASKED_FOR.isdisjoint(seen.signs):
         least |= dict.fromkeys(SMALL_TALK, LEAST_SMALL_TALK)
+        least["out_of_scope"] = NEVER
+    if "examples" in seen.signs and not {"counter", "refused"} & set(seen.signs):
+        least["not_like"] = LEAST_UNNAMED
     if "counter" in seen.signs and not {"examples", "places", "seen"} & set(seen.signs):
         least["more_like"] = LEAST_UNNAMED
     if "open" in seen.signs:  # "I don't care"

@@ -89,7 +89,7 @@ def test_no_file_holds_their_id_or_words(
     assert counts["store", "conversations"] == 1
     assert counts["store", "turns of conversations"] == 2
     assert counts["store", "profile entries"] == 4
-    assert counts["store", "evidence"] == 10
+    assert counts["store", "evidence"] == 9
     assert counts["store", "styles"] == 1
     for place in ("model", "model"):
         assert counts[place, "user factors"] == 1
