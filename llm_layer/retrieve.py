@@ -14,6 +14,7 @@ import numpy.typing as npt
 from llm_layer.catalogue.facts import ItemFacts
 from llm_layer.dialogue import Constraints, Limit, State
 from llm_layer.understanding.critique import leaning_genres
+from recsys.foldin import Systems
 from recsys.recommender import Recommender
 
 Floats = npt.NDArray[np.float32]
@@ -42,6 +43,7 @@ _ALL_SCORED = 200_000
 # A direction is the mean of so many items at least.
 _FEW = 5
 _KINDS_KEPT = 1024
+_TASTES_KEPT = 512
 # A habit that is a span of years.
 _SPAN = re.compile(r"(\d{4})?-(\d{4})?")
 
@@ -80,6 +82,9 @@ class Retriever:
         self._average = np.asarray(rec.model.user_factors, np.float32).mean(axis=0)
         self._centre = np.asarray(rec.item_factors, np.float32).mean(axis=0)
         self._direction = lru_cache(maxsize=_KINDS_KEPT)(self._mean_direction)
+        self._systems = Systems(rec.model, np.asarray(rec.item_factors, np.float32))
+        # Most messages change nothing of what is liked.
+        self._folded = lru_cache(maxsize=_TASTES_KEPT)(self._fold)
 
     def taste(self, likes: Sequence[int]) -> Floats:
         """Vector of a visitor who likes these items; without any, of the average visitor."""
@@ -213,7 +218,7 @@ class Retriever:
     ) -> Floats:
         vector = self._told(taste, state, basis)
         if state.pursued:
-            towards = _unit(self._rec.fold_in(self._facts.items(state.pursued)))
+            towards = _unit(self._folded(tuple((row, 1.0) for row in state.pursued)))
             vector = (1 - _LIKE_SHARE) * vector + _LIKE_SHARE * towards
         for row in state.unlike:
             if row not in state.turned_down:
@@ -223,6 +228,20 @@ class Retriever:
             if direction is not None:
                 vector = vector + _LEANING_SHARE * strength * direction
         return np.asarray(vector, np.float32)
+
+    def _fold(
+        self,
+        weights: tuple[tuple[int, float], ...],
+        rejected: tuple[int, ...] = (),
+        rejection: float = 0.0,
+    ) -> Floats:
+        """Factor of somebody who likes these rows and turned down those; not to be written to."""
+        liked = dict(weights)
+        rows = np.array(sorted(liked), np.int64)
+        given = np.array([liked[row] for row in rows.tolist()], np.float32)
+        against = np.array(sorted(set(rejected) - liked.keys()), np.int64)
+        system = self._systems.of(rows, given, against, rejection)
+        return np.asarray(system.factor(), np.float32)
 
     def _told(self, taste: Floats, state: State, basis: Mapping[int, float]) -> Floats:
         """Direction of the taste by all that is known and was told.
@@ -243,11 +262,8 @@ class Retriever:
                 vector = _without(vector, self._rec.item_factors[row], _REJECTED_SHARE)
             return vector
         if state.turned_down or asked or len(weights) > len(basis):
-            taste = self._rec.fold_in(
-                self._facts.items(weights),
-                list(weights.values()),
-                rejected=self._facts.items(state.turned_down),
-                rejection=_REJECTION * usual,
+            taste = self._folded(
+                tuple(weights.items()), tuple(state.turned_down), _REJECTION * usual
             )
         prior = _PRIOR / (_PRIOR + len(weights))
         return _unit(_unit(taste) + prior * _unit(self._average))

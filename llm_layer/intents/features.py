@@ -8,7 +8,8 @@ an item, a place in the list, what the rules say) comes as signs, alone and in p
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from itertools import pairwise
 from zlib import crc32
 
@@ -62,10 +63,16 @@ def features(shape: str, signs: Iterable[str] = ()) -> tuple[np.ndarray, np.ndar
     return ids, values
 
 
-def hashes(shape: str, signs: Iterable[str] = ()) -> tuple[set[int], set[int]]:
+def hashes(shape: str, signs: Iterable[str] = ()) -> tuple[set[int], frozenset[int]]:
     """Hashes of the n-grams of a message and of what holds of it, apart from each other."""
     grams = _hashed(text_features(shape))
-    return grams, _hashed(_sign_features(sorted(set(signs)))) - grams
+    facts = _hashed_signs(tuple(sorted(set(signs))))
+    return grams, facts if grams.isdisjoint(facts) else facts - grams
+
+
+@lru_cache(maxsize=4096)
+def _hashed_signs(signs: tuple[str, ...]) -> frozenset[int]:
+    return frozenset(_hashed(_sign_features(signs)))
 
 
 def _hashed(names: Iterable[str]) -> set[int]:
@@ -101,7 +108,7 @@ def text_features(shape: str) -> list[str]:
     return found
 
 
-def _sign_features(signs: list[str]) -> list[str]:
+def _sign_features(signs: Sequence[str]) -> list[str]:
     single = [f"={sign}" for sign in signs]
     pairs = [f"={first}&{second}" for at, first in enumerate(signs) for second in signs[at + 1 :]]
     return ["=", *single, *pairs]

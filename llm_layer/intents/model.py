@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -73,6 +73,8 @@ class IntentModel:
         self._row = self._rows.get
         self._weights = np.ascontiguousarray(weights, np.float32)
         self._bias = np.asarray(bias, np.float32)
+        # What holds of messages repeats itself.
+        self._of_signs = lru_cache(maxsize=4096)(partial(self._summed, norm=SIGN_NORM))
 
     def verdict(self, shape: str, signs: Iterable[str] = ()) -> Verdict:
         """What a message is, as :mod:`llm_layer.intents.features` sees it.
@@ -82,13 +84,8 @@ class IntentModel:
         >>> shipped_model().verdict("bye, see you tomorrow").act
         'bye'
         """
-        scores = self._bias
-        norms = (TEXT_NORM, SIGN_NORM)
-        for found, norm in zip(hashes(shape, signs), norms, strict=True):
-            rows = [row for feature in found if (row := self._row(feature)) is not None]
-            if rows:
-                summed = self._weights.take(rows, axis=0).sum(axis=0)
-                scores = scores + summed * (norm / len(found) ** 0.5)
+        grams, facts = hashes(shape, signs)
+        scores = self._bias + self._summed(grams, TEXT_NORM) + self._of_signs(facts)
         shares = np.exp(scores - scores.max())
         shares /= shares.sum()
         best = int(shares.argmax())
@@ -97,6 +94,14 @@ class IntentModel:
             float(shares[best]),
             dict(zip(self.acts, shares.tolist(), strict=True)),
         )
+
+    def _summed(self, found: Collection[int], norm: float) -> np.ndarray[Any, Any]:
+        """What some features add to the score of each act."""
+        rows = [row for feature in found if (row := self._row(feature)) is not None]
+        if not rows:
+            return np.zeros_like(self._bias)
+        summed = self._weights.take(rows, axis=0).sum(axis=0)
+        return np.asarray(summed * (norm / len(found) ** 0.5), np.float32)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write it as a safetensors file, weights in half precision.
