@@ -97,7 +97,7 @@ class IntentModel:
 
     def _summed(self, found: Collection[int], norm: float) -> np.ndarray[Any, Any]:
         """What some features add to the score of each act."""
-        rows = [row for feature in found if (row := self._row(feature)) is not None]
+        rows = [row for row in map(self._row, found) if row is not None]
         if not rows:
             return np.zeros_like(self._bias)
         summed = self._weights.take(rows, axis=0).sum(axis=0)

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from functools import lru_cache
 
 from llm_layer.understanding.negation import negated
 from llm_layer.understanding.request import Relative, Years
@@ -113,10 +115,11 @@ def read_no_years(text: str) -> tuple[Years, ...]:
     >>> read_no_years("nothing from the 90s"), read_no_years("nothing before 1980")
     (((1990, 1999),), ())
     """
-    return tuple(_spans(text)[1])
+    return _spans(text)[1]
 
 
-def _spans(text: str) -> tuple[list[Years], list[Years]]:
+@lru_cache(maxsize=256)  # the check of a reply looks at every message of a talk again
+def _spans(text: str) -> tuple[tuple[Years, ...], tuple[Years, ...]]:
     """Spans of years wanted and not wanted."""
     wanted: list[Years] = []
     unwanted: list[Years] = []
@@ -129,10 +132,10 @@ def _spans(text: str) -> tuple[list[Years], list[Years]]:
             wanted.append((None, first - 1))
         else:
             unwanted.append((first, last))
-    return wanted, unwanted
+    return tuple(wanted), tuple(unwanted)
 
 
-def _common(spans: list[Years]) -> Years | None:
+def _common(spans: Sequence[Years]) -> Years | None:
     """What all spans have in common; the first of them where they have nothing."""
     if not spans:
         return None
