@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from llm_layer.lexicon import load_words
 
@@ -52,8 +51,7 @@ _LIVE = re.compile(
 _APOSTROPHES = str.maketrans("", "", "'’`")
 
 
-@dataclass(frozen=True)
-class Word:
+class Word(NamedTuple):
     """One word of a text.
 
     Attributes
