@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from llm_layer.intents import IntentModel, shipped_model
-from llm_layer.intents.messages import digest, shipped_files
+from llm_layer.intents.messages import digest, read_messages, shipped_files
 from llm_layer.intents.train import CATALOGUE
 from llm_layer.intents.training import Example, classifier, fit, matrix
 from recsys.errors import InputNotFoundError, InvalidInputError, ModelFormatError
@@ -83,3 +85,15 @@ def test_absent_and_damaged_weights_are_refused(tmp_path: Path) -> None:
         with pytest.raises(ModelFormatError, match=r"fit it anew") as caught:
             IntentModel.load(file)
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["", "_unseen", "_fresh"])
+def test_no_request_that_is_scored_is_learned_from(name: str) -> None:
+    def alike(text: str) -> str:
+        return re.sub(r"\W+", "", text.lower())
+
+    learned = {alike(message.text) for message in read_messages(shipped_files())}
+    scored = Path(__file__).parents[1] / "data" / f"understanding{name}.jsonl"
+    requests = [json.loads(line) for line in scored.read_text("utf-8").splitlines()]
+    assert len(learned) > 5000
+    assert [each["text"] for each in requests if alike(each["text"]) in learned] == []
