@@ -16,7 +16,6 @@ from pathlib import Path
 # Each with its further arguments; {out} is the folder.
 BENCHMARKS: dict[str, tuple[str, ...]] = {
     "ingest": (),
-    "ray_cluster": ("--kill",),
     "als_sweep": ("--all", "--plot", "{out}/als_sweep.png"),
     "als_scaling": ("--plot", "{out}/als_scaling.png"),
     "als_foldin": (),
@@ -35,6 +34,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
     "policies": (),
     "conversations": (),
     "many_conversations": ("--plot", "{out}/many_conversations.png"),
+    "ray_cluster": ("--kill",),
 }
 TINY = {"als_sweep": ("--no-memory",)}  # a process for each contender: the tests do it once
 
